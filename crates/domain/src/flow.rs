@@ -1,37 +1,43 @@
 //! Which sources a request reads (contract §2.1).
 
-/// The outside identity providers that `Flow.UserProvider` may name.
+/// An outside identity provider, by its published name: the values of `Flow.UserProvider`, and the legacy API's numbers.
+///
+/// The adapters are packages of their own; the server pairs them with these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum UserProvider {
-    /// Auth0.
-    Auth0,
-    /// Gigya, now SAP Customer Data Cloud.
-    Gigya,
-    /// Tribune's single sign-on registration service.
-    Ssor,
-    /// Gannett's user platform.
-    Firefly,
+pub struct UserProvider {
+    name: &'static str,
+    legacy_system: u32,
 }
 
 impl UserProvider {
-    /// Every provider, with its valid name.
-    pub const ALL: [Self; 4] = [Self::Auth0, Self::Gigya, Self::Ssor, Self::Firefly];
+    /// Every published provider. The legacy API's number 1 is Masthead's own.
+    pub const ALL: [Self; 4] = [
+        Self::new("Firefly", 2),
+        Self::new("Auth0", 3),
+        Self::new("Gigya", 4),
+        Self::new("SSOR", 5),
+    ];
+
+    const fn new(name: &'static str, legacy_system: u32) -> Self {
+        Self { name, legacy_system }
+    }
 
     /// The provider with exactly this name; `None` is what the contract calls "not a valid name".
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.name() == name)
+        Self::ALL.into_iter().find(|provider| provider.name == name)
     }
 
     /// The valid name.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auth0 => "Auth0",
-            Self::Gigya => "Gigya",
-            Self::Ssor => "SSOR",
-            Self::Firefly => "Firefly",
-        }
+        self.name
+    }
+
+    /// The number of the provider's users in the legacy API (`AuthSystemId`).
+    #[must_use]
+    pub const fn legacy_system(self) -> u32 {
+        self.legacy_system
     }
 }
 

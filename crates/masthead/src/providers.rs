@@ -1,10 +1,9 @@
-//! The outside providers: which adapter serves a tenant, and the health of each.
+//! The outside providers: the list of all adapters, and the adapter of each tenant.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
-    flow::UserProvider,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
 };
@@ -13,17 +12,12 @@ use masthead_ports::{
     clock::Clock,
     provider::{IdentityProvider, Providers},
     scan::{UserScan, UserScans},
-    source::{CallContext, SUBSCRIBE, UserSource},
+    source::{CallContext, SUBSCRIBE, SourceName, UserSource},
 };
-use masthead_provider_auth0::{Auth0, Auth0Settings};
-use masthead_provider_directory::{Directory, DirectorySettings};
-use masthead_provider_firefly::FIREFLY;
-use masthead_provider_gigya::{Gigya, GigyaSettings};
-use masthead_provider_http::{
-    AdapterOptions, BreakerState, Checked, GuardOptions, GuardedSource, Health, HeardSource, HttpClient, HttpOptions,
-    InvalidOptions, Secrets,
+use masthead_provider_kit::{
+    AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
+    HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, UpstreamHealth, error_texts,
 };
-use masthead_provider_ssor::SSOR;
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use serde::Serialize;
 
@@ -32,8 +26,16 @@ use crate::{
     subscribe::{SubscribeBulk, SubscribeSource},
 };
 
-/// A remote Users API is not cached: registrations are always read directly.
-const NO_CACHE: GuardOptions = GuardOptions {
+/// Every provider. A new one is a package and a line here.
+const PROVIDERS: [ProviderRegistration; 4] = [
+    masthead_provider_auth0::PROVIDER,
+    masthead_provider_gigya::PROVIDER,
+    masthead_provider_ssor::PROVIDER,
+    masthead_provider_firefly::PROVIDER,
+];
+
+/// Registrations are not remembered: what is written there is read at once.
+const NOTHING_REMEMBERED: CacheOptions = CacheOptions {
     fresh: Duration::ZERO,
     stale: Duration::ZERO,
     stale_after: Duration::ZERO,
@@ -44,14 +46,12 @@ const NO_CACHE: GuardOptions = GuardOptions {
 /// Every adapter of this program; cheap to clone.
 #[derive(Clone)]
 pub struct Adapters {
-    auth0: GuardedSource<Auth0>,
-    gigya: GuardedSource<Gigya>,
-    ssor: GuardedSource<Directory>,
-    firefly: GuardedSource<Directory>,
-    remote: GuardedSource<RemoteSubscribe>,
+    providers: Arc<[(SourceName, Box<dyn RegisteredProvider>)]>,
+    remote: CachedSource<RemoteSubscribe>,
 }
 
-/// The state of one tenant's provider, for `/health/ready`; it never makes the service unready, since the store still answers.
+/// The state of one tenant's provider, for `/health/ready`. It never makes the service unready, since the store still
+/// answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderHealth {
@@ -61,43 +61,33 @@ pub struct ProviderHealth {
     pub tenant: String,
     /// `closed`, `half_open` or `open`.
     pub breaker: &'static str,
-    /// How many calls are possible now.
+    /// The number of calls that are possible now.
     pub budget_remaining: f64,
     /// It rejects our credentials or settings: an operator must act.
     pub misconfigured: bool,
 }
 
 impl Adapters {
-    /// The adapters, which share one outbound client.
+    /// Creates the adapters, with one outbound client.
     ///
     /// # Errors
     /// The client cannot be created.
-    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, InvalidOptions> {
-        let client = client(settings)?;
-        let guard = GuardOptions {
+    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, ClientOptionsError> {
+        let parts = parts(settings, clock)?;
+        let cache = CacheOptions {
             fresh: settings.fresh,
             stale: settings.stale,
             stale_after: settings.stale_after,
-            ..GuardOptions::default()
+            ..CacheOptions::default()
         };
-        let options = options(settings);
-        let secrets: Arc<dyn Secrets> = Arc::new(TenantSecrets::new(&settings.secrets_folder));
-        let auth0 = Auth0::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-        let gigya = Gigya::new(options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-        let directory = |preset| {
-            let directory = Directory::new(preset, options, client.clone(), Arc::clone(clock), Arc::clone(&secrets));
-            GuardedSource::new(directory, guard, Arc::clone(clock))
-        };
+        let providers = PROVIDERS.map(|provider| (provider.name, (provider.create)(parts.clone(), cache)));
         Ok(Self {
-            remote: GuardedSource::new(remote(settings, client.clone(), clock), NO_CACHE, Arc::clone(clock)),
-            ssor: directory(SSOR),
-            firefly: directory(FIREFLY),
-            auth0: GuardedSource::new(auth0, guard, Arc::clone(clock)),
-            gigya: GuardedSource::new(gigya, guard, Arc::clone(clock)),
+            remote: CachedSource::new(RemoteSubscribe::new(parts), NOTHING_REMEMBERED, Arc::clone(clock)),
+            providers: Arc::new(providers),
         })
     }
 
-    /// Sends test requests to this tenant's provider; returns nothing without a provider.
+    /// Checks this tenant's provider; returns nothing where the tenant has none.
     ///
     /// # Errors
     /// All errors in the provider's settings.
@@ -105,32 +95,9 @@ impl Adapters {
         &self,
         cx: &CallContext,
         known: Option<&CustomerRegistrationId>,
-    ) -> Result<Vec<Checked>, Vec<String>> {
-        match cx.tenant.settings.user_provider {
-            Some(UserProvider::Auth0) => self
-                .auth0
-                .inner()
-                .check(cx, known)
-                .await
-                .map_err(|all| to_messages(&all)),
-            Some(UserProvider::Gigya) => self
-                .gigya
-                .inner()
-                .check(cx, known)
-                .await
-                .map_err(|all| to_messages(&all)),
-            Some(UserProvider::Ssor) => self
-                .ssor
-                .inner()
-                .check(cx, known)
-                .await
-                .map_err(|all| to_messages(&all)),
-            Some(UserProvider::Firefly) => self
-                .firefly
-                .inner()
-                .check(cx, known)
-                .await
-                .map_err(|all| to_messages(&all)),
+    ) -> Result<Vec<CheckResult>, Vec<String>> {
+        match self.of_tenant(&cx.tenant) {
+            Some(provider) => provider.check(cx, known).await,
             None => Ok(Vec::new()),
         }
     }
@@ -142,34 +109,35 @@ impl Adapters {
         Arc::new(SubscribeSource { store, remote })
     }
 
-    /// The same for bulk lookups.
+    /// The Subscribe source for bulk lookups.
     #[must_use]
     pub fn subscribe_bulk(&self, store: Arc<dyn BulkLookups>) -> Arc<dyn BulkLookups> {
         let remote = self.remote.clone();
         Arc::new(SubscribeBulk { store, remote })
     }
 
-    /// The state of each provider that was called since the start.
+    /// The state of each provider that was used since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
-        let all = [
-            (UserProvider::Auth0.name(), self.auth0.inner().health()),
-            (UserProvider::Gigya.name(), self.gigya.inner().health()),
-            (UserProvider::Ssor.name(), self.ssor.inner().health()),
-            (UserProvider::Firefly.name(), self.firefly.inner().health()),
-            (SUBSCRIBE, self.remote.inner().health()),
-        ];
-        let health = all.into_iter().flat_map(|(provider, tenants)| {
+        let providers = self.providers.iter().map(|(name, provider)| (*name, provider.health()));
+        let all = providers.chain([(SUBSCRIBE, self.remote.inner().health())]);
+        all.flat_map(|(name, tenants)| {
             tenants
                 .into_iter()
-                .map(move |(tenant, health)| ProviderHealth::new(provider, &tenant, health))
-        });
-        health.collect()
+                .map(move |(tenant, health)| ProviderHealth::new(name, &tenant, health))
+        })
+        .collect()
+    }
+
+    fn of_tenant(&self, tenant: &Tenant) -> Option<&dyn RegisteredProvider> {
+        let wanted = tenant.settings.user_provider?.name();
+        let found = self.providers.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, provider)| &**provider)
     }
 }
 
 impl ProviderHealth {
-    fn new(provider: &'static str, tenant: &TenantId, health: Health) -> Self {
+    fn new(provider: &'static str, tenant: &TenantId, health: UpstreamHealth) -> Self {
         Self {
             provider,
             tenant: tenant.to_string(),
@@ -186,98 +154,80 @@ impl ProviderHealth {
 
 impl Providers for Adapters {
     fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>> {
-        Some(match tenant.settings.user_provider? {
-            UserProvider::Auth0 => {
-                let searchable = self.auth0.inner().searchable(tenant);
-                Arc::new(HeardSource::new(self.auth0.clone(), searchable))
-            }
-            UserProvider::Gigya => {
-                let searchable = self.gigya.inner().searchable(tenant);
-                Arc::new(HeardSource::new(self.gigya.clone(), searchable))
-            }
-            UserProvider::Ssor => generic_provider(&self.ssor, tenant),
-            UserProvider::Firefly => generic_provider(&self.firefly, tenant),
-        })
+        self.of_tenant(tenant).map(|provider| provider.provider(tenant))
     }
 }
 
 impl UserScans for Adapters {
     fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn UserScan>> {
-        Some(match tenant.settings.user_provider? {
-            UserProvider::Auth0 => Arc::new(self.auth0.clone()),
-            UserProvider::Gigya => Arc::new(self.gigya.clone()),
-            UserProvider::Ssor => walk(&self.ssor, tenant)?,
-            UserProvider::Firefly => walk(&self.firefly, tenant)?,
-        })
+        self.of_tenant(tenant)?.scan(tenant)
     }
 }
 
-fn walk(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Option<Arc<dyn UserScan>> {
-    let walked = directory.inner().can_be_walked(tenant);
-    walked.then(|| Arc::new(directory.clone()) as _)
-}
-
-fn generic_provider(directory: &GuardedSource<Directory>, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
-    let searchable = directory.inner().searchable(tenant);
-    Arc::new(HeardSource::new(directory.clone(), searchable))
-}
-
-fn options(settings: &ProviderSettings) -> AdapterOptions {
-    AdapterOptions {
-        allow_private: settings.allow_private_addresses,
-        ..AdapterOptions::default()
-    }
-}
-
-fn client(settings: &ProviderSettings) -> Result<HttpClient, InvalidOptions> {
-    HttpClient::new(HttpOptions {
+fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterParts, ClientOptionsError> {
+    let client = HttpClient::new(HttpOptions {
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.call_timeout,
         total_timeout: settings.call_timeout,
         max_body_bytes: settings.max_answer_bytes,
         allow_private: settings.allow_private_addresses,
         ..HttpOptions::default()
+    })?;
+    Ok(AdapterParts {
+        options: AdapterOptions {
+            allow_private: settings.allow_private_addresses,
+            ..AdapterOptions::default()
+        },
+        client,
+        clock: Arc::clone(clock),
+        secrets: Arc::new(TenantSecrets::new(&settings.secrets_folder)),
     })
 }
 
-/// Remote Users APIs, with a client of their own.
+/// Remote Users APIs, with their own client.
 ///
 /// # Errors
 /// The client cannot be created.
 pub(crate) fn remote_alone(
     settings: &ProviderSettings,
     clock: &Arc<dyn Clock>,
-) -> Result<RemoteSubscribe, InvalidOptions> {
-    Ok(remote(settings, client(settings)?, clock))
+) -> Result<RemoteSubscribe, ClientOptionsError> {
+    Ok(RemoteSubscribe::new(parts(settings, clock)?))
 }
 
-fn remote(settings: &ProviderSettings, client: HttpClient, clock: &Arc<dyn Clock>) -> RemoteSubscribe {
-    let secrets = Arc::new(TenantSecrets::new(&settings.secrets_folder));
-    RemoteSubscribe::new(options(settings), client, Arc::clone(clock), secrets)
-}
-
-/// All errors in a tenant's settings of its provider and of its remote Users API; none if it has neither.
+/// All errors in a tenant's settings for its provider and its remote Users API.
 #[must_use]
 pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
-    let mut errors = match settings.user_provider {
-        Some(UserProvider::Auth0) => error_messages(Auth0Settings::parse(own, allow_private_addresses)),
-        Some(UserProvider::Ssor) => error_messages(DirectorySettings::parse(&SSOR, own, allow_private_addresses)),
-        Some(UserProvider::Firefly) => error_messages(DirectorySettings::parse(&FIREFLY, own, allow_private_addresses)),
-        Some(UserProvider::Gigya) => error_messages(GigyaSettings::parse(own, allow_private_addresses)),
-        None => Vec::new(),
-    };
+    let provider = settings.user_provider.and_then(|wanted| {
+        let named = |provider: &&ProviderRegistration| provider.name == wanted.name();
+        PROVIDERS.iter().find(named)
+    });
+    let mut errors = provider.map_or_else(Vec::new, |provider| {
+        (provider.check_settings)(own, allow_private_addresses)
+            .err()
+            .map_or_else(Vec::new, error_texts)
+    });
     if settings.has_remote_store() {
-        errors.extend(error_messages(SubscribeSettings::parse(own, allow_private_addresses)));
+        let parsed = SubscribeSettings::parse(own, allow_private_addresses);
+        errors.extend(parsed.err().into_iter().flat_map(error_texts));
     }
     errors
 }
 
-fn error_messages<T, M: ToString>(parsed: Result<T, Vec<M>>) -> Vec<String> {
-    to_messages(&parsed.err().unwrap_or_default())
-}
+#[cfg(test)]
+mod tests {
+    use masthead_domain::flow::UserProvider;
 
-fn to_messages<M: ToString>(errors: &[M]) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
+    use super::*;
+
+    #[test]
+    fn every_published_provider_has_an_adapter() {
+        let mut registered = PROVIDERS.map(|provider| provider.name);
+        let mut published = UserProvider::ALL.map(UserProvider::name);
+        registered.sort_unstable();
+        published.sort_unstable();
+        assert_eq!(registered, published);
+    }
 }

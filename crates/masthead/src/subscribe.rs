@@ -9,7 +9,7 @@ use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, KeyResult, LookupKey},
     source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
-use masthead_provider_http::GuardedSource;
+use masthead_provider_kit::CachedSource;
 use masthead_provider_subscribe::RemoteSubscribe;
 use time::OffsetDateTime;
 
@@ -18,7 +18,7 @@ pub(crate) struct SubscribeSource {
     /// This store's registrations.
     pub(crate) store: Arc<dyn UserSource>,
     /// Shares concurrent equal calls; caches nothing.
-    pub(crate) remote: GuardedSource<RemoteSubscribe>,
+    pub(crate) remote: CachedSource<RemoteSubscribe>,
 }
 
 /// The same for bulk lookups: a remote Users API has no bulk call and is called once per key.
@@ -26,7 +26,7 @@ pub(crate) struct SubscribeBulk {
     /// This store's registrations.
     pub(crate) store: Arc<dyn BulkLookups>,
     /// The same as in [`SubscribeSource`].
-    pub(crate) remote: GuardedSource<RemoteSubscribe>,
+    pub(crate) remote: CachedSource<RemoteSubscribe>,
 }
 
 /// How many users are requested from a remote Users API concurrently.

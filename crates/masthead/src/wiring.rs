@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_ports::clock::Clock;
-use masthead_provider_http::{HttpClient, HttpOptions};
+use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
-use masthead_tokens::{KeySource as VerifierKeys, Sealer, Verifier, VerifierOptions};
+use masthead_tokens::{Sealer, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions};
 
 use crate::{
     command_error::CommandError,

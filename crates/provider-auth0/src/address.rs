@@ -1,9 +1,9 @@
-//! An e-mail address as Auth0 may keep it, and the conditions on addresses that it can check without losing anybody.
+//! An e-mail address in the forms Auth0 may store, and the conditions on addresses that it can check without losing a user.
 
 use masthead_domain::{email::EmailKey, query::EmailFilter};
 use unicode_normalization::char::is_combining_mark;
 
-use crate::lucene::{Clause, Field, Value};
+use crate::lucene::{Auth0Field, Clause, QueryValue};
 
 /// The longest part of an address that is searched for; a longer one finds no fewer.
 const LONGEST: usize = 64;
@@ -11,39 +11,39 @@ const LONGEST: usize = 64;
 /// How many literal characters a pattern needs that begins with a wildcard (`providers.md` §1.3).
 pub(crate) const FEWEST_LITERALS: usize = 3;
 
-/// The forms in which an address with this key may be kept. `None` when they are too many, or hold what no query can carry.
-pub(crate) fn forms(key: &EmailKey) -> Option<Vec<Value>> {
-    key.spellings()?.iter().map(|form| Value::new(form)).collect()
+/// The forms in which an address with this key may be stored. `None` when they are too many, or hold what no query can carry.
+pub(crate) fn forms(key: &EmailKey) -> Option<Vec<QueryValue>> {
+    key.spellings()?.iter().map(|form| QueryValue::new(form)).collect()
 }
 
-/// The condition that Auth0 can check for this one: every address that meets this one meets it too. `None` when there is
-/// none but "any".
+/// The condition Auth0 can check in place of this one. Every address that satisfies this one satisfies it too. `None`
+/// when that is only "any".
 ///
-/// An address may be kept decomposed, or with its domain in Unicode, where its key has it composed and in ASCII: so only
-/// plain ASCII is asked for, and of the domain only what is the same in both.
+/// An address may be stored decomposed, or with its domain in Unicode, where its key has it composed and in ASCII: so only
+/// plain ASCII is requested, and of the domain only what is the same in both.
 pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Clause> {
     match filter {
         EmailFilter::Exact(key) => {
             let mut forms = forms(key)?;
             let first = forms.remove(0);
             if forms.is_empty() {
-                return Some(Clause::Is(Field::Email, first));
+                return Some(Clause::Is(Auth0Field::Email, first));
             }
-            let rest = forms.into_iter().map(|form| Clause::Is(Field::Email, form));
-            let first = Clause::Is(Field::Email, first);
+            let rest = forms.into_iter().map(|form| Clause::Is(Auth0Field::Email, form));
+            let first = Clause::Is(Auth0Field::Email, first);
             Some(Clause::Any(std::iter::once(first).chain(rest).collect()))
         }
         EmailFilter::Prefix(needle) => {
             let (head, _) = needle.as_str().split_at(end_of_local_part(needle.as_str()));
             let safe = runs(head).next().filter(|run| head.starts_with(run))?;
-            Value::new(cut(safe)).map(|value| Clause::StartsWith(Field::Email, value))
+            QueryValue::new(cut(safe)).map(|value| Clause::StartsWith(Auth0Field::Email, value))
         }
         EmailFilter::Contains(needle) if leading_wildcards => {
             let longest = same_in_both(needle.as_str())
                 .flat_map(runs)
                 .max_by_key(|run| run.len())
                 .filter(|run| run.len() >= FEWEST_LITERALS)?;
-            Value::new(cut(longest)).map(|value| Clause::Holds(Field::Email, value))
+            QueryValue::new(cut(longest)).map(|value| Clause::Holds(Auth0Field::Email, value))
         }
         EmailFilter::Contains(_) => None,
     }
@@ -54,8 +54,8 @@ fn end_of_local_part(text: &str) -> usize {
     text.find('@').map_or(text.len(), |at| at + 1)
 }
 
-/// The parts of a needle that are the same whether the domain is kept in ASCII or in Unicode: all of it, but where it may
-/// stand in a label of the domain that has two forms.
+/// The parts of a search text that are the same whether the domain is stored in ASCII or in Unicode: everything outside
+/// labels that have two forms.
 fn same_in_both(needle: &str) -> impl Iterator<Item = &str> {
     let two_forms = |label: &str| label.starts_with("xn--") || (!label.is_empty() && "xn--".starts_with(label));
     let (local, domain) = needle.split_at(end_of_local_part(needle));
@@ -70,7 +70,7 @@ fn same_in_both(needle: &str) -> impl Iterator<Item = &str> {
     .flatten()
 }
 
-/// The runs of printable ASCII without blanks, each without a letter that a mark follows: that letter may be kept as one
+/// The runs of printable ASCII without blanks, each without a letter that a mark follows: that letter may be stored as one
 /// with its mark.
 fn runs(text: &str) -> impl Iterator<Item = &str> {
     let plain = |char: char| char.is_ascii_graphic();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_looked_for_in_every_form_that_it_may_be_kept_in() {
+    fn every_stored_form_is_searched() {
         let forms = |text| {
             forms(&EmailKey::from_text(text))
                 .unwrap()
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_asked_for_up_to_what_may_be_kept_otherwise() {
+    fn prefix_stops_at_ambiguous_characters() {
         for (text, query) in [
             ("Ann", Some("email:ann*")),
             ("ann+n", Some(r"email:ann\+n*")),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_asked_for_where_three_plain_characters_are_left_and_it_is_allowed() {
+    fn substring_needs_three_plain_characters() {
         for (text, query) in [
             ("smith", Some("email:*smith*")),
             ("@example.com", Some("email:*@example.com*")),
@@ -173,7 +173,7 @@ mod tests {
     proptest! {
         /// Auth0 keeps the address as typed, or with its domain in either form, and compares without regard to case.
         #[test]
-        fn a_pushed_condition_loses_nobody(
+        fn pushed_condition_loses_no_user(
             local in "[a-zA-Z\u{e9}\u{fc}'+*.]{1,8}",
             domain in prop::sample::select(vec!["Example.com", "m\u{fc}nchen.example", "xn--mnchen-3ya.example"]),
             decomposed in any::<bool>(),

@@ -1,17 +1,17 @@
-//! The bodies of writes, and what their refusals say.
+//! Request bodies of writes, and the meaning of rejected writes.
 
 use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    metadata_map::{MetadataMap, Place},
+    metadata_map::{Auth0MetadataMap, Auth0MetadataPlace},
     settings::Auth0Settings,
-    wire::Refused,
+    wire::Auth0ErrorBody,
 };
 
 /// The body that makes an account. Auth0 sends no mail: Masthead verifies addresses itself.
-pub(crate) fn creation(new: &NewAccount, connection: &str, map: &MetadataMap) -> Value {
+pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMap) -> Value {
     let mut body = json!({
         "connection": connection,
         "email": new.email.as_str(),
@@ -42,9 +42,9 @@ fn pairs(metadata: &Metadata) -> impl Iterator<Item = (&str, &str)> {
     metadata.iter().filter(|(_, value)| !value.is_empty())
 }
 
-/// The body that changes the account with this id; an empty object changes nothing. `null` removes, and metadata are
-/// joined at their first level, which is as deep as ours go.
-pub(crate) fn update(change: &AccountChange, id: &str, map: &MetadataMap) -> Value {
+/// The body that changes the account with this id; an empty object changes nothing. `null` removes a member. Auth0
+/// merges metadata at the first level, and Masthead's metadata have no deeper one.
+pub(crate) fn update(change: &AccountChange, id: &str, map: &Auth0MetadataMap) -> Value {
     let mut body = Value::Object(Map::new());
     for (field, name) in [("given_name", &change.first_name), ("family_name", &change.last_name)] {
         if let Some(name) = name {
@@ -69,7 +69,7 @@ pub(crate) fn update(change: &AccountChange, id: &str, map: &MetadataMap) -> Val
     body
 }
 
-/// The root attribute that stands in for a key of ours.
+/// The root attribute that replaces this metadata key.
 fn root_attribute(key: &str) -> Option<&'static str> {
     match key {
         "displayName" => Some("nickname"),
@@ -103,10 +103,10 @@ fn in_connection(mut body: Value, settings: &Auth0Settings) -> Value {
     body
 }
 
-fn put(body: &mut Value, place: &Place, value: Value) {
+fn put(body: &mut Value, place: &Auth0MetadataPlace, value: Value) {
     let (tree, key) = match place {
-        Place::User(key) => ("user_metadata", key),
-        Place::App(key) => ("app_metadata", key),
+        Auth0MetadataPlace::User(key) => ("user_metadata", key),
+        Auth0MetadataPlace::App(key) => ("app_metadata", key),
     };
     body[tree][&**key] = value;
 }
@@ -115,18 +115,7 @@ fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// What a 400 to a write says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Objection {
-    /// Somebody else has the address.
-    Taken,
-    /// The password breaks a rule, which the person must read.
-    Password(Option<UserFacingMessage>),
-    /// The request is none that Auth0 takes.
-    Other,
-}
-
-/// The names that Auth0's password rules give themselves, before what they say.
+/// The names of Auth0's password rules, with which its messages begin.
 const PASSWORD_RULES: [&str; 4] = [
     "PasswordStrengthError",
     "PasswordHistoryError",
@@ -134,25 +123,25 @@ const PASSWORD_RULES: [&str; 4] = [
     "PasswordNoUserInfoError",
 ];
 
-pub(crate) fn objection(refused: &Refused) -> Objection {
-    let message = refused.message.as_deref().unwrap_or_default();
-    let code = refused.error_code.as_deref().unwrap_or_default();
+/// The error that a 400 to a write means; `None` when the request itself is refused.
+pub(crate) fn write_error(body: &Auth0ErrorBody) -> Option<WriteError> {
+    let message = body.message.as_deref().unwrap_or_default();
+    let code = body.error_code.as_deref().unwrap_or_default();
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        return Objection::Password(UserFacingMessage::new(text));
+        let told = UserFacingMessage::new(text);
+        return Some(WriteError::Refused { message: told });
     }
-    if code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists") {
-        return Objection::Taken;
-    }
-    Objection::Other
+    let is_taken = code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists");
+    is_taken.then_some(WriteError::AlreadyExists)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(code: Option<&str>, message: &str) -> Refused {
+    fn refused(code: Option<&str>, message: &str) -> Auth0ErrorBody {
         serde_json::from_value(
             json!({"statusCode": 400, "error": "Bad Request", "message": message, "errorCode": code}),
         )
@@ -160,34 +149,32 @@ mod tests {
     }
 
     #[test]
-    fn only_password_rules_are_told_to_the_person() {
-        let weak = objection(&refused(
-            Some("invalid_password"),
-            "PasswordStrengthError: Password is too weak",
-        ));
-        assert_eq!(
-            weak,
-            Objection::Password(UserFacingMessage::new("Password is too weak"))
-        );
-        let used = objection(&refused(
-            None,
-            "PasswordHistoryError: Password has previously been used",
-        ));
-        assert_eq!(
-            used,
-            Objection::Password(UserFacingMessage::new("Password has previously been used"))
-        );
-        let taken = objection(&refused(
-            Some("auth0_idp_error"),
-            "The specified new email already exists",
-        ));
-        assert_eq!(taken, Objection::Taken);
-        let other = objection(&refused(Some("invalid_body"), "Payload validation error: 'x'"));
-        assert_eq!(other, Objection::Other);
+    fn only_password_rules_reach_the_user() {
+        let error = |code: Option<&str>, message: &str| write_error(&refused(code, message));
+        for (code, message, text) in [
+            (
+                Some("invalid_password"),
+                "PasswordStrengthError: Password is too weak",
+                "Password is too weak",
+            ),
+            (
+                None,
+                "PasswordHistoryError: Password has been used",
+                "Password has been used",
+            ),
+        ] {
+            let Some(WriteError::Refused { message: told }) = error(code, message) else {
+                panic!("{message}")
+            };
+            assert_eq!(told, UserFacingMessage::new(text));
+        }
+        let taken = error(Some("auth0_idp_error"), "The specified new email already exists");
+        assert!(matches!(taken, Some(WriteError::AlreadyExists)));
+        assert!(error(Some("invalid_body"), "Payload validation error: 'x'").is_none());
     }
 
     #[test]
-    fn a_removal_reaches_what_would_show_through_where_auth0_may_change_it() {
+    fn removal_clears_root_attributes_of_auth0_users() {
         let change = AccountChange {
             first_name: Some("".into()),
             metadata: vec![
@@ -197,7 +184,7 @@ mod tests {
             ],
             ..AccountChange::default()
         };
-        let map = MetadataMap::default();
+        let map = Auth0MetadataMap::default();
         assert_eq!(
             update(&change, "auth0|1", &map),
             json!({"given_name": null, "nickname": null, "user_metadata": {"displayName": null, "city": "Oslo"}})
@@ -210,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_made_with_what_there_is_and_no_mail_is_sent() {
+    fn creation_omits_empty_fields_and_mail() {
         let new = NewAccount {
             email: Email::parse("Ann@Example.com").unwrap(),
             password: None,
@@ -223,7 +210,7 @@ mod tests {
             ]),
         };
         assert_eq!(
-            creation(&new, "readers", &MetadataMap::default()),
+            creation(&new, "readers", &Auth0MetadataMap::default()),
             json!({
                 "connection": "readers", "email": "Ann@Example.com", "email_verified": true, "verify_email": false,
                 "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},

@@ -6,18 +6,15 @@ use std::fmt::{self, Display, Write};
 
 use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
 
-/// A field that we search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
+pub(crate) enum Auth0Field {
     /// The address of the user; compared without regard to case.
     Email,
-    /// The user's own id.
     UserId,
     /// The id of one of the user's identities, without its provider.
     IdentityId,
     /// The connection of one of the user's identities.
     IdentityConnection,
-    /// When the user was made.
     CreatedAt,
     /// When the user was changed last, or made.
     UpdatedAt,
@@ -27,7 +24,7 @@ pub(crate) enum Field {
 const MOMENT: &[FormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-impl Field {
+impl Auth0Field {
     const fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -40,26 +37,22 @@ impl Field {
     }
 }
 
-/// A condition on a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Clause {
-    /// The field is this value.
-    Is(Field, Value),
-    /// The field begins with this.
-    StartsWith(Field, Value),
+    Is(Auth0Field, QueryValue),
+    StartsWith(Auth0Field, QueryValue),
     /// The field holds this somewhere; Auth0 wants three characters at least.
-    Holds(Field, Value),
+    Holds(Auth0Field, QueryValue),
     /// The field is a moment not before the first (its milliseconds begun) and before the second; `None` sets no bound.
-    Within(Field, Option<OffsetDateTime>, Option<OffsetDateTime>),
-    /// One of the conditions is met.
+    Within(Auth0Field, Option<OffsetDateTime>, Option<OffsetDateTime>),
     Any(Vec<Self>),
 }
 
-/// A text that can stand in a query: printable, not empty. `Debug` shows nothing of it.
+/// A text that a query can contain: printable, not empty. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Value(Box<str>);
+pub(crate) struct QueryValue(Box<str>);
 
-impl Value {
+impl QueryValue {
     /// Takes a text to look for; `None` when it is empty or holds a control character, which no query can carry.
     pub(crate) fn new(text: &str) -> Option<Self> {
         let good = !text.is_empty() && !text.chars().any(char::is_control);
@@ -71,13 +64,13 @@ impl Value {
     }
 }
 
-impl fmt::Debug for Value {
+impl fmt::Debug for QueryValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Value(<redacted>)")
     }
 }
 
-/// Writes the query that all clauses together are; `None` when there are none.
+/// Joins all clauses to one query; `None` without clauses.
 pub(crate) fn all_of(clauses: &[Clause]) -> Option<String> {
     let (first, rest) = clauses.split_first()?;
     let mut query = first.to_string();
@@ -90,11 +83,17 @@ pub(crate) fn all_of(clauses: &[Clause]) -> Option<String> {
 impl Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Is(field, value) => write!(f, "{}:{}", field.name(), Escaped(value, Form::Phrase)),
-            Self::StartsWith(field, value) => write!(f, "{}:{}*", field.name(), Escaped(value, Form::Bare)),
-            Self::Holds(field, value) => write!(f, "{}:*{}*", field.name(), Escaped(value, Form::Bare)),
+            Self::Is(field, value) => write!(f, "{}:{}", field.name(), Escaped(value, EscapeForm::Phrase)),
+            Self::StartsWith(field, value) => write!(f, "{}:{}*", field.name(), Escaped(value, EscapeForm::Bare)),
+            Self::Holds(field, value) => write!(f, "{}:*{}*", field.name(), Escaped(value, EscapeForm::Bare)),
             Self::Within(field, from, before) => {
-                write!(f, "{}:[{} TO {}}}", field.name(), Moment(from), Moment(before))
+                write!(
+                    f,
+                    "{}:[{} TO {}}}",
+                    field.name(),
+                    MomentBound(from),
+                    MomentBound(before)
+                )
             }
             Self::Any(clauses) => {
                 f.write_char('(')?;
@@ -111,12 +110,12 @@ impl Display for Clause {
 }
 
 /// A bound as it is written; `*` for none.
-struct Moment<'a>(&'a Option<OffsetDateTime>);
+struct MomentBound<'a>(&'a Option<OffsetDateTime>);
 
-impl Display for Moment<'_> {
+impl Display for MomentBound<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            // Years beyond 9999 cannot be written, nor can they be anybody's.
+            // Years beyond 9999 cannot be written, and no user has one.
             Some(moment) => f.write_str(
                 &moment
                     .to_offset(time::UtcOffset::UTC)
@@ -129,13 +128,13 @@ impl Display for Moment<'_> {
 }
 
 /// A value as it is written: the one escape function.
-struct Escaped<'a>(&'a Value, Form);
+struct Escaped<'a>(&'a QueryValue, EscapeForm);
 
 #[derive(Clone, Copy)]
-enum Form {
+enum EscapeForm {
     /// In double quotes, where only the quote and the backslash mean something.
     Phrase,
-    /// As a bare word, where many characters do.
+    /// Formats the text as a bare word with escapes.
     Bare,
 }
 
@@ -143,11 +142,11 @@ impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(value, form) = self;
         let means_something = |char: char| match form {
-            Form::Phrase => matches!(char, '"' | '\\'),
+            EscapeForm::Phrase => matches!(char, '"' | '\\'),
             // Every special character of the syntax; `/`, `<`, `>` and `=` are special to later Lucenes only.
-            Form::Bare => char.is_whitespace() || "+-&|!(){}[]^\"~*?:\\/<>=".contains(char),
+            EscapeForm::Bare => char.is_whitespace() || "+-&|!(){}[]^\"~*?:\\/<>=".contains(char),
         };
-        if matches!(form, Form::Phrase) {
+        if matches!(form, EscapeForm::Phrase) {
             f.write_char('"')?;
         }
         for char in value.as_str().chars() {
@@ -156,7 +155,7 @@ impl Display for Escaped<'_> {
             }
             f.write_char(char)?;
         }
-        if matches!(form, Form::Phrase) {
+        if matches!(form, EscapeForm::Phrase) {
             f.write_char('"')?;
         }
         Ok(())

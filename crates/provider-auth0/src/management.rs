@@ -5,122 +5,123 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::Request;
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_http::{Call, Refusal, Reply, Upstream, json::Rows};
+use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, Upstream, json::JsonRows};
 
 use crate::{
-    mapping::Untrue,
+    name::AUTH0,
     refusal::{envelope, refusal},
-    requests::{ListCall, Requests},
+    requests::{Auth0Requests, ListCall},
     settings::Auth0Settings,
-    wire::{List, User},
+    wire::{Auth0User, UserListPage},
 };
 
-/// How far any search can be paged.
+/// The highest number of users a search can page through.
 pub(crate) const CAP: u64 = 1_000;
 
-/// The order of pages: users who come while we page are after them all.
+/// The order of pages: users created during paging come last.
 pub(crate) const OLDEST_FIRST: &str = "created_at:1";
 
-/// One tenant's Management API.
 #[derive(Debug)]
-pub(crate) struct Management {
+pub(crate) struct ManagementApi {
     pub(crate) settings: Auth0Settings,
     pub(crate) upstream: Upstream,
 }
 
-impl AsRef<Upstream> for Management {
+impl AsRef<Upstream> for ManagementApi {
     fn as_ref(&self) -> &Upstream {
         &self.upstream
     }
 }
 
-/// What a search has shown.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub(crate) struct Auth0SearchResult {
     /// Each user once.
-    pub(crate) users: Vec<User>,
-    /// How many rows cannot be read.
+    pub(crate) users: Vec<Auth0User>,
     pub(crate) unreadable: usize,
-    /// How many Auth0 says there are.
+    /// Auth0's total.
     pub(crate) total: u64,
     /// Whether these are all.
     pub(crate) all: bool,
 }
 
-/// How a search is asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Search<'a> {
+pub(crate) struct UserSearch<'a> {
     pub(crate) operation: &'static str,
     pub(crate) q: Option<&'a str>,
     /// Pages are only as steady as their order; a search that is one page needs none.
     pub(crate) ordered: bool,
 }
 
-impl Management {
-    pub(crate) fn requests(&self) -> Requests<'_> {
-        Requests {
+impl ManagementApi {
+    pub(crate) fn requests(&self) -> Auth0Requests<'_> {
+        Auth0Requests {
             origin: &self.settings.origin,
         }
     }
 
-    /// The user with this id; `None` is Auth0's own word that none has it as the id of the first identity.
+    /// The user with this id; `None` when Auth0 reports that no first identity has it.
     ///
-    /// It says so by a 404 about the user, and by a 400 for what cannot be an id: every one is `provider|id`.
+    /// Auth0 answers 404 about the user, or 400 for a text that cannot be an id: every id is `provider|id`.
     pub(crate) async fn user(
         &self,
         cx: &CallContext,
         operation: &'static str,
         id: &str,
-    ) -> Result<Option<User>, SourceError> {
+    ) -> Result<Option<Auth0User>, SourceError> {
         let Some(request) = self.requests().user(id) else {
             return self.user_out_of_paths(cx, operation, id).await;
         };
         let request = written(operation, request)?;
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             200 => {
-                let user: User = reply.json()?;
+                let user: Auth0User = reply.json()?;
                 if user.is(id) {
                     Ok(Some(user))
                 } else {
-                    Err(untrue(operation, Untrue::SomebodyElse))
+                    Err(AnswerError::OtherUser.refuse_reply(AUTH0, operation))
                 }
             }
             404 if is_about_the_user(reply) => Ok(None),
             400 if !id.contains('|') && is_code(reply, "invalid_uri") => Ok(None),
             _ => Err(refusal(operation, reply)),
         };
-        self.upstream.call(Call::read(operation, cx), &request, read).await
+        self.upstream
+            .call(ProviderCall::read(operation, cx), &request, read)
+            .await
     }
 
-    /// The users whose address is this text, to the letter; each of them, or none can be told.
+    /// All users with exactly this address. An unreadable one is an error.
     pub(crate) async fn users_by_email(
         &self,
         cx: &CallContext,
         operation: &'static str,
         email: &str,
-    ) -> Result<Vec<User>, SourceError> {
+    ) -> Result<Vec<Auth0User>, SourceError> {
         let request = written(operation, self.requests().by_email(email))?;
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             200 => Ok(reply.json()?),
             _ => Err(refusal(operation, reply)),
         };
-        let users: Rows<User> = self.upstream.call(Call::read(operation, cx), &request, read).await?;
+        let users: JsonRows<Auth0User> = self
+            .upstream
+            .call(ProviderCall::read(operation, cx), &request, read)
+            .await?;
         if users.unreadable > 0 {
-            return Err(corrupt(operation, Untrue::UnreadableRow));
+            return Err(AnswerError::UnreadableRow.refuse(AUTH0, operation));
         }
         Ok(users.read)
     }
 
-    /// Searches page by page, one at a time, until `enough` says so of the users of a page, or they are all, or Auth0
-    /// would show no more ([`CAP`]). Each user is shown to `enough` once.
+    /// Searches page by page until `enough` returns true for a page's users, all users were read, or Auth0 returns no
+    /// more ([`CAP`]). `enough` gets each user once.
     pub(crate) async fn search(
         &self,
         cx: &CallContext,
-        search: Search<'_>,
-        mut enough: impl FnMut(&[User]) -> Result<bool, Untrue>,
-    ) -> Result<Shown, SourceError> {
-        let Search { operation, q, ordered } = search;
-        let mut shown = Shown {
+        search: UserSearch<'_>,
+        mut enough: impl FnMut(&[Auth0User]) -> Result<bool, AnswerError>,
+    ) -> Result<Auth0SearchResult, SourceError> {
+        let UserSearch { operation, q, ordered } = search;
+        let mut shown = Auth0SearchResult {
             users: Vec::new(),
             unreadable: 0,
             total: 0,
@@ -138,7 +139,7 @@ impl Management {
                 q,
             };
             let list = self.page(cx, operation, call).await?;
-            // Pages may be cut below what was asked; from then on that is what is asked.
+            // Auth0 may shorten pages below the requested length; the shorter length is used from then on.
             per_page = list.limit;
             shown.total = list.total;
             shown.unreadable += list.users.unreadable;
@@ -149,9 +150,9 @@ impl Management {
                     .into_iter()
                     .filter(|user| known.insert(user.user_id.clone())),
             );
-            let enough = enough(&shown.users[new_ones..]).map_err(|flaw| corrupt(operation, flaw))?;
+            let enough = enough(&shown.users[new_ones..]).map_err(|flaw| flaw.refuse(AUTH0, operation))?;
             shown.all = list.start + list.length >= list.total;
-            // An empty page before the end: the total counts users whom Auth0 does not show.
+            // An empty page before the end: the total includes users that Auth0 does not list.
             if shown.all || enough || list.length == 0 {
                 return Ok(shown);
             }
@@ -160,41 +161,43 @@ impl Management {
         Ok(shown)
     }
 
-    /// One page of users, whose numbers agree with each other and with what was asked.
+    /// One page of users whose numbers agree with each other and with the request.
     pub(crate) async fn page(
         &self,
         cx: &CallContext,
         operation: &'static str,
         call: ListCall<'_>,
-    ) -> Result<List, SourceError> {
+    ) -> Result<UserListPage, SourceError> {
         let request = written(operation, self.requests().list(call))?;
-        let read = |reply: &Reply| match reply.status.as_u16() {
-            200 => checked(reply.json()?, call.page, call.per_page).map_err(|flaw| untrue(operation, flaw)),
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
+            200 => checked(reply.json()?, call.page, call.per_page).map_err(|flaw| flaw.refuse_reply(AUTH0, operation)),
             _ => Err(refusal(operation, reply)),
         };
-        self.upstream.call(Call::read(operation, cx), &request, read).await
+        self.upstream
+            .call(ProviderCall::read(operation, cx), &request, read)
+            .await
     }
 
     /// Whether the user is one of this tenant's: one of its identities is in a connection that is.
-    pub(crate) fn is_ours(&self, user: &User) -> Result<bool, Untrue> {
+    pub(crate) fn belongs_to_tenant(&self, user: &Auth0User) -> Result<bool, AnswerError> {
         let connections = &self.settings.connections;
         if connections.is_empty() {
             return Ok(true);
         }
         if user.identities.is_empty() {
-            return Err(Untrue::NoIdentities);
+            return Err(AnswerError::NoIdentities);
         }
-        let ours = |name: &String| connections.iter().any(|connection| **connection == **name);
+        let account_of = |name: &String| connections.iter().any(|connection| **connection == **name);
         Ok(user
             .identities
             .iter()
             .filter_map(|identity| identity.connection.as_ref())
-            .any(ours))
+            .any(account_of))
     }
 }
 
-/// A page's numbers agree with each other and with what was asked.
-fn checked(list: List, page: u64, per_page: u64) -> Result<List, Untrue> {
+/// Checks that a page's numbers agree with each other and with the request.
+fn checked(list: UserListPage, page: u64, per_page: u64) -> Result<UserListPage, AnswerError> {
     let users = &list.users;
     let distinct: HashSet<&str> = users.read.iter().map(|user| user.user_id.as_str()).collect();
     let counts = [users.len(), distinct.len() + users.unreadable];
@@ -202,11 +205,15 @@ fn checked(list: List, page: u64, per_page: u64) -> Result<List, Untrue> {
         && list.start == page * list.limit
         && list.length <= list.limit
         && counts.into_iter().any(|count| count as u64 == list.length);
-    if good { Ok(list) } else { Err(Untrue::Contradiction) }
+    if good {
+        Ok(list)
+    } else {
+        Err(AnswerError::Contradiction)
+    }
 }
 
 /// A 404 is about the user when it is in the API's envelope and not the answer to an unknown path.
-pub(crate) fn is_about_the_user(reply: &Reply) -> bool {
+pub(crate) fn is_about_the_user(reply: &HttpReply) -> bool {
     envelope(reply).is_some_and(|refused| match refused.error_code.as_deref() {
         Some(code) => code == "inexistent_user",
         None => refused
@@ -215,7 +222,7 @@ pub(crate) fn is_about_the_user(reply: &Reply) -> bool {
     })
 }
 
-fn is_code(reply: &Reply, code: &str) -> bool {
+fn is_code(reply: &HttpReply, code: &str) -> bool {
     envelope(reply).is_some_and(|refused| refused.error_code.as_deref() == Some(code))
 }
 
@@ -233,15 +240,4 @@ pub(crate) fn written(
     request: Result<Request<Bytes>, http::Error>,
 ) -> Result<Request<Bytes>, SourceError> {
     request.map_err(|error| SourceError::with_cause(operation, SourceErrorKind::Refused, error))
-}
-
-/// An answer that cannot be true is audited here: once, without a word of it.
-pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
-    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
-    SourceError::with_cause(operation, SourceErrorKind::Corrupt, flaw)
-}
-
-fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
-    tracing::error!(source.name = "Auth0", operation, flaw = %flaw, "auth0's answer is refused");
-    Refusal::For(SourceErrorKind::Corrupt)
 }

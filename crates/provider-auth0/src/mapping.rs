@@ -1,41 +1,23 @@
-//! From a user at Auth0 to an account of ours.
+//! Maps an Auth0 user to a Masthead account.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_http::wire::{address, id, name, scalar};
+use masthead_provider_kit::{
+    AnswerError,
+    wire::{address, id, name, scalar, time},
+};
 use serde_json::{Map, Value};
-use thiserror::Error;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
-    metadata_map::{MetadataMap, Place},
-    wire::User,
+    metadata_map::{Auth0MetadataMap, Auth0MetadataPlace},
+    wire::Auth0User,
 };
-
-/// The answer is not of what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Untrue {
-    /// It is about somebody else.
-    #[error("the answer is about somebody else")]
-    SomebodyElse,
-    /// The id is none that we could keep.
-    #[error("the answer has a user with an unusable id")]
-    UnusableId,
-    /// A row of it cannot be read.
-    #[error("the answer has a row that cannot be read")]
-    UnreadableRow,
-    /// The identities are missing, so that nobody can say whose user it is.
-    #[error("the answer has a user without identities")]
-    NoIdentities,
-    /// The page says other numbers than it has.
-    #[error("the page contradicts itself")]
-    Contradiction,
-}
 
 /// Makes an account of a user. Names are only what Auth0 calls first and last name: a full name is never split.
 ///
 /// `user_metadata` comes before the root attributes, which Auth0 fills in by itself.
-pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue> {
-    let crid = id(&user.user_id).ok_or(Untrue::UnusableId)?;
+pub(crate) fn account(user: &Auth0User, map: &Auth0MetadataMap) -> Result<Account, AnswerError> {
+    let crid = id(&user.user_id).ok_or(AnswerError::UnusableId)?;
     let email = user.email.as_deref().and_then(address);
     Ok(Account {
         first_name: name(user.given_name.as_deref()),
@@ -49,19 +31,19 @@ pub(crate) fn account(user: &User, map: &MetadataMap) -> Result<Account, Untrue>
     })
 }
 
-fn metadata(user: &User, map: &MetadataMap) -> Metadata {
+fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
     let mut pairs = Vec::new();
     let mut put = |key: &str, value: String| pairs.push((key.to_owned(), value));
-    let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Place| {
+    let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Auth0MetadataPlace| {
         for (key, value) in tree {
             let place = place(key.as_str().into());
-            if let (Some(ours), Some(text)) = (map.ours(&place), scalar(value)) {
-                put(ours, text);
+            if let (Some(local), Some(text)) = (map.key_for(&place), scalar(value)) {
+                put(local, text);
             }
         }
     };
-    take(&user.user_metadata, Place::User);
-    take(&user.app_metadata, Place::App);
+    take(&user.user_metadata, Auth0MetadataPlace::User);
+    take(&user.app_metadata, Auth0MetadataPlace::App);
     // Without a display name of their own, Auth0 calls users by their address.
     let is_address = |name: &&String| {
         user.email
@@ -84,19 +66,15 @@ fn metadata(user: &User, map: &MetadataMap) -> Metadata {
     Metadata::from_source(pairs)
 }
 
-/// A moment as a text (RFC 3339), or within an object; `None` for anything else.
+/// A time as a text (RFC 3339), or as `{"$date": …}`; `None` for anything else.
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
-    match value {
-        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-        Value::Object(members) => match members.get("$date")? {
-            Value::Number(milliseconds) => {
-                let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
-                OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
-            }
-            Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-            _ => None,
-        },
-        _ => None,
+    match value.get("$date") {
+        Some(Value::Number(milliseconds)) => {
+            let nanoseconds = i128::from(milliseconds.as_i64()?) * 1_000_000;
+            OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
+        }
+        Some(text) => time(text),
+        None => time(value),
     }
 }
 
@@ -107,12 +85,12 @@ mod tests {
 
     use super::*;
 
-    fn mapped_by(value: Value, map: &MetadataMap) -> Account {
+    fn mapped_by(value: Value, map: &Auth0MetadataMap) -> Account {
         account(&serde_json::from_value(value).unwrap(), map).unwrap()
     }
 
     fn mapped(value: Value) -> Account {
-        mapped_by(value, &MetadataMap::default())
+        mapped_by(value, &Auth0MetadataMap::default())
     }
 
     fn pairs(account: &Account) -> Vec<(&str, &str)> {
@@ -120,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_profile_is_read() {
+    fn whole_profile_is_mapped() {
         let account = mapped(json!({
             "user_id": "auth0|7", "email": "Ann@Example.com", "email_verified": true, "given_name": " Ann ",
             "family_name": "Lee", "name": "Ann Lee", "nickname": "annie", "picture": "https://p.example/7.png",
@@ -149,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_stays_missing_and_no_name_is_invented() {
+    fn missing_fields_stay_missing() {
         let account = mapped(json!({"user_id": "google-oauth2|1", "name": "Ann Maria Lee", "email_verified": false}));
         assert!(account.email.is_none() && account.verified.is_none() && account.registered_at.is_none());
         assert_eq!((&*account.first_name, &*account.last_name), ("", ""));
@@ -157,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_auth0_takes_for_a_name_is_none() {
+    fn address_as_name_is_ignored() {
         let account = mapped(json!({"user_id": "auth0|1", "email": "ann@example.com", "name": "Ann@example.com"}));
         assert!(account.metadata.is_empty());
     }
 
     #[test]
-    fn user_metadata_comes_before_root_attributes() {
+    fn user_metadata_precedes_root_attributes() {
         let account = mapped(json!({
             "user_id": "auth0|1", "nickname": "a", "picture": "p", "phone_number": "1",
             "user_metadata": {"displayName": "", "photo": "own", "phoneNumber": "2"},
@@ -175,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_differ_only_in_case_and_nuls_upset_nothing() {
-        let map = MetadataMap::parse("*").unwrap();
+    fn duplicate_case_keys_and_nuls_are_dropped() {
+        let map = Auth0MetadataMap::parse("*").unwrap();
         let account = mapped_by(
             json!({
                 "user_id": "auth0|1", "given_name": "A\u{0}nn",
@@ -189,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_of_ten_kilobytes_is_read() {
-        let map = MetadataMap::parse("*").unwrap();
+    fn large_profile_is_mapped() {
+        let map = Auth0MetadataMap::parse("*").unwrap();
         let many: Map<String, Value> = (0..100)
             .map(|n| (format!("key{n:03}"), "v".repeat(100).into()))
             .collect();
@@ -199,15 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_we_could_not_keep_is_refused() {
+    fn unusable_id_is_refused() {
         for bad in [String::new(), "auth0|\n".to_owned(), "x".repeat(256)] {
             let user = serde_json::from_value(json!({"user_id": bad})).unwrap();
-            assert_eq!(account(&user, &MetadataMap::default()), Err(Untrue::UnusableId));
+            assert_eq!(
+                account(&user, &Auth0MetadataMap::default()),
+                Err(AnswerError::UnusableId)
+            );
         }
     }
 
     #[test]
-    fn a_strange_date_is_no_date() {
+    fn invalid_date_is_none() {
         for strange in [
             json!("yesterday"),
             json!(5),

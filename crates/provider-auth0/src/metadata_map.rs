@@ -1,53 +1,53 @@
-//! Which of a user's metadata at Auth0 are ours, and under which key.
+//! Maps metadata keys between Auth0 and Masthead.
 
-use masthead_provider_http::settings::keys::{KeyMap, is_key};
+use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
-/// Where a key of ours is kept at Auth0.
+/// Where Auth0 stores a metadata key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Auth0MetadataPlace {
     /// In `user_metadata`, under this key.
     User(Box<str>),
     /// In `app_metadata`, under this key.
     App(Box<str>),
 }
 
-/// What stands in an entry before a key of `app_metadata`.
+/// The prefix of an entry about a key of `app_metadata`.
 const APP: &str = "app_metadata.";
 
-/// The map of keys. The standard ones are kept in `user_metadata` under their own names; nothing of `app_metadata` is ours
-/// unless an entry names it.
+/// The map of keys. Standard keys are stored in `user_metadata` under their own names; a key of `app_metadata` is used
+/// only if an entry names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MetadataMap(KeyMap<Place>);
+pub(crate) struct Auth0MetadataMap(KeyMap<Auth0MetadataPlace>);
 
-impl Default for MetadataMap {
+impl Default for Auth0MetadataMap {
     fn default() -> Self {
-        Self(KeyMap::standard(|key| Place::User(key.into())))
+        Self(KeyMap::standard(|key| Auth0MetadataPlace::User(key.into())))
     }
 }
 
-impl MetadataMap {
-    /// Reads `theirs=ours, theirs, theirs=, app_metadata.theirs=ours, *`; `None` when an entry is none of these, or two
+impl Auth0MetadataMap {
+    /// Reads `name=key_for, name, name=, app_metadata.name=key_for, *`; `None` when an entry has another form, or two
     /// entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let place = |theirs: &str| match theirs.strip_prefix(APP) {
-            Some(key) => is_key(key).then(|| Place::App(key.into())),
-            None => is_key(theirs).then(|| Place::User(theirs.into())),
+        let place = |name: &str| match name.strip_prefix(APP) {
+            Some(key) => is_key(key).then(|| Auth0MetadataPlace::App(key.into())),
+            None => is_key(name).then(|| Auth0MetadataPlace::User(name.into())),
         };
         Self::default().0.with(text, APP, place).map(Self)
     }
 
-    /// The key under which a key at Auth0 is ours; `None` when it is not.
-    pub(crate) fn ours<'a>(&'a self, place: &'a Place) -> Option<&'a str> {
+    /// Masthead's key for a key at Auth0; `None` when it has none.
+    pub(crate) fn key_for<'a>(&'a self, place: &'a Auth0MetadataPlace) -> Option<&'a str> {
         self.0.key(place).or_else(|| match place {
-            Place::User(key) => self.0.takes(place, key).then_some(&**key),
-            Place::App(_) => None,
+            Auth0MetadataPlace::User(key) => self.0.takes(place, key).then_some(&**key),
+            Auth0MetadataPlace::App(_) => None,
         })
     }
 
-    /// Where a key of ours is written; `None` when Auth0 does not keep it.
-    pub(crate) fn place(&self, ours: &str) -> Option<Place> {
-        let other = || Some(Place::User(ours.into())).filter(|place| self.0.takes(place, ours));
-        self.0.place(ours).cloned().or_else(other)
+    /// Where a Masthead key is written; `None` when Auth0 does not store it.
+    pub(crate) fn place(&self, key_for: &str) -> Option<Auth0MetadataPlace> {
+        let other = || Some(Auth0MetadataPlace::User(key_for.into())).filter(|place| self.0.takes(place, key_for));
+        self.0.place(key_for).cloned().or_else(other)
     }
 }
 
@@ -55,45 +55,25 @@ impl MetadataMap {
 mod tests {
     use super::*;
 
-    fn user(key: &str) -> Place {
-        Place::User(key.into())
+    fn user(key: &str) -> Auth0MetadataPlace {
+        Auth0MetadataPlace::User(key.into())
     }
 
     #[test]
-    fn the_standard_keys_keep_their_names_and_nothing_else_is_ours() {
-        let map = MetadataMap::default();
-        assert_eq!(map.ours(&user("phoneNumber")), Some("phoneNumber"));
-        assert_eq!(map.place("timeZone"), Some(user("timeZone")));
-        assert_eq!(map.ours(&user("favourite_team")), None);
-        assert_eq!(map.place("favouriteTeam"), None);
-        assert_eq!(map.ours(&Place::App("plan".into())), None);
+    fn entries_reach_app_metadata() {
+        let map = Auth0MetadataMap::parse("team, app_metadata.plan=plan").unwrap();
+        assert_eq!(map.place("phoneNumber"), Some(user("phoneNumber")));
+        assert_eq!(map.key_for(&user("team")), Some("team"));
+        assert_eq!(map.place("plan"), Some(Auth0MetadataPlace::App("plan".into())));
+        assert_eq!(Auth0MetadataMap::parse("app_metadata.=x"), None);
     }
 
     #[test]
-    fn entries_rename_add_leave_out_and_open_app_metadata() {
-        let map = MetadataMap::parse("phone=phoneNumber, team, gender=, app_metadata.plan=plan").unwrap();
-        assert_eq!(map.ours(&user("phone")), Some("phoneNumber"));
-        assert_eq!(map.ours(&user("phoneNumber")), None);
-        assert_eq!(map.place("phoneNumber"), Some(user("phone")));
-        assert_eq!(map.ours(&user("team")), Some("team"));
-        assert_eq!((map.ours(&user("gender")), map.place("gender")), (None, None));
-        assert_eq!(map.place("plan"), Some(Place::App("plan".into())));
-    }
-
-    #[test]
-    fn a_star_takes_all_but_what_is_claimed_or_left_out() {
-        let map = MetadataMap::parse("*, phone=phoneNumber, internal=").unwrap();
-        assert_eq!(map.ours(&user("team")), Some("team"));
-        assert_eq!(map.ours(&user("internal")), None);
-        assert_eq!(map.ours(&user("PhoneNumber")), None);
+    fn star_excludes_app_metadata() {
+        let map = Auth0MetadataMap::parse("*, internal=").unwrap();
+        assert_eq!(map.key_for(&user("team")), Some("team"));
         assert_eq!(map.place("team"), Some(user("team")));
-        assert_eq!(map.ours(&Place::App("plan".into())), None);
-    }
-
-    #[test]
-    fn what_is_no_entry_is_refused() {
-        for bad in ["=x", "a=b=c", "a=x,b=X", "app_metadata.=x", "a\u{7f}=b"] {
-            assert_eq!(MetadataMap::parse(bad), None, "{bad:?}");
-        }
+        assert_eq!(map.key_for(&user("internal")), None);
+        assert_eq!(map.key_for(&Auth0MetadataPlace::App("plan".into())), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, header};
-use masthead_provider_http::path::is_segment;
+use masthead_provider_kit::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -21,9 +21,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// The same for a value after `?`, where WHATWG URL encodes the quote as well.
 const VALUE: &AsciiSet = &SEGMENT.add(b'\'');
 
-/// Requests to one tenant's API.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Requests<'a> {
+pub(crate) struct Auth0Requests<'a> {
     /// The address of the API, without a slash at its end.
     pub(crate) origin: &'a str,
 }
@@ -37,11 +36,10 @@ pub(crate) struct ListCall<'a> {
     pub(crate) per_page: u64,
     /// `field:1` or `field:-1`.
     pub(crate) sort: Option<&'static str>,
-    /// The query.
     pub(crate) q: Option<&'a str>,
 }
 
-impl Requests<'_> {
+impl Auth0Requests<'_> {
     /// `None`, here and below, for an id that no path can carry.
     pub(crate) fn user(self, id: &str) -> Option<Result<Request<Bytes>, http::Error>> {
         Some(self.without_body(Method::GET, &user_path(id)?))

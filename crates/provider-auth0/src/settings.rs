@@ -1,16 +1,13 @@
-//! A tenant's settings for Auth0: their names, their meaning, and every mistake in them at once.
-
-use std::collections::BTreeMap;
+//! A tenant's settings for Auth0: their names, their meaning, and every error in them at once.
 
 use http::Uri;
-use masthead_provider_http::{
-    Mistake, Reading, Secret, SecretPlace,
-    budget::BudgetOptions,
+use masthead_provider_kit::{
+    ProviderSettingError, Secret, SecretPlace, SettingMap, SettingReader,
     client_credentials::ClientCredentialsOptions,
-    settings::value::{flag, is_host_label, origin, visible},
+    settings::value::{is_host_label, origin, visible},
 };
 
-use crate::metadata_map::MetadataMap;
+use crate::metadata_map::Auth0MetadataMap;
 
 mod table;
 
@@ -31,16 +28,16 @@ pub struct Auth0Settings {
     pub(crate) connections: Vec<Box<str>>,
     /// The connection in which accounts are made; without one none can be.
     pub(crate) connection: Option<Box<str>>,
-    /// How many users are asked for at a time.
+    /// How many users are requested at a time.
     pub(crate) page_size: u32,
     /// How often the tenant may call.
     pub(crate) budget: (u32, u32),
     /// Parts of addresses are searched for by the provider.
     pub(crate) leading_wildcards: bool,
-    /// A look-up by address also looks for one that was kept with capitals.
+    /// A look-up by address also looks for one that was stored with capitals.
     pub(crate) mixed_case_emails: bool,
     /// What is read of, and written into, a user's metadata.
-    pub(crate) metadata: MetadataMap,
+    pub(crate) metadata: Auth0MetadataMap,
 }
 
 impl Auth0Settings {
@@ -48,9 +45,9 @@ impl Auth0Settings {
     /// `Auth0.BaseUrl` is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
+    pub fn parse(settings: &SettingMap, allow_private: bool) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let base_url = reading.text("Auth0.BaseUrl", |text| origin(text, allow_private));
         let domain = if reading.has("Auth0.BaseUrl") {
             reading.text("Auth0.Domain", host_name)
@@ -66,16 +63,16 @@ impl Auth0Settings {
             .as_ref()
             .is_some_and(|one| !connections.is_empty() && !connections.contains(one))
         {
-            reading.contradiction("Auth0.Connection", "must be one of Auth0.Connections");
+            reading.report("Auth0.Connection", "must be one of Auth0.Connections");
         }
         let page_size = reading.number("Auth0.PageSize", 100, 50);
         let per_second = reading.number("Auth0.BudgetPerSecond", 1000, 2);
         let burst = reading.number("Auth0.BudgetBurst", 1000, 10);
         let metadata = reading
-            .text("Auth0.MetadataMap", MetadataMap::parse)
+            .text("Auth0.MetadataMap", Auth0MetadataMap::parse)
             .unwrap_or_default();
-        let leading_wildcards = reading.text("Auth0.LeadingWildcards", flag).unwrap_or(false);
-        let mixed_case_emails = reading.text("Auth0.MixedCaseEmails", flag).unwrap_or(true);
+        let leading_wildcards = reading.flag("Auth0.LeadingWildcards", false);
+        let mixed_case_emails = reading.flag("Auth0.MixedCaseEmails", true);
         reading.unknown_names("Auth0.", &["Auth0.ClientSecret"]);
 
         let origin = base_url.or_else(|| domain.as_ref().map(|domain| format!("https://{domain}").into()));
@@ -99,12 +96,6 @@ impl Auth0Settings {
         }))
     }
 
-    /// Where the client's secret is kept.
-    #[must_use]
-    pub const fn secret_place(&self) -> &SecretPlace {
-        &self.secret
-    }
-
     /// How tokens are fetched, with the secret that was found at its place.
     ///
     /// # Errors
@@ -116,12 +107,6 @@ impl Auth0Settings {
             client_secret,
             audience: Some(self.audience.clone()),
         })
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

@@ -1,16 +1,17 @@
 //! How all users are gone through, though no search shows more than its first thousand (`providers.md` §1.3).
 //!
-//! A walk asks for the oldest users from a moment on, and next from the last moment that it was shown. So it never pages
-//! deep, users who come or change while it goes are behind it or before it but never skipped, and it can be taken up
-//! again at any time. Only users of one and the same millisecond need a second page.
+//! A scan requests the oldest users from a moment on, and next from the last moment of that page. So it never pages
+//! deep, users created or changed meanwhile are never skipped, and it can be resumed at any time. Only users of the
+//! same millisecond need a second page.
 
 use masthead_ports::scan::ScanCursor;
+use masthead_provider_kit::wire::milliseconds;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use crate::management::CAP;
 
-/// Where the first window begins when it has to be narrow: nobody is older than Auth0 (2013).
+/// Where the first window begins when it has to be narrow: no user is older than Auth0 (2013).
 const OLDEST: i64 = 1_356_998_400_000;
 
 /// The narrowest window, in milliseconds; a search that is too slow even for that is for an operator to look at.
@@ -19,44 +20,41 @@ const NARROWEST: i64 = 1_000;
 /// A page within a window of users, in the order of their moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct At {
+pub(crate) struct ScanWindow {
     /// Where the window begins, in UNIX milliseconds; `None` has no beginning.
     from: Option<i64>,
     /// How many milliseconds the window has; `None` has no end.
     span: Option<i64>,
     /// The page, from 0 on.
     pub(crate) page: u64,
-    /// How many users a page has; `None` asks as the settings say.
+    /// How many users a page has; `None` means the configured length.
     pub(crate) per_page: Option<u64>,
     /// How many users came before the window.
     before: u64,
 }
 
-/// A page as far as the way on depends on it.
+/// The parts of a page that decide the next position.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
+pub(crate) struct ShownPage {
     /// The moments of the different users, in UNIX milliseconds, in any order; users without one are left out.
     pub(crate) moments: Vec<i64>,
     /// How many users a page has at most.
     pub(crate) limit: u64,
-    /// How many users it has.
     pub(crate) length: u64,
-    /// How many users the window has.
     pub(crate) total: u64,
 }
 
-/// The way on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct NextWindow {
     /// The next page; `None` after the last.
-    pub(crate) next: Option<At>,
+    pub(crate) next: Option<ScanWindow>,
     /// How many users there are from the first window to the end of this one.
     pub(crate) expected: u64,
     /// As many users share one moment as any search shows, or more.
     pub(crate) truncated: bool,
 }
 
-impl At {
+impl ScanWindow {
     /// The first page of the users from a moment on; of all, without one.
     pub(crate) fn from(moment: Option<OffsetDateTime>) -> Self {
         Self {
@@ -65,14 +63,13 @@ impl At {
         }
     }
 
-    /// Reads a place; `None` when it is none of ours.
+    /// Parses a position; `None` when it is invalid.
     pub(crate) fn read(place: &ScanCursor) -> Option<Self> {
         serde_json::from_str(place.as_str()).ok()
     }
 
-    /// The place to keep.
-    pub(crate) fn kept(&self) -> Option<ScanCursor> {
-        ScanCursor::parse(&serde_json::to_string(self).ok()?)
+    pub(crate) fn to_place(self) -> Option<ScanCursor> {
+        ScanCursor::parse(&serde_json::to_string(&self).ok()?)
     }
 
     /// The window: not before the first moment, before the second.
@@ -96,16 +93,15 @@ impl At {
         })
     }
 
-    /// The way on from this page.
-    pub(crate) fn followed(&self, shown: &Shown, now: OffsetDateTime) -> Way {
+    pub(crate) fn followed(&self, shown: &ShownPage, now: OffsetDateTime) -> NextWindow {
         let before_page = self.page * shown.limit;
         let expected = self.before + shown.total;
-        let way = |next| Way {
+        let way = |next| NextWindow {
             next,
             expected,
             truncated: false,
         };
-        // An empty page before the end: the total counts users whom Auth0 does not show.
+        // An empty page before the end: the total includes users that Auth0 does not list.
         if before_page + shown.length >= shown.total || shown.length == 0 {
             return way(self.next_window(before_page + shown.length, now));
         }
@@ -121,9 +117,10 @@ impl At {
                 ..*self
             }));
         }
-        // A thousand users of one millisecond, or without a moment, and nobody can say whether that is all: on behind them.
+        // A thousand users of one millisecond, or without a moment: more may exist, so the scan continues behind them
+        // and reports a gap.
         let behind = self.from.map(|from| from.saturating_add(1));
-        Way {
+        NextWindow {
             truncated: true,
             ..way(behind.map(|from| self.moved_to(from, self.end(), before_page + shown.length)))
         }
@@ -145,11 +142,6 @@ impl At {
             before: self.before + users,
         }
     }
-}
-
-/// The milliseconds of a moment, begun.
-pub(crate) fn milliseconds(moment: OffsetDateTime) -> i64 {
-    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }
 
 fn moment(milliseconds: i64) -> Option<OffsetDateTime> {

@@ -1,7 +1,7 @@
-//! What the Management API sends, as far as we read it: nothing else of a profile is kept (`providers.md` §1.4).
+//! The Management API's JSON, as far as it is used: nothing else of a profile is stored (`providers.md` §1.4).
 
-use masthead_provider_http::{
-    json::Rows,
+use masthead_provider_kit::{
+    json::JsonRows,
     redacted,
     wire::{flag, members, scalar, text},
 };
@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 
 /// A user. What is of another type than documented counts as missing; only the id must be there.
 #[derive(Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are Auth0's")]
-pub(crate) struct User {
+pub(crate) struct Auth0User {
     pub(crate) user_id: String,
     #[serde(default, deserialize_with = "text")]
     pub(crate) email: Option<String>,
@@ -30,7 +29,7 @@ pub(crate) struct User {
     #[serde(default, deserialize_with = "text")]
     pub(crate) picture: Option<String>,
     #[serde(default, deserialize_with = "identities")]
-    pub(crate) identities: Vec<Identity>,
+    pub(crate) identities: Vec<Auth0Identity>,
     #[serde(default, deserialize_with = "members")]
     pub(crate) user_metadata: Map<String, Value>,
     #[serde(default, deserialize_with = "members")]
@@ -44,7 +43,7 @@ pub(crate) struct User {
 
 /// One way in which a user signs in; the first is the one that the user's own id is made of.
 #[derive(Deserialize)]
-pub(crate) struct Identity {
+pub(crate) struct Auth0Identity {
     #[serde(default, deserialize_with = "text")]
     pub(crate) connection: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -56,18 +55,18 @@ pub(crate) struct Identity {
 
 /// A page of `GET /users?include_totals=true`.
 #[derive(Deserialize)]
-pub(crate) struct List {
+pub(crate) struct UserListPage {
     pub(crate) start: u64,
     pub(crate) limit: u64,
     pub(crate) length: u64,
     pub(crate) total: u64,
-    pub(crate) users: Rows<User>,
+    pub(crate) users: JsonRows<Auth0User>,
 }
 
 /// An error of the Management API.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refused {
+pub(crate) struct Auth0ErrorBody {
     pub(crate) status_code: u16,
     #[serde(default, deserialize_with = "text")]
     pub(crate) error_code: Option<String>,
@@ -75,30 +74,30 @@ pub(crate) struct Refused {
     pub(crate) message: Option<String>,
 }
 
-impl User {
+impl Auth0User {
     /// Whether the user's id, or that of a linked identity, is this one.
     pub(crate) fn is(&self, id: &str) -> bool {
         self.user_id == id || self.identities.iter().any(|identity| identity.is(id))
     }
 }
 
-impl Identity {
+impl Auth0Identity {
     fn is(&self, id: &str) -> bool {
         match (id.split_once('|'), &self.provider, &self.user_id) {
-            (Some((provider, own)), Some(theirs), Some(id)) => provider == theirs && own == id,
+            (Some((provider, own)), Some(remote), Some(id)) => provider == remote && own == id,
             _ => false,
         }
     }
 }
 
-redacted!(User, Identity, List, Refused);
+redacted!(Auth0User, Auth0Identity, UserListPage, Auth0ErrorBody);
 
 fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(scalar(&value).filter(|_| !value.is_boolean()))
 }
 
-fn identities<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Identity>, D::Error> {
+fn identities<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Auth0Identity>, D::Error> {
     let Value::Array(entries) = Value::deserialize(from)? else {
         return Ok(Vec::new());
     };
@@ -114,12 +113,12 @@ mod tests {
 
     use super::*;
 
-    fn user(value: Value) -> User {
+    fn user(value: Value) -> Auth0User {
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
-    fn only_the_id_must_be_there_and_strange_types_count_as_missing() {
+    fn only_the_id_is_required() {
         let bare = user(json!({"user_id": "auth0|1"}));
         assert!(bare.email.is_none() && bare.identities.is_empty() && bare.created_at.is_null());
         let odd = user(json!({
@@ -128,12 +127,12 @@ mod tests {
         }));
         assert!(odd.email.is_none() && odd.given_name.is_none() && odd.user_metadata.is_empty());
         assert_eq!(odd.email_verified, Some(true));
-        assert!(serde_json::from_value::<User>(json!({"email": "a@example.com"})).is_err());
-        assert!(serde_json::from_value::<User>(json!({"user_id": 7})).is_err());
+        assert!(serde_json::from_value::<Auth0User>(json!({"email": "a@example.com"})).is_err());
+        assert!(serde_json::from_value::<Auth0User>(json!({"user_id": 7})).is_err());
     }
 
     #[test]
-    fn a_user_answers_to_the_ids_of_the_linked_identities_too() {
+    fn linked_identity_ids_match_the_user() {
         let linked = user(json!({"user_id": "auth0|1", "identities": [
             {"provider": "auth0", "user_id": "1", "connection": "readers"},
             {"provider": "github", "user_id": 77, "connection": "github"},
@@ -149,8 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_person_is_shown() {
+    fn debug_shows_no_personal_data() {
         let shown = format!("{:?}", user(json!({"user_id": "auth0|1", "email": "ann@example.com"})));
-        assert_eq!(shown, "User { .. }");
+        assert_eq!(shown, "Auth0User { .. }");
     }
 }

@@ -8,16 +8,20 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{Call, Refusal, Reply};
+use masthead_provider_kit::{
+    HttpReply, ProviderCall, ReplyError,
+    writes::{not_written, outcome_unknown},
+};
 use serde_json::Value;
 
 use crate::{
-    auth0::{AUTH0, Auth0},
-    changes::{self, Objection, objection},
-    management::{Management, is_about_the_user, written, written_about},
+    adapter::Auth0Adapter,
+    changes::{self, write_error},
+    management::{ManagementApi, is_about_the_user, written, written_about},
     mapping::account,
+    name::AUTH0,
     refusal::{envelope, refusal},
-    wire::User,
+    wire::Auth0User,
 };
 
 const CREATE: &str = "create";
@@ -26,14 +30,8 @@ const SET_PASSWORD: &str = "set_password";
 const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
 
-/// How Auth0 answered a write.
-enum Written {
-    Done(Box<User>),
-    Not(WriteError),
-}
-
 #[async_trait]
-impl AccountWriter for Auth0 {
+impl AccountWriter for Auth0Adapter {
     fn name(&self) -> SourceName {
         AUTH0
     }
@@ -46,7 +44,7 @@ impl AccountWriter for Auth0 {
         };
         let body = changes::creation(new, connection, &api.settings.metadata);
         let request = written(CREATE, api.requests().create(&body))?;
-        let made = |user: &User| {
+        let made = |user: &Auth0User| {
             user.email
                 .as_deref()
                 .is_some_and(|email| same_address(email, &new.email))
@@ -65,7 +63,7 @@ impl AccountWriter for Auth0 {
         if body.as_object().is_some_and(serde_json::Map::is_empty) {
             // Nothing that Auth0 keeps changes.
             let user = api.user(cx, UPDATE, id.as_str()).await?.ok_or(WriteError::NoSuchUser)?;
-            return account(&user, &api.settings.metadata).map_err(|flaw| unread(UPDATE, flaw));
+            return account(&user, &api.settings.metadata).map_err(|error| outcome_unknown(UPDATE, error));
         }
         api.patch(cx, UPDATE, id, &body).await
     }
@@ -93,20 +91,20 @@ impl AccountWriter for Auth0 {
         api.patch(cx, SET_EMAIL, id, &body).await
     }
 
-    /// Auth0 says 204 whether there was such a user or not.
+    /// Auth0 answers 204 for an absent user too.
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             204 => Ok(()),
             _ => Err(refusal(DELETE, reply)),
         };
-        let done = api.upstream.call(Call::write(DELETE, cx), &request, read).await;
-        done.map_err(undone)
+        let done = api.upstream.call(ProviderCall::write(DELETE, cx), &request, read).await;
+        done.map_err(not_written)
     }
 }
 
-impl Management {
+impl ManagementApi {
     async fn patch(
         &self,
         cx: &CallContext,
@@ -119,55 +117,47 @@ impl Management {
             .await
     }
 
-    /// Makes a write and reads the user that it answers with, who must be the one `is_it` knows. Once Auth0 says that it is
-    /// done, an answer that cannot be read leaves open what was done.
+    /// Sends a write and reads the user in its answer, who must satisfy `is_it`. Once Auth0 reports success, an
+    /// unreadable answer means the outcome is unknown.
     async fn write(
         &self,
         cx: &CallContext,
         operation: &'static str,
         request: &Request<Bytes>,
         done: u16,
-        is_it: impl Fn(&User) -> bool + Send + Sync,
+        is_it: impl Fn(&Auth0User) -> bool + Send + Sync,
     ) -> Result<Account, WriteError> {
-        let read = |reply: &Reply| match reply.status.as_u16() {
+        let read = |reply: &HttpReply| match reply.status.as_u16() {
             status if status == done => {
-                let user: User = reply.json()?;
+                let user: Auth0User = reply.json()?;
                 if is_it(&user) {
-                    Ok(Written::Done(Box::new(user)))
+                    Ok(Ok(Box::new(user)))
                 } else {
-                    Err(Refusal::For(SourceErrorKind::OutcomeUnknown))
+                    Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))
                 }
             }
-            404 if is_about_the_user(reply) => Ok(Written::Not(WriteError::NoSuchUser)),
-            409 if envelope(reply).is_some() => Ok(Written::Not(WriteError::AlreadyExists)),
-            400 => match envelope(reply).map(|refused| objection(&refused)) {
-                Some(Objection::Taken) => Ok(Written::Not(WriteError::AlreadyExists)),
-                Some(Objection::Password(told)) => Ok(Written::Not(WriteError::Refused { message: told })),
-                Some(Objection::Other) | None => Err(refusal(operation, reply)),
+            404 if is_about_the_user(reply) => Ok(Err(WriteError::NoSuchUser)),
+            409 if envelope(reply).is_some() => Ok(Err(WriteError::AlreadyExists)),
+            400 => match envelope(reply).and_then(|body| write_error(&body)) {
+                Some(error) => Ok(Err(error)),
+                None => Err(refusal(operation, reply)),
             },
             _ => Err(refusal(operation, reply)),
         };
-        match self.upstream.call(Call::write(operation, cx), request, read).await {
-            Ok(Written::Done(user)) => account(&user, &self.settings.metadata).map_err(|flaw| unread(operation, flaw)),
-            Ok(Written::Not(error)) => Err(error),
-            Err(error) => Err(undone(error)),
+        match self
+            .upstream
+            .call(ProviderCall::write(operation, cx), request, read)
+            .await
+        {
+            Ok(written) => {
+                let account = account(&*written?, &self.settings.metadata);
+                account.map_err(|error| outcome_unknown(operation, error))
+            }
+            Err(error) => Err(not_written(error)),
         }
     }
 }
 
-/// It understood, and will not: that is no silence.
-fn undone(error: SourceError) -> WriteError {
-    match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { message: None },
-        _ => WriteError::Source(error),
-    }
-}
-
-fn same_address(theirs: &str, wanted: &Email) -> bool {
-    Email::from_source(theirs).is_ok_and(|email| email.key() == wanted.key())
-}
-
-/// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: crate::mapping::Untrue) -> WriteError {
-    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
+fn same_address(remote: &str, wanted: &Email) -> bool {
+    Email::from_source(remote).is_ok_and(|email| email.key() == wanted.key())
 }

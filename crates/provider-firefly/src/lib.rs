@@ -1,14 +1,15 @@
-//! Firefly as a described directory.
+//! Firefly as a preset of the generic provider.
 //!
-//! The protocol between servers of Gannett's user platform is private. What this preset says is Masthead's proposal
-//! (`providers.md` §3.4), made of the names that its public pages use; each setting can be set otherwise for a tenant.
+//! The server protocol of Gannett's user platform is private. This preset is Masthead's proposal
+//! (`providers.md` §3.4), with the names of its public pages; a tenant can override each setting.
 
-use masthead_provider_directory::Preset;
+use masthead_provider_generic::Preset;
+use masthead_provider_kit::ProviderRegistration;
 
-/// Firefly: a secret in a header, numbered pages, a status in every answer, 404 there for nobody.
+/// Firefly: a secret in a header, numbered pages, a status in every answer, where 404 means an absent user.
 ///
-/// `atyponId` and `sessionKey` open sessions: no setting can lead to them, and nothing of them is read. Lists are asked for
-/// without conditions on names: how the service compares them is not known, and ours are compared without accents.
+/// `atyponId` and `sessionKey` open sessions: no setting can point to them, and they are never read. Lists are requested
+/// without conditions on names: it is unknown how the service compares them, and Masthead ignores accents.
 pub const FIREFLY: Preset = Preset {
     name: "Firefly",
     settings: &[
@@ -24,7 +25,7 @@ pub const FIREFLY: Preset = Preset {
         ("Page.SizeName", "pageSize"),
         ("Page.Size", "50"),
         ("Envelope.Status", "/meta/status"),
-        // Older pages say 0 for success, newer ones 200 (`providers.md` §3.1).
+        // Older pages have 0 for success, newer ones 200 (`providers.md` §3.1).
         ("Envelope.Ok", "200, 0"),
         ("NotFound.Codes", "404"),
         ("User", "/response/user"),
@@ -40,4 +41,11 @@ pub const FIREFLY: Preset = Preset {
         ("Metadata.timeZone", "/attributes/timeZone"),
     ],
     must: &["Param.siteCode"],
+};
+
+/// The registration of the provider.
+pub const PROVIDER: ProviderRegistration = ProviderRegistration {
+    name: FIREFLY.name,
+    check_settings: |settings, allow_private| FIREFLY.check_settings(settings, allow_private),
+    create: |parts, cache| FIREFLY.create(parts, cache),
 };

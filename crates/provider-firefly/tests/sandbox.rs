@@ -1,30 +1,27 @@
-//! The preset against the stand-in Firefly, over real sockets: the suite that every described directory keeps.
+//! The preset against the sandbox Firefly, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
-#[path = "../../provider-http/tests/support/calling.rs"]
-mod calling;
+#[path = "../../provider-generic/tests/support/fixture.rs"]
+mod fixture;
 #[cfg(test)]
-#[path = "../../provider-directory/tests/support/suite.rs"]
+#[path = "../../provider-generic/tests/support/suite.rs"]
 mod suite;
-#[cfg(test)]
-#[path = "../../provider-directory/tests/support/world.rs"]
-mod world;
 
 #[cfg(test)]
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_firefly::FIREFLY;
+    use masthead_provider_testkit::SourceClient;
     use masthead_sandbox::{UserShape, sample_generic_user};
-    use masthead_testkit::source_client::SourceClient;
 
     use crate::{
-        suite::{Subject, keeps},
-        world::{stand_in, texts},
+        fixture::{sandbox_config, texts},
+        suite::{GenericCase, generic_tests},
     };
 
-    const FIREFLY_STAND_IN: Subject = Subject {
+    const FIREFLY_STAND_IN: GenericCase = GenericCase {
         preset: FIREFLY,
-        stand_in: |count| stand_in(UserShape::Firefly, count),
+        sandbox: |count| sandbox_config(UserShape::Firefly, count),
         secret: "sandbox-firefly-secret",
         settings: &[("Param.siteCode", "SAND")],
         id: "/userGUID",
@@ -34,22 +31,22 @@ mod tests {
         page: 50,
     };
 
-    keeps!(
-        FIREFLY_STAND_IN: reads_agree_with_the_directory,
-        a_walk_shows_everybody,
-        what_only_a_description_can_tell_has_its_kind,
-        what_cannot_be_true_is_refused,
-        nothing_that_opens_a_session_is_read,
-        the_check_finds_the_stand_in_as_it_is_described,
-        nothing_that_a_tenant_must_say_is_left_to_guess,
+    generic_tests!(
+        FIREFLY_STAND_IN: reads_match_the_sandbox,
+        scan_shows_every_user,
+        configured_failures_have_their_kind,
+        contradictory_answers_are_refused,
+        session_data_is_never_read,
+        check_passes_for_sandbox,
+        required_settings_are_named,
     );
 
     #[tokio::test]
-    async fn the_whole_profile_is_read() {
+    async fn whole_profile_is_mapped() {
         let user = sample_generic_user(UserShape::Firefly, 5);
         let text = |pointer: &str| user.pointer(pointer).unwrap().as_str().unwrap();
         let account = FIREFLY_STAND_IN
-            .world(12)
+            .start(12)
             .await
             .by_id(text("/userGUID"))
             .await

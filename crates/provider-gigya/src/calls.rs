@@ -20,9 +20,9 @@ pub(crate) const DELETE_ACCOUNT: &str = "accounts.deleteAccount";
 
 /// The parameters of a call, without those that prove who calls. Nothing of them is shown.
 #[derive(Clone, Default)]
-pub(crate) struct Params(Vec<(&'static str, String)>);
+pub(crate) struct GigyaParams(Vec<(&'static str, String)>);
 
-impl Params {
+impl GigyaParams {
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -42,7 +42,7 @@ impl Params {
         }
     }
 
-    /// Whether nothing is said but whose account it is.
+    /// Whether only the account's id is set.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.0.iter().all(|(name, _)| *name == "UID")
     }
@@ -52,26 +52,27 @@ impl Params {
     }
 }
 
-impl fmt::Debug for Params {
+impl fmt::Debug for GigyaParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Params").finish_non_exhaustive()
     }
 }
 
-/// The account with this UID.
-pub(crate) fn by_uid(uid: &str) -> Params {
-    Params::new().with("UID", uid).with("include", INCLUDE)
+pub(crate) fn by_uid(uid: &str) -> GigyaParams {
+    GigyaParams::new().with("UID", uid).with("include", INCLUDE)
 }
 
-/// The account that signs in with this address: asked for without any query text.
-pub(crate) fn by_login_email(email: &EmailKey) -> Params {
+/// The account that signs in with this address; needs no query text.
+pub(crate) fn by_login_email(email: &EmailKey) -> GigyaParams {
     let by = json!({"_email": email.as_str()});
-    Params::new().with("findBy", by.to_string()).with("include", INCLUDE)
+    GigyaParams::new()
+        .with("findBy", by.to_string())
+        .with("include", INCLUDE)
 }
 
 /// A search's first page.
-pub(crate) fn search(query: &str, opens_cursor: bool, lite_accounts: bool) -> Params {
-    let mut params = Params::new().with("query", query);
+pub(crate) fn search(query: &str, opens_cursor: bool, lite_accounts: bool) -> GigyaParams {
+    let mut params = GigyaParams::new().with("query", query);
     if opens_cursor {
         params = params.with("openCursor", "true");
     }
@@ -82,6 +83,6 @@ pub(crate) fn search(query: &str, opens_cursor: bool, lite_accounts: bool) -> Pa
 }
 
 /// A search's next page; a cursor goes with nothing else.
-pub(crate) fn next_page(cursor: &str) -> Params {
-    Params::new().with("cursorId", cursor)
+pub(crate) fn next_page(cursor: &str) -> GigyaParams {
+    GigyaParams::new().with("cursorId", cursor)
 }

@@ -1,19 +1,19 @@
-//! The parameters of writes, and what their refusals say.
+//! Parameters of writes, and the meaning of rejected writes.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    calls::Params,
+    calls::GigyaParams,
     mapping::{kind_of, phones},
-    metadata_map::{MetadataMap, PhoneKind, Place},
-    wire::{Account, Refused},
+    metadata_map::{GigyaMetadataMap, GigyaMetadataPlace, PhoneKind},
+    wire::{GigyaAccount, GigyaErrorBody, InvalidField},
 };
 
 /// The parameters that make an account out of a registration.
-pub(crate) fn registration(new: &NewAccount, token: String, password: &str, map: &MetadataMap) -> Params {
-    let mut kept = Kept::default();
+pub(crate) fn registration(new: &NewAccount, token: String, password: &str, map: &GigyaMetadataMap) -> GigyaParams {
+    let mut kept = AccountTrees::default();
     for (field, name) in [("firstName", &new.first_name), ("lastName", &new.last_name)] {
         if !name.is_empty() {
             kept.profile.insert(field.into(), (&**name).into());
@@ -23,19 +23,24 @@ pub(crate) fn registration(new: &NewAccount, token: String, password: &str, map:
     for (key, value) in pairs {
         kept.put(key, Some(value), map, None);
     }
-    let params = Params::new()
+    let params = GigyaParams::new()
         .with("regToken", token)
         .with("email", new.email.as_str())
         .with("password", password);
     kept.written(params).with("finalizeRegistration", "true")
 }
 
-/// The parameters that change an account; see [`Params::changes_nothing`]. `null` removes, and objects are joined member
+/// The parameters that change an account; see [`GigyaParams::changes_nothing`]. `null` removes, and objects are joined member
 /// by member.
 ///
 /// `now` is the account as it is, where its phones change: Gigya takes their list as a whole.
-pub(crate) fn update(change: &AccountChange, uid: &str, map: &MetadataMap, now: Option<&Account>) -> Params {
-    let mut kept = Kept::default();
+pub(crate) fn update(
+    change: &AccountChange,
+    uid: &str,
+    map: &GigyaMetadataMap,
+    now: Option<&GigyaAccount>,
+) -> GigyaParams {
+    let mut kept = AccountTrees::default();
     for (field, name) in [("firstName", &change.first_name), ("lastName", &change.last_name)] {
         if let Some(name) = name {
             kept.profile.insert(field.into(), text_or_null(name));
@@ -45,7 +50,7 @@ pub(crate) fn update(change: &AccountChange, uid: &str, map: &MetadataMap, now: 
         let value = value.as_deref().filter(|value| !value.is_empty());
         kept.put(key, value, map, now);
     }
-    let mut params = kept.written(Params::new().with("UID", uid));
+    let mut params = kept.written(GigyaParams::new().with("UID", uid));
     if let Some(verified) = change.verified {
         params = params.with("isVerified", verified.to_string());
     }
@@ -53,14 +58,14 @@ pub(crate) fn update(change: &AccountChange, uid: &str, map: &MetadataMap, now: 
 }
 
 /// Whether a change reaches the list of phones.
-pub(crate) fn reaches_phones(change: &AccountChange, map: &MetadataMap) -> bool {
+pub(crate) fn reaches_phones(change: &AccountChange, map: &GigyaMetadataMap) -> bool {
     let mut keys = change.metadata.iter().map(|(key, _)| key);
-    keys.any(|key| matches!(map.place(key), Some(Place::Phone(_))))
+    keys.any(|key| matches!(map.place(key), Some(GigyaMetadataPlace::Phone(_))))
 }
 
 /// The parameters that set a password without the old one.
-pub(crate) fn password(uid: &str, password: &PlainPassword) -> Params {
-    Params::new()
+pub(crate) fn password(uid: &str, password: &PlainPassword) -> GigyaParams {
+    GigyaParams::new()
         .with("UID", uid)
         .with("newPassword", password.expose())
         .with("securityOverride", "true")
@@ -68,9 +73,9 @@ pub(crate) fn password(uid: &str, password: &PlainPassword) -> Params {
 
 /// The parameters that set an address. Where the account signs in with addresses, the new one takes the old one's place;
 /// an account that others sign in gets no way in of its own.
-pub(crate) fn email(account: &Account, old: Option<&EmailKey>, email: &Email, verified: bool) -> Params {
+pub(crate) fn email(account: &GigyaAccount, old: Option<&EmailKey>, email: &Email, verified: bool) -> GigyaParams {
     let profile = json!({"email": email.as_str()});
-    let mut params = Params::new()
+    let mut params = GigyaParams::new()
         .with("UID", account.uid.as_str())
         .with_object("profile", &profile)
         .with("isVerified", verified.to_string());
@@ -90,23 +95,25 @@ pub(crate) fn email(account: &Account, old: Option<&EmailKey>, email: &Email, ve
 
 /// What goes into an account's two trees.
 #[derive(Default)]
-struct Kept {
+struct AccountTrees {
     profile: Map<String, Value>,
     data: Map<String, Value>,
 }
 
-impl Kept {
-    /// Puts a value of ours where it is kept, or removes it; what Gigya does not keep, or not in this form, is left out.
-    fn put(&mut self, key: &str, value: Option<&str>, map: &MetadataMap, now: Option<&Account>) {
+impl AccountTrees {
+    /// Puts a metadata value at its place, or removes it; a value that Gigya cannot store is left out.
+    fn put(&mut self, key: &str, value: Option<&str>, map: &GigyaMetadataMap, now: Option<&GigyaAccount>) {
         match map.place(key) {
             None => {}
-            Some(Place::Data(path)) => put_at(&mut self.data, &path, value.map_or(Value::Null, Value::from)),
-            Some(Place::Profile(field)) => {
+            Some(GigyaMetadataPlace::Data(path)) => {
+                put_at(&mut self.data, &path, value.map_or(Value::Null, Value::from));
+            }
+            Some(GigyaMetadataPlace::Profile(field)) => {
                 if let Some(value) = value.map_or(Some(Value::Null), |value| in_profile(field, value)) {
                     self.profile.insert(field.into(), value);
                 }
             }
-            Some(Place::Phone(kind)) => {
+            Some(GigyaMetadataPlace::Phone(kind)) => {
                 let kept = self.profile.get("phones").or_else(|| now?.profile.get("phones"));
                 let list = with_phone(kept, kind, value);
                 self.profile.insert("phones".into(), list);
@@ -114,7 +121,7 @@ impl Kept {
         }
     }
 
-    fn written(self, params: Params) -> Params {
+    fn written(self, params: GigyaParams) -> GigyaParams {
         params
             .with_object("profile", &Value::Object(self.profile))
             .with_object("data", &Value::Object(self.data))
@@ -168,35 +175,24 @@ fn text_or_null(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// What a refusal of a write says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Objection {
-    /// Somebody else has the address.
-    Taken,
-    /// The password breaks a rule, which the person must read.
-    Password(Option<UserFacingMessage>),
-    /// There is no such account.
-    Nobody,
-}
-
-/// `None` when it says something else, which is not about the person.
-pub(crate) fn objection(refused: &Refused) -> Option<Objection> {
+/// The error that a refusal of a write means; `None` when it does not concern the user.
+pub(crate) fn write_error(body: &GigyaErrorBody) -> Option<WriteError> {
     const UNIQUE_ID_EXISTS: u64 = 400_003;
     const VALIDATION: u64 = 400_009;
     const LOGIN_ID_EXISTS: u64 = 403_043;
-    if refused.is_nobody() {
-        return Some(Objection::Nobody);
+    if body.is_unknown_account() {
+        return Some(WriteError::NoSuchUser);
     }
-    match refused.error_code {
-        UNIQUE_ID_EXISTS | LOGIN_ID_EXISTS => Some(Objection::Taken),
+    match body.error_code {
+        UNIQUE_ID_EXISTS | LOGIN_ID_EXISTS => Some(WriteError::AlreadyExists),
         VALIDATION => {
-            let flaws = refused.flaws();
-            if flaws.iter().any(|flaw| flaw.error_code == UNIQUE_ID_EXISTS) {
-                return Some(Objection::Taken);
+            let fields = body.invalid_fields();
+            if fields.iter().any(|field| field.error_code == UNIQUE_ID_EXISTS) {
+                return Some(WriteError::AlreadyExists);
             }
-            let about = |flaw: &&crate::wire::Flaw| matches!(&*flaw.field_name, "password" | "newPassword");
-            let password = flaws.iter().find(about)?;
-            Some(Objection::Password(UserFacingMessage::new(&password.message)))
+            let is_password = |field: &&InvalidField| matches!(&*field.field_name, "password" | "newPassword");
+            let told = UserFacingMessage::new(&fields.iter().find(is_password)?.message);
+            Some(WriteError::Refused { message: told })
         }
         _ => None,
     }
@@ -208,18 +204,18 @@ mod tests {
 
     use super::*;
 
-    fn get(params: &Params, name: &str) -> Option<Value> {
+    fn get(params: &GigyaParams, name: &str) -> Option<Value> {
         let found = params.iter().find(|(known, _)| *known == name)?;
         Some(serde_json::from_str(found.1).unwrap_or_else(|_| found.1.into()))
     }
 
-    fn account(value: Value) -> Account {
+    fn account(value: Value) -> GigyaAccount {
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
-    fn a_change_is_written_where_each_key_is_kept_and_an_empty_one_not_at_all() {
-        let map = MetadataMap::parse("news.daily=promo_flag").unwrap();
+    fn update_writes_each_key_in_place() {
+        let map = GigyaMetadataMap::parse("news.daily=promo_flag").unwrap();
         let change = AccountChange {
             first_name: Some("".into()),
             verified: Some(true),
@@ -254,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_changes_and_the_others_stay() {
-        let map = MetadataMap::default();
+    fn phone_update_keeps_other_phones() {
+        let map = GigyaMetadataMap::default();
         let now = account(json!({"UID": "u", "profile": {"phones": [
             {"type": "mobile", "number": "1", "default": true}, {"type": "fax", "number": "2"}]}}));
         let change = AccountChange {
@@ -277,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_address_takes_the_old_ones_place_and_leaves_others() {
+    fn new_address_replaces_the_old_login() {
         let site = account(json!({"UID": "u", "profile": {"email": "A@x.example"},
             "loginIDs": {"emails": ["a@x.example", "other@x.example"]}}));
         let new = Email::parse("New@x.example").unwrap();
@@ -297,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_made_with_what_there_is() {
+    fn registration_omits_empty_fields() {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let new = NewAccount {
             email: Email::parse("Ann@Example.com").unwrap(),
@@ -307,7 +303,7 @@ mod tests {
             verified: false,
             metadata: Metadata::from_valid([pair("cellPhone", "1"), pair("timeZone", "Z"), pair("title", "")]),
         };
-        let params = registration(&new, "token".into(), "secret", &MetadataMap::default());
+        let params = registration(&new, "token".into(), "secret", &GigyaMetadataMap::default());
         assert_eq!(
             get(&params, "profile"),
             Some(json!({"firstName": "Ann", "phones": [{"type": "mobile", "number": "1"}]}))
@@ -317,25 +313,27 @@ mod tests {
     }
 
     #[test]
-    fn only_password_rules_are_told_to_the_person() {
-        let refused = |code: u64, flaws: Value| -> Refused {
-            serde_json::from_value(json!({"errorCode": code, "validationErrors": flaws, "errorDetails": "x"})).unwrap()
+    fn only_password_rules_reach_the_user() {
+        let error = |code: u64, fields: Value| {
+            let body = json!({"errorCode": code, "validationErrors": fields, "errorDetails": "x"});
+            write_error(&serde_json::from_value(body).unwrap())
         };
-        let flaw = |code: u64, field: &str| json!({"errorCode": code, "fieldName": field, "message": "too weak"});
-        let weak = objection(&refused(400_009, json!([flaw(400_006, "password")])));
-        assert_eq!(weak, Some(Objection::Password(UserFacingMessage::new("too weak"))));
-        let taken = objection(&refused(
-            400_009,
-            json!([flaw(400_006, "password"), flaw(400_003, "email")]),
-        ));
-        assert_eq!(taken, Some(Objection::Taken));
-        assert_eq!(objection(&refused(400_003, json!(null))), Some(Objection::Taken));
-        assert_eq!(objection(&refused(403_047, json!(null))), Some(Objection::Nobody));
-        assert_eq!(
-            objection(&refused(400_009, json!([flaw(400_006, "profile.zip")]))),
-            None
-        );
-        assert_eq!(objection(&refused(400_006, json!("?"))), None);
-        assert_eq!(objection(&refused(403_005, json!(null))), None);
+        let field = |code: u64, name: &str| json!({"errorCode": code, "fieldName": name, "message": "too weak"});
+        let Some(WriteError::Refused { message: told }) = error(400_009, json!([field(400_006, "password")])) else {
+            panic!("the password is refused")
+        };
+        assert_eq!(told, UserFacingMessage::new("too weak"));
+        let taken = json!([field(400_006, "password"), field(400_003, "email")]);
+        for (code, fields) in [(400_009, taken), (400_003, json!(null))] {
+            assert!(matches!(error(code, fields), Some(WriteError::AlreadyExists)), "{code}");
+        }
+        assert!(matches!(error(403_047, json!(null)), Some(WriteError::NoSuchUser)));
+        for (code, fields) in [
+            (400_009, json!([field(400_006, "profile.zip")])),
+            (400_006, json!("?")),
+            (403_005, json!(null)),
+        ] {
+            assert!(error(code, fields).is_none(), "{code}");
+        }
     }
 }

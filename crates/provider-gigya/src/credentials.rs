@@ -1,7 +1,7 @@
-//! How the application proves itself, request by request (`providers.md` §2.2).
+//! The authentication of each request (`providers.md` §2.2).
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -15,69 +15,64 @@ use base64::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use masthead_ports::clock::Clock;
-use masthead_provider_http::{Reply, Secret};
+use masthead_provider_kit::{HttpReply, Secret};
 use ring::{
     hmac,
-    rand::SystemRandom,
+    rand::{SystemRandom, generate},
     rsa::KeyPair,
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
 use serde_json::json;
 use thiserror::Error;
-use time::{PrimitiveDateTime, macros::format_description};
+use uuid::Uuid;
 
 use crate::{
-    calls::Params,
-    nonces::{NoChance, Nonces},
+    calls::GigyaParams,
     settings::{Auth, GigyaSettings},
     signature::{form, signature},
 };
 
-/// What an application has to show.
-pub(crate) enum Credentials {
-    /// Its secret, sent as it is.
+pub(crate) enum GigyaCredentials {
     Secret(Secret),
-    /// Its secret, which stays here.
     Signed(hmac::Key),
-    /// Its private key.
     Bearer(Box<KeyPair>),
 }
 
-/// What was found at the secret's place is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Unusable {
-    /// A signature's key is what the secret decodes to.
+pub(crate) enum CredentialsError {
+    /// The secret is not base64.
     #[error("the secret is not base64, as the console shows it")]
-    NoSecret,
-    /// The key cannot be read.
+    UnusableSecret,
     #[error("the private key is no RSA key in PEM, of 2048 bits at least")]
     NoKey,
 }
 
-/// A request that cannot be written.
+/// A request that cannot be signed.
 #[derive(Debug, Error)]
-pub(crate) enum Unwritten {
-    #[error(transparent)]
-    NoChance(#[from] NoChance),
+pub(crate) enum SignRequestError {
+    #[error("the system gives no random bytes")]
+    NoRandomness,
     #[error("the token cannot be signed")]
     NoToken,
     #[error(transparent)]
     Http(#[from] http::Error),
 }
 
-impl Credentials {
-    /// Reads what was found at the secret's place.
-    pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, Unusable> {
+impl GigyaCredentials {
+    pub(crate) fn read(auth: Auth, found: &Secret) -> Result<Self, CredentialsError> {
         match auth {
             Auth::Secret => {
-                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
+                let text = found.expose_text().ok_or(CredentialsError::UnusableSecret)?.trim();
                 Ok(Self::Secret(Secret::new(text.as_bytes())))
             }
             Auth::Signed => {
-                let text = found.expose_text().ok_or(Unusable::NoSecret)?.trim();
-                let bytes = STANDARD.decode(text).map(Secret::new).map_err(|_| Unusable::NoSecret)?;
+                let text = found.expose_text().ok_or(CredentialsError::UnusableSecret)?.trim();
+                let bytes = STANDARD
+                    .decode(text)
+                    .map(Secret::new)
+                    .map_err(|_| CredentialsError::UnusableSecret)?;
                 if bytes.expose().is_empty() {
-                    return Err(Unusable::NoSecret);
+                    return Err(CredentialsError::UnusableSecret);
                 }
                 Ok(Self::Signed(hmac::Key::new(
                     hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -85,13 +80,13 @@ impl Credentials {
                 )))
             }
             Auth::Bearer => {
-                let (kind, der) = found.expose_text().and_then(der).ok_or(Unusable::NoKey)?;
+                let (kind, der) = found.expose_text().and_then(der).ok_or(CredentialsError::NoKey)?;
                 let pair = match kind {
                     Pem::Pkcs8 => KeyPair::from_pkcs8(der.expose()),
                     Pem::Pkcs1 => KeyPair::from_der(der.expose()),
                 };
                 pair.map(|pair| Self::Bearer(Box::new(pair)))
-                    .map_err(|_| Unusable::NoKey)
+                    .map_err(|_| CredentialsError::NoKey)
             }
         }
     }
@@ -114,51 +109,44 @@ fn der(text: &str) -> Option<(Pem, Secret)> {
         .or_else(|| inside("RSA PRIVATE KEY").map(|der| (Pem::Pkcs1, der)))
 }
 
-/// One tenant's application as it calls: its keys, and how far Gigya's clock is ahead of ours.
-pub(crate) struct Caller {
+/// Signs one tenant's requests with its keys, corrected by the offset of Gigya's clock.
+pub(crate) struct RequestSigner {
     origin: Box<str>,
     api_key: Box<str>,
     user_key: Box<str>,
-    credentials: Credentials,
-    nonces: Arc<dyn Nonces>,
+    credentials: GigyaCredentials,
     clock: Arc<dyn Clock>,
     ahead: AtomicI64,
 }
 
-impl Caller {
-    pub(crate) fn new(
-        settings: &GigyaSettings,
-        credentials: Credentials,
-        nonces: Arc<dyn Nonces>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+impl RequestSigner {
+    pub(crate) fn new(settings: &GigyaSettings, credentials: GigyaCredentials, clock: Arc<dyn Clock>) -> Self {
         Self {
             origin: settings.origin.clone(),
             api_key: settings.api_key.clone(),
             user_key: settings.user_key.clone(),
             credentials,
-            nonces,
             clock,
             ahead: AtomicI64::new(0),
         }
     }
 
-    /// The request as it goes on the wire now: with its own nonce and moment.
-    pub(crate) fn request(&self, method: &str, params: &Params) -> Result<Request<Bytes>, Unwritten> {
+    /// Creates a request with a new nonce and the current time.
+    pub(crate) fn request(&self, method: &str, params: &GigyaParams) -> Result<Request<Bytes>, SignRequestError> {
         let address = format!("{}/{method}", self.origin);
         let mut all: Vec<(&str, &str)> = params.iter().collect();
         all.extend([("apiKey", &*self.api_key), ("format", "json")]);
         let mut token = None;
-        // Declared here, since the parameters only borrow.
+        // Declared here, since the parameters borrow them.
         let (secret, timestamp, nonce, sig);
         match &self.credentials {
-            Credentials::Secret(plain) => {
+            GigyaCredentials::Secret(plain) => {
                 secret = plain.expose_text().unwrap_or_default();
                 all.extend([("userKey", &*self.user_key), ("secret", secret)]);
             }
-            Credentials::Signed(key) => {
+            GigyaCredentials::Signed(key) => {
                 timestamp = self.moment().to_string();
-                nonce = self.nonce()?;
+                nonce = new_nonce()?;
                 all.extend([
                     ("userKey", &*self.user_key),
                     ("timestamp", &*timestamp),
@@ -167,7 +155,7 @@ impl Caller {
                 sig = signature(key, &signed_address(&address), &all);
                 all.push(("sig", &*sig));
             }
-            Credentials::Bearer(key) => token = Some(self.token(key)?),
+            GigyaCredentials::Bearer(key) => token = Some(self.token(key)?),
         }
         let mut request = Request::post(address)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -180,44 +168,43 @@ impl Caller {
         Ok(request)
     }
 
-    /// Takes Gigya's clock for ours, as the reply's `date` tells it.
-    pub(crate) fn mend_clock(&self, reply: &Reply) -> bool {
-        let Some(theirs) = date(reply) else { return false };
-        let ahead = theirs - self.clock.now().unix_timestamp();
+    /// Corrects the clock by the `Date` header of the reply.
+    pub(crate) fn correct_clock(&self, reply: &HttpReply) -> bool {
+        let Some(date) = reply.date() else { return false };
+        let ahead = date.unix_timestamp() - self.clock.now().unix_timestamp();
         self.ahead.store(ahead, Ordering::Relaxed);
         true
     }
 
-    /// A password that nobody is to know, of every kind of character.
-    pub(crate) fn unknown_password(&self) -> Result<String, NoChance> {
-        Ok(format!("Aa1-{}", URL_SAFE_NO_PAD.encode(self.nonces.next()?)))
+    /// A random password with every kind of character.
+    pub(crate) fn random_password() -> Result<String, SignRequestError> {
+        Ok(format!("Aa1-{}", new_nonce()?))
     }
 
-    /// UNIX seconds, as Gigya's clock has them.
+    /// The UNIX seconds of Gigya's clock.
     fn moment(&self) -> i64 {
         let now = self.clock.now().unix_timestamp();
         now.saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
-    fn nonce(&self) -> Result<String, NoChance> {
-        let mut text = String::with_capacity(32);
-        for byte in self.nonces.next()? {
-            // Writing into a text never fails.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Ok(text)
-    }
-
-    fn token(&self, key: &KeyPair) -> Result<String, Unwritten> {
+    fn token(&self, key: &KeyPair) -> Result<String, SignRequestError> {
         let head = json!({"alg": "RS256", "typ": "JWT", "kid": &*self.user_key});
-        let claims = json!({"iat": self.moment(), "jti": self.nonce()?});
+        let claims = json!({"iat": self.moment(), "jti": new_nonce()?});
         let part = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let message = format!("{}.{}", part(&head), part(&claims));
         let mut signed = vec![0; key.public_key().modulus_len()];
         key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signed)
-            .map_err(|_| Unwritten::NoToken)?;
+            .map_err(|_| SignRequestError::NoToken)?;
         Ok(format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signed)))
     }
+}
+
+/// A nonce: 32 random hexadecimal digits.
+fn new_nonce() -> Result<String, SignRequestError> {
+    let random: [u8; 16] = generate(&SystemRandom::new())
+        .map_err(|_| SignRequestError::NoRandomness)?
+        .expose();
+    Ok(Uuid::from_bytes(random).simple().to_string())
 }
 
 /// Scheme and host in lower case, without the scheme's own port.
@@ -232,16 +219,7 @@ fn signed_address(address: &str) -> String {
     format!("{scheme}://{host}/{path}")
 }
 
-/// The `date` of a reply (RFC 9110 §5.6.7, the form that every server sends).
-fn date(reply: &Reply) -> Option<i64> {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let text = reply.headers.get(header::DATE)?.to_str().ok()?;
-    let moment = PrimitiveDateTime::parse(text, format).ok()?;
-    Some(moment.assume_utc().unix_timestamp())
-}
-
-impl fmt::Debug for Caller {
+impl fmt::Debug for RequestSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").finish_non_exhaustive()
     }
@@ -252,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schemes_own_port_is_not_signed() {
+    fn default_port_is_not_signed() {
         for (address, signed) in [
             (
                 "https://Accounts.EU1.gigya.com:443/a.b",
@@ -266,12 +244,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_told_before_anything_is_sent() {
-        let read = |auth, text: &str| Credentials::read(auth, &Secret::new(text.as_bytes())).err();
+    fn unusable_secret_is_detected_early() {
+        let read = |auth, text: &str| GigyaCredentials::read(auth, &Secret::new(text.as_bytes())).err();
         assert_eq!(read(Auth::Signed, "c2VjcmV0\n"), None);
         assert_eq!(read(Auth::Secret, "c2VjcmV0"), None);
         for bad in ["", "not base64!", "=="] {
-            assert_eq!(read(Auth::Signed, bad), Some(Unusable::NoSecret), "{bad:?}");
+            assert_eq!(
+                read(Auth::Signed, bad),
+                Some(CredentialsError::UnusableSecret),
+                "{bad:?}"
+            );
         }
         for bad in [
             "",
@@ -279,7 +261,7 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----",
             "-----BEGIN RSA PRIVATE KEY-----\n!\n-----END RSA PRIVATE KEY-----",
         ] {
-            assert_eq!(read(Auth::Bearer, bad), Some(Unusable::NoKey), "{bad:?}");
+            assert_eq!(read(Auth::Bearer, bad), Some(CredentialsError::NoKey), "{bad:?}");
         }
     }
 }

@@ -1,26 +1,25 @@
 //! Gigya (SAP Customer Data Cloud) as a source and a writer of accounts, as it really is (`providers.md` §2 and §4).
 
+mod adapter;
 mod address;
 mod calls;
 mod changes;
-mod check;
 mod credentials;
 mod envelope;
-mod gigya;
 mod login;
 mod mapping;
 mod metadata_map;
-mod nonces;
+mod name;
 mod query;
 mod reads;
+mod scan;
 mod settings;
 mod signature;
 mod site;
-mod walk;
 mod wire;
 mod writes;
 
-pub use gigya::{GIGYA, Gigya};
+pub use adapter::{GigyaAdapter, PROVIDER};
 pub use login::Login;
-pub use nonces::{NoChance, Nonces, SystemNonces};
+pub use name::GIGYA;
 pub use settings::{GigyaSettings, SETTINGS};

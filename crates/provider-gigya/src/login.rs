@@ -5,15 +5,15 @@ use masthead_ports::{
     accounts::PlainPassword,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use masthead_provider_http::Call;
+use masthead_provider_kit::ProviderCall;
 
 use crate::{
-    calls::{self, Params},
+    adapter::GigyaAdapter,
+    calls::{self, GigyaParams},
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    gigya::Gigya,
     mapping::account,
-    site::corrupt,
-    wire::{Made, Refused},
+    name::GIGYA,
+    wire::{GigyaErrorBody, RegisteredAccount},
 };
 
 const LOGIN: &str = "login";
@@ -23,19 +23,19 @@ const LOGIN: &str = "login";
 pub enum Login {
     /// The password is the account's.
     Accepted(Box<Account>),
-    /// Nobody signs in so: an unknown identifier and a wrong password are told apart by nobody.
+    /// The sign-in failed. Gigya does not distinguish an unknown identifier from a wrong password.
     WrongCredentials,
     /// The password may be right, and the account cannot be used yet: its registration is not finished, or its address is
     /// not verified.
     Pending,
     /// The account is disabled, or locked for a while.
     Locked,
-    /// Gigya asks for more than a password, such as a captcha or a second factor.
+    /// Gigya requires more than a password, such as a captcha or a second factor.
     MoreAsked,
 }
 
-/// What a refusal says of the person who signs in; `None` when it is about us.
-fn verdict(refused: &Refused) -> Option<Login> {
+/// The sign-in result of a rejected call; `None` when Masthead's own request is at fault.
+fn verdict(refused: &GigyaErrorBody) -> Option<Login> {
     match refused.error_code {
         403_042 | 403_047 => Some(Login::WrongCredentials),
         403_041 | 403_120 => Some(Login::Locked),
@@ -44,7 +44,7 @@ fn verdict(refused: &Refused) -> Option<Login> {
     }
 }
 
-impl Gigya {
+impl GigyaAdapter {
     /// Signs in with a user name or an address, and its password. It is tried once: wrong passwords are counted.
     ///
     /// # Errors
@@ -56,28 +56,29 @@ impl Gigya {
         password: &PlainPassword,
     ) -> Result<Login, SourceError> {
         let site = self.site(&cx.tenant, LOGIN)?;
-        let params = Params::new()
+        let params = GigyaParams::new()
             .with("loginID", login_id)
             .with("password", password.expose());
-        let done = |entered: Made| Ok(Ok(entered));
-        let refused = |refused: &Refused| verdict(refused).map(Err);
-        let said = site
-            .ask(Call::write(LOGIN, cx), calls::LOGIN, &params, done, refused)
+        let done = |entered: RegisteredAccount| Ok(Ok(entered));
+        let refused = |refused: &GigyaErrorBody| verdict(refused).map(Err);
+        let content = site
+            .call(ProviderCall::write(LOGIN, cx), calls::LOGIN, &params, done, refused)
             .await
             .map_err(|error| match error.kind {
-                // Nothing was to be changed: it is silence like any other.
+                // Nothing was to be changed: it is unavailable like any other.
                 SourceErrorKind::OutcomeUnknown => SourceError::with_cause(LOGIN, SourceErrorKind::Unavailable, error),
                 _ => error,
             })?;
-        match said {
+        match content {
             Err(verdict) => Ok(verdict),
             Ok(entered) if matches!(entered.error_code, PENDING_REGISTRATION | PENDING_VERIFICATION) => {
                 Ok(Login::Pending)
             }
             Ok(entered) => {
-                let ours = account(&entered.account, &site.settings.metadata);
-                ours.map(|account| Login::Accepted(Box::new(account)))
-                    .map_err(|flaw| corrupt(LOGIN, flaw))
+                let local = account(&entered.account, &site.settings.metadata);
+                local
+                    .map(|account| Login::Accepted(Box::new(account)))
+                    .map_err(|flaw| flaw.refuse(GIGYA, LOGIN))
             }
         }
     }

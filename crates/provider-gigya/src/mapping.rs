@@ -1,79 +1,63 @@
-//! From an account at Gigya to an account of ours.
+//! Maps a Gigya account to a Masthead account.
 
 use masthead_domain::{account::Account, metadata::Metadata};
-use masthead_provider_http::wire::{self as sent, scalar};
+use masthead_provider_kit::{
+    AnswerError,
+    wire::{self as sent, scalar},
+};
 use serde_json::Value;
-use thiserror::Error;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
     address::address,
-    metadata_map::{MetadataMap, PHOTO, PhoneKind, Place, THUMBNAIL},
+    metadata_map::{GigyaMetadataMap, GigyaMetadataPlace, PHOTO, PhoneKind, THUMBNAIL},
     wire,
 };
 
-/// The answer is not of what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Untrue {
-    /// It is about somebody else.
-    #[error("the answer is about somebody else")]
-    SomebodyElse,
-    /// The id is none that we could keep.
-    #[error("the answer has an account with an unusable id")]
-    UnusableId,
-    /// A row of it cannot be read.
-    #[error("the answer has a row that cannot be read")]
-    UnreadableRow,
-    /// The page says other numbers than it has.
-    #[error("the page contradicts itself")]
-    Contradiction,
-}
-
-/// Makes an account of ours.
-pub(crate) fn account(theirs: &wire::Account, map: &MetadataMap) -> Result<Account, Untrue> {
-    let crid = sent::id(&theirs.uid).ok_or(Untrue::UnusableId)?;
-    let email = address(theirs);
-    let name = |field: &str| sent::name(theirs.profile.get(field).and_then(Value::as_str));
+pub(crate) fn account(remote: &wire::GigyaAccount, map: &GigyaMetadataMap) -> Result<Account, AnswerError> {
+    let crid = sent::id(&remote.uid).ok_or(AnswerError::UnusableId)?;
+    let email = address(remote);
+    let name = |field: &str| sent::name(remote.profile.get(field).and_then(Value::as_str));
     Ok(Account {
-        verified: theirs.is_verified.filter(|_| email.is_some()),
+        verified: remote.is_verified.filter(|_| email.is_some()),
         email,
         first_name: name("firstName"),
         last_name: name("lastName"),
-        metadata: metadata(theirs, map),
-        registered_at: moment(&theirs.registered).or_else(|| moment(&theirs.created)),
-        changed_at: moment(&theirs.last_updated),
+        metadata: metadata(remote, map),
+        registered_at: moment(&remote.registered).or_else(|| moment(&remote.created)),
+        changed_at: moment(&remote.last_updated),
         ..Account::new(crid)
     })
 }
 
-fn metadata(theirs: &wire::Account, map: &MetadataMap) -> Metadata {
+fn metadata(remote: &wire::GigyaAccount, map: &GigyaMetadataMap) -> Metadata {
     let named = map
         .places()
-        .filter_map(|(place, ours)| Some((ours.to_owned(), kept_at(theirs, place)?)));
-    let others = theirs.data.iter().filter(|(name, _)| map.takes(name));
+        .filter_map(|(place, local)| Some((local.to_owned(), kept_at(remote, place)?)));
+    let others = remote.data.iter().filter(|(name, _)| map.takes(name));
     let others = others.filter_map(|(name, value)| Some((name.clone(), scalar(value)?)));
     Metadata::from_source(named.chain(others))
 }
 
 /// The text at this place. What is empty in a profile counts as missing, as Gigya leaves it out itself.
-fn kept_at(theirs: &wire::Account, place: &Place) -> Option<String> {
+fn kept_at(remote: &wire::GigyaAccount, place: &GigyaMetadataPlace) -> Option<String> {
     let field = |name: &str| {
-        let text = theirs.profile.get(name).and_then(scalar);
+        let text = remote.profile.get(name).and_then(scalar);
         text.filter(|text| !text.is_empty())
     };
     match place {
-        Place::Data(path) => {
-            let mut members = &theirs.data;
+        GigyaMetadataPlace::Data(path) => {
+            let mut members = &remote.data;
             let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
             for name in parents.split('.').filter(|name| !name.is_empty()) {
                 members = members.get(name)?.as_object()?;
             }
             members.get(last).and_then(scalar)
         }
-        Place::Profile(PHOTO) => field(PHOTO).or_else(|| field(THUMBNAIL)),
-        Place::Profile(name) => field(name),
-        Place::Phone(kind) => {
-            let phones = theirs.profile.get("phones").map(phones).unwrap_or_default();
+        GigyaMetadataPlace::Profile(PHOTO) => field(PHOTO).or_else(|| field(THUMBNAIL)),
+        GigyaMetadataPlace::Profile(name) => field(name),
+        GigyaMetadataPlace::Phone(kind) => {
+            let phones = remote.profile.get("phones").map(phones).unwrap_or_default();
             let mut numbers = phones
                 .into_iter()
                 .filter(|phone| kind_of(phone) == *kind)
@@ -102,10 +86,9 @@ pub(crate) fn kind_of(phone: &Value) -> PhoneKind {
     }
 }
 
-/// A moment as a text (RFC 3339); the first year of our era means never.
+/// A time as a text (RFC 3339); Gigya writes the first year for "never".
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
-    let moment = OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()?;
-    (moment.year() > 1).then_some(moment)
+    sent::time(value).filter(|time| time.year() > 1)
 }
 
 #[cfg(test)]
@@ -115,12 +98,12 @@ mod tests {
 
     use super::*;
 
-    fn mapped_by(value: Value, map: &MetadataMap) -> Account {
+    fn mapped_by(value: Value, map: &GigyaMetadataMap) -> Account {
         account(&serde_json::from_value(value).unwrap(), map).unwrap()
     }
 
     fn mapped(value: Value) -> Account {
-        mapped_by(value, &MetadataMap::default())
+        mapped_by(value, &GigyaMetadataMap::default())
     }
 
     fn pairs(account: &Account) -> Vec<(&str, &str)> {
@@ -128,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_account_is_read() {
+    fn whole_account_is_mapped() {
         let account = mapped(json!({
             "UID": "7f", "isVerified": true, "isRegistered": true, "created": "2024-01-01T00:00:00Z",
             "registered": "2024-01-02T03:04:05.678Z", "lastUpdated": "2024-02-03T00:00:00Z",
@@ -165,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_stays_missing_and_never_is_no_date() {
+    fn missing_fields_and_null_dates_are_none() {
         let account = mapped(
             json!({"UID": "u", "isVerified": true, "profile": {"nickname": "", "firstName": 5},
             "registered": "0001-01-01T00:00:00Z", "created": "2024-01-01T00:00:00Z", "lastUpdated": 5}),
@@ -177,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_into_data_and_keys_that_differ_only_in_case_upset_nothing() {
-        let map = MetadataMap::parse("*, news.daily=promo_flag").unwrap();
+    fn data_paths_are_followed() {
+        let map = GigyaMetadataMap::parse("*, news.daily=promo_flag").unwrap();
         let account = mapped_by(
             json!({"UID": "u", "profile": {"firstName": "A\u{0}nn"}, "data": {
                 "news": {"daily": "Y"}, "Team": "a", "team": "b", "bad": "x\u{0}", "": "y", "deep": {"x": 1}, "list": [1], "nil": null}}),
@@ -189,10 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_we_could_not_keep_is_refused() {
+    fn unusable_id_is_refused() {
         for bad in [String::new(), "u\n".to_owned(), "x".repeat(256)] {
-            let theirs = serde_json::from_value(json!({"UID": bad})).unwrap();
-            assert_eq!(account(&theirs, &MetadataMap::default()), Err(Untrue::UnusableId));
+            let remote = serde_json::from_value(json!({"UID": bad})).unwrap();
+            assert_eq!(
+                account(&remote, &GigyaMetadataMap::default()),
+                Err(AnswerError::UnusableId)
+            );
         }
     }
 }

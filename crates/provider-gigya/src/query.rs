@@ -1,13 +1,13 @@
-//! The query language of `accounts.search`, as far as it is spoken (`providers.md` §2.5 and §2.6).
+//! The used part of the query language of `accounts.search` (`providers.md` §2.5 and §2.6).
 //!
-//! It has no documented escape: a text goes into a query only when it is made of characters that are known to stand for
-//! themselves between double quotes. Field names and operators are ours alone.
+//! It has no documented escape: a query contains a text only if all its characters are safe between double quotes.
+//! Field names and operators are constants.
 
 use std::fmt;
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What is asked of each account; the same as the direct look-up shows.
+/// The requested fields of each account; the same as those of the direct look-up.
 const SELECTED: &str =
     "UID, profile, data, emails, loginIDs, isRegistered, isVerified, created, lastUpdated, registered";
 
@@ -41,14 +41,12 @@ impl Quotable {
 
 /// A search for the accounts with any of these addresses, or for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Query {
-    /// Empty means every account.
+pub(crate) struct AccountQuery {
     pub(crate) emails: Vec<Quotable>,
-    /// How many at a time.
     pub(crate) limit: u64,
 }
 
-impl fmt::Display for Query {
+impl fmt::Display for AccountQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SELECT {SELECTED} FROM accounts")?;
         let mut joint = " WHERE";
@@ -65,28 +63,25 @@ impl fmt::Display for Query {
 
 /// A moment of an account that a search can go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// Of its making.
+pub(crate) enum AccountMoment {
     Created,
-    /// Of its last change.
     LastUpdated,
 }
 
 /// A search for all accounts from a moment on, in the order of their moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WalkQuery {
-    pub(crate) by: Moment,
+pub(crate) struct ScanQuery {
+    pub(crate) by: AccountMoment,
     /// In UNIX milliseconds; `None` means every account, also one without the moment.
     pub(crate) from: Option<i64>,
-    /// How many at a time.
     pub(crate) limit: u64,
 }
 
-impl fmt::Display for WalkQuery {
+impl fmt::Display for ScanQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = match self.by {
-            Moment::Created => "createdTimestamp",
-            Moment::LastUpdated => "lastUpdatedTimestamp",
+            AccountMoment::Created => "createdTimestamp",
+            AccountMoment::LastUpdated => "lastUpdatedTimestamp",
         };
         write!(f, "SELECT {SELECTED} FROM accounts")?;
         if let Some(from) = self.from {
@@ -110,14 +105,14 @@ mod tests {
 
     fn query(texts: &[&str]) -> String {
         let emails = texts.iter().map(|text| Quotable::new(text).unwrap()).collect();
-        Query { emails, limit: 21 }.to_string()
+        AccountQuery { emails, limit: 21 }.to_string()
     }
 
     #[test]
-    fn an_address_is_searched_whole_and_in_any_case() {
-        let asked = query(&["o'neil+a@x.example", "jos\u{e9}@x.example"]);
+    fn address_query_ignores_case() {
+        let requests = query(&["o'neil+a@x.example", "jos\u{e9}@x.example"]);
         assert!(
-            asked.ends_with(
+            requests.ends_with(
                 " FROM accounts WHERE profile.email CONTAINS \"o'neil+a@x.example\" \
                  OR loginIDs.emails CONTAINS \"o'neil+a@x.example\" OR emails.verified CONTAINS \"o'neil+a@x.example\" \
                  OR emails.unverified CONTAINS \"o'neil+a@x.example\" \
@@ -125,13 +120,13 @@ mod tests {
                  OR emails.verified CONTAINS \"jos\u{e9}@x.example\" OR emails.unverified CONTAINS \"jos\u{e9}@x.example\" \
                  LIMIT 21"
             ),
-            "{asked}"
+            "{requests}"
         );
         assert!(query(&[]).ends_with(" FROM accounts LIMIT 21"));
     }
 
     #[test]
-    fn what_might_end_the_text_is_no_part_of_a_query() {
+    fn quotes_are_never_part_of_a_query() {
         let quotes = "\"\u{201c}\u{201d}\u{ff02}\u{2033}\u{ab}\\\u{ff3c}";
         let blanks = "\0\n\r\t\u{7f}\u{85}\u{a0}\u{200b}\u{202e}\u{2028}\u{feff} ";
         for bad in quotes.chars().chain(blanks.chars()) {
@@ -181,12 +176,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_value_changes_the_structure_of_a_query(texts in prop::collection::vec(hostile(), 1..4)) {
+        fn quoted_values_keep_query_structure(texts in prop::collection::vec(hostile(), 1..4)) {
             let emails: Vec<Quotable> = texts.iter().filter_map(|text| Quotable::new(text)).collect();
             prop_assume!(!emails.is_empty());
             let plain = vec![Quotable::new("a").unwrap(); emails.len()];
-            let asked = structure(&Query { emails, limit: 21 }.to_string());
-            prop_assert_eq!(asked, structure(&Query { emails: plain, limit: 21 }.to_string()));
+            let requests = structure(&AccountQuery { emails, limit: 21 }.to_string());
+            prop_assert_eq!(requests, structure(&AccountQuery { emails: plain, limit: 21 }.to_string()));
         }
     }
 }

@@ -11,14 +11,15 @@ use masthead_domain::{
 use masthead_ports::source::{
     AccountPage, CallContext, SourceError, SourceErrorKind, SourceName, UserSource, search_by_key,
 };
-use masthead_provider_http::{LeftOut, wire as sent};
+use masthead_provider_kit::{AnswerError, SkippedRows, wire as sent};
 
 use crate::{
+    adapter::GigyaAdapter,
     address::{forms, is_known_by, may_be_shown_for},
-    gigya::{GIGYA, Gigya},
-    mapping::{Untrue, account},
-    query::Query,
-    site::{Site, corrupt},
+    mapping::account,
+    name::GIGYA,
+    query::AccountQuery,
+    site::GigyaSite,
     wire,
 };
 
@@ -26,14 +27,14 @@ const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The longest key that any address has; a longer one is nobody's.
+/// The longest key any address has; a longer one belongs to no user.
 const LONGEST_KEY: usize = 1_000;
 
 /// The most accounts that may have one address.
 const MOST_ALIKE: u64 = 20;
 
 #[async_trait]
-impl UserSource for Gigya {
+impl UserSource for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
@@ -53,11 +54,11 @@ impl UserSource for Gigya {
     }
 }
 
-impl Gigya {
+impl GigyaAdapter {
     async fn by_id(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let site = self.site(&cx.tenant, BY_ID)?;
         let found = site.by_uid(cx, BY_ID, id.as_str()).await?;
-        found.map_or(Ok(None), |theirs| site.as_ours(&theirs, BY_ID))
+        found.map_or(Ok(None), |remote| site.user_account(&remote, BY_ID))
     }
 
     async fn by_email(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<Account>, SourceError> {
@@ -66,40 +67,40 @@ impl Gigya {
         }
         let site = self.site(&cx.tenant, BY_EMAIL)?;
         let mut accounts = Vec::new();
-        for theirs in site.with_address(cx, email).await? {
-            accounts.extend(site.as_ours(&theirs, BY_EMAIL)?);
+        for remote in site.with_address(cx, email).await? {
+            accounts.extend(site.user_account(&remote, BY_EMAIL)?);
         }
         accounts.sort_unstable_by(|a, b| a.crid.cmp(&b.crid));
         Ok(accounts)
     }
 }
 
-impl Site {
-    /// Every account that is known by this address. The direct look-up knows only who signs in with it, and is never late;
-    /// search knows all, and lags: those whom only it shows are asked for once more.
-    async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::Account>, SourceError> {
-        // Without the search nobody can say that one account is the only one, or that there is none.
+impl GigyaSite {
+    /// Every account known by this address. The direct look-up finds only the one that signs in with it, and never
+    /// lags. Search finds all, and lags: accounts found only there are read again by id.
+    async fn with_address(&self, cx: &CallContext, email: &EmailKey) -> Result<Vec<wire::GigyaAccount>, SourceError> {
+        // Without the search, neither uniqueness nor absence is certain.
         let Some(emails) = forms(email) else {
             return Err(SourceError::new(BY_EMAIL, SourceErrorKind::Refused));
         };
-        let query = Query {
+        let query = AccountQuery {
             emails,
             limit: MOST_ALIKE + 1,
         };
         let direct = self.by_login(cx, BY_EMAIL, email);
         let searched = async {
-            let strange = |account: &wire::Account| !may_be_shown_for(account, email);
+            let strange = |account: &wire::GigyaAccount| !may_be_shown_for(account, email);
             let shown = self
                 .search(cx, BY_EMAIL, &query, false, |page| {
                     if page.iter().any(strange) {
-                        return Err(Untrue::SomebodyElse);
+                        return Err(AnswerError::OtherUser);
                     }
                     Ok(true)
                 })
                 .await?;
             if shown.unreadable > 0 {
                 // It may be one of them.
-                Err(corrupt(BY_EMAIL, Untrue::UnreadableRow))
+                Err(AnswerError::UnreadableRow.refuse(GIGYA, BY_EMAIL))
             } else if shown.all {
                 Ok(shown.accounts)
             } else {
@@ -108,7 +109,7 @@ impl Site {
         };
         let (direct, searched) = try_join(direct, searched).await?;
         let mut known: HashSet<String> = direct.iter().map(|account| account.uid.clone()).collect();
-        let mut found: Vec<wire::Account> = direct.into_iter().filter(|one| is_known_by(one, email)).collect();
+        let mut found: Vec<wire::GigyaAccount> = direct.into_iter().filter(|one| is_known_by(one, email)).collect();
         for account in searched.into_iter().filter(|one| is_known_by(one, email)) {
             if known.insert(account.uid.clone()) {
                 let live = self.by_uid(cx, BY_EMAIL, &account.uid).await?;
@@ -118,25 +119,25 @@ impl Site {
         Ok(found)
     }
 
-    /// The first accounts, and of them those who meet the conditions. Nothing is asked for but "all": Gigya cannot search
-    /// for parts of addresses, and compares names with case and accents, where ours are compared without.
+    /// The first accounts that match the conditions. The query is always "all": Gigya cannot search for parts of
+    /// addresses, and compares names with case and accents, which Masthead ignores.
     async fn list(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let (filter, size) = (&query.filter, usize::from(query.size));
         let page_size = u64::from(self.settings.page_size);
         let wanted = u64::from(query.size) + 1;
         let one_page = filter.is_empty() && wanted <= page_size;
-        let asked = Query {
+        let requests = AccountQuery {
             emails: Vec::new(),
             limit: if one_page { wanted } else { page_size },
         };
         let mut accounts = Vec::new();
-        let mut left_out = LeftOut::default();
+        let mut left_out = SkippedRows::default();
         let shown = self
-            .search(cx, SEARCH, &asked, !one_page, |page| {
-                for theirs in page.iter().filter(|theirs| self.counts(theirs)) {
-                    match account(theirs, &self.settings.metadata) {
+            .search(cx, SEARCH, &requests, !one_page, |page| {
+                for remote in page.iter().filter(|remote| self.counts(remote)) {
+                    match account(remote, &self.settings.metadata) {
                         Ok(account) => accounts.extend(Some(account).filter(|account| filter.matches(account))),
-                        Err(flaw) => left_out.add(sent::id(&theirs.uid), flaw),
+                        Err(flaw) => left_out.add(sent::id(&remote.uid), flaw),
                     }
                 }
                 Ok(accounts.len() > size)
@@ -151,12 +152,16 @@ impl Site {
         })
     }
 
-    /// The account of ours, where it counts as a user.
-    fn as_ours(&self, theirs: &wire::Account, operation: &'static str) -> Result<Option<Account>, SourceError> {
-        let ours = self
-            .counts(theirs)
-            .then(|| account(theirs, &self.settings.metadata))
+    /// The Masthead account, if the Gigya account counts as a user.
+    fn user_account(
+        &self,
+        remote: &wire::GigyaAccount,
+        operation: &'static str,
+    ) -> Result<Option<Account>, SourceError> {
+        let local = self
+            .counts(remote)
+            .then(|| account(remote, &self.settings.metadata))
             .transpose();
-        ours.map_err(|flaw| corrupt(operation, flaw))
+        local.map_err(|flaw| flaw.refuse(GIGYA, operation))
     }
 }

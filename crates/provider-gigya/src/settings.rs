@@ -1,30 +1,17 @@
-//! A tenant's settings for Gigya: their names, their meaning, and every mistake in them at once.
+//! A tenant's settings for Gigya: their names, their meaning, and every error in them at once.
 
-use std::collections::BTreeMap;
-
-use masthead_provider_http::{
-    Mistake, Reading, SecretPlace,
-    budget::BudgetOptions,
-    settings::value::{flag, origin, visible},
+use masthead_provider_kit::{
+    ProviderSettingError, SecretPlace, SettingMap, SettingReader,
+    settings::value::{origin, visible},
 };
 
-use crate::metadata_map::MetadataMap;
+use crate::metadata_map::GigyaMetadataMap;
 
 mod table;
 mod values;
 
 pub use table::SETTINGS;
-
-/// How the application proves itself (`providers.md` §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Auth {
-    /// A signature over the request; the secret does not leave us.
-    Signed,
-    /// The secret in the body.
-    Secret,
-    /// A token that its private key signs.
-    Bearer,
-}
+pub(crate) use values::Auth;
 
 /// A tenant's settings for Gigya, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +26,14 @@ pub struct GigyaSettings {
     pub(crate) auth: Auth,
     /// Where its secret or private key is.
     pub(crate) secret: SecretPlace,
-    /// How many accounts are asked for at a time.
+    /// How many accounts are requested at a time.
     pub(crate) page_size: u32,
     /// How often the tenant may call: at once, and a second.
     pub(crate) budget: (u32, u32),
     /// Lite accounts count as users.
     pub(crate) lite_accounts: bool,
     /// What is read of, and written into, an account's data and profile.
-    pub(crate) metadata: MetadataMap,
+    pub(crate) metadata: GigyaMetadataMap,
 }
 
 impl GigyaSettings {
@@ -54,9 +41,9 @@ impl GigyaSettings {
     /// `Gigya.BaseUrl` is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
+    pub fn parse(settings: &SettingMap, allow_private: bool) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let api_key = reading.required("Gigya.ApiKey", visible);
         let user_key = reading.required("Gigya.UserKey", visible);
         let base_url = reading.text("Gigya.BaseUrl", |text| origin(text, allow_private));
@@ -74,9 +61,9 @@ impl GigyaSettings {
         let page_size = reading.number("Gigya.PageSize", 1000, 300);
         let per_second = reading.number("Gigya.BudgetPerSecond", 1000, 10);
         let burst = reading.number("Gigya.BudgetBurst", 1000, 20);
-        let lite_accounts = reading.text("Gigya.LiteAccounts", flag).unwrap_or(false);
+        let lite_accounts = reading.flag("Gigya.LiteAccounts", false);
         let metadata = reading
-            .text("Gigya.MetadataMap", MetadataMap::parse)
+            .text("Gigya.MetadataMap", GigyaMetadataMap::parse)
             .unwrap_or_default();
         reading.unknown_names("Gigya.", &["Gigya.Secret", "Gigya.PrivateKey"]);
 
@@ -94,34 +81,21 @@ impl GigyaSettings {
             metadata,
         }))
     }
-
-    /// Where the application's secret, or its private key, is kept.
-    #[must_use]
-    pub const fn secret_place(&self) -> &SecretPlace {
-        &self.secret
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
-    }
 }
 
 /// The two settings that name the place of a secret: a file, and a variable.
 const SECRET: [&str; 2] = ["Gigya.SecretFile", "Gigya.SecretEnv"];
 const PRIVATE_KEY: [&str; 2] = ["Gigya.PrivateKeyFile", "Gigya.PrivateKeyEnv"];
 
-/// The place of what proves who we are in this way. What another way would need is kept for nothing, or the wrong way is
-/// set.
-fn secret(reading: &mut Reading<'_>, auth: Auth) -> Option<SecretPlace> {
+/// The place of the secret for this kind of credentials. A setting of another kind is an error.
+fn secret(reading: &mut SettingReader<'_>, auth: Auth) -> Option<SecretPlace> {
     let (used, unused) = match auth {
         Auth::Signed | Auth::Secret => (SECRET, PRIVATE_KEY),
         Auth::Bearer => (PRIVATE_KEY, SECRET),
     };
     for name in unused {
         if reading.has(name) {
-            reading.contradiction(name, "has no use with this Gigya.Auth");
+            reading.report(name, "has no use with this Gigya.Auth");
         }
     }
     reading.secret(used)

@@ -1,12 +1,13 @@
 //! Request signatures (`providers.md` §2.2 b): `base64(HMAC-SHA1(key, METHOD & enc(URL) & enc(parameters)))`.
 //!
-//! SHA-1 is Gigya's choice, not ours; as a keyed hash it still holds.
+//! Gigya requires SHA-1; as a keyed hash it is still safe.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use ring::hmac;
 
-/// What stands for itself (RFC 3986 §2.3); everything else is escaped, or Gigya says 403005 in place of 403003.
+/// Characters that are not escaped (RFC 3986 §2.3); with any other left unescaped, Gigya answers 403005 in place of
+/// 403003.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The text, safe in a form and in a signature's base.
@@ -14,7 +15,7 @@ pub(crate) fn escaped(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, UNRESERVED)
 }
 
-/// `name=value&…`, each value escaped; names are ours and plain.
+/// `name=value&…`, each value escaped; names are plain constants.
 pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let pairs = parameters
         .into_iter()
@@ -42,7 +43,7 @@ mod tests {
 
     /// Produced by npm gigya 3.0.1 and computed again, independently, in Python; the key is no real one.
     #[test]
-    fn the_known_answer_is_ours() {
+    fn known_signature_is_reproduced() {
         let query = r#"SELECT * FROM accounts WHERE profile.email = "a'b@x.com" LIMIT 10"#;
         let parameters = [
             ("query", query),
@@ -59,9 +60,9 @@ mod tests {
         );
     }
 
-    /// Every recording, names and addresses full of odd characters among them, has the signature that we would make.
+    /// Every recording, including names and addresses full of odd characters, has the signature Masthead computes.
     #[test]
-    fn the_librarys_signatures_are_ours() {
+    fn recorded_signatures_are_reproduced() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/gigya-node");
         let mut checked = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_the_unreserved_is_escaped() {
+    fn reserved_characters_are_escaped() {
         assert_eq!(escaped("aZ09-._~").to_string(), "aZ09-._~");
         assert_eq!(
             escaped("'<>()*!+&=% \u{e9}").to_string(),
@@ -106,7 +107,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_never_becomes_a_parameter(value in any::<String>()) {
+        fn value_never_becomes_a_parameter(value in any::<String>()) {
             let text = form([("a", &*value), ("b", "2")]);
             prop_assert_eq!(text.matches('&').count(), 1);
             prop_assert_eq!(text.matches('=').count(), 2);

@@ -7,87 +7,82 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind},
 };
-use masthead_provider_http::{Call, Refusal, Reply, Upstream};
+use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, ReplyError, Upstream};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    address::has,
-    calls::{self, Params},
-    credentials::{Caller, Unwritten},
-    envelope::{self, Said},
-    gigya::GIGYA,
-    mapping::Untrue,
-    query::Query,
+    address::has_address,
+    calls::{self, GigyaParams},
+    credentials::{RequestSigner, SignRequestError},
+    envelope::{self, EnvelopeContent},
+    name::GIGYA,
+    query::AccountQuery,
     settings::GigyaSettings,
-    wire::{Account, Found, Refused},
+    wire::{GigyaAccount, GigyaErrorBody, GigyaSearchPage},
 };
 
-/// How many pages one search may take; it says so when there is more.
+/// The most pages of one search; a search with more reports that it is incomplete.
 pub(crate) const MOST_PAGES: u32 = 50;
 
-/// One tenant's site.
-pub(crate) struct Site {
+pub(crate) struct GigyaSite {
     pub(crate) settings: GigyaSettings,
-    pub(crate) caller: Caller,
+    pub(crate) signer: RequestSigner,
     pub(crate) upstream: Upstream,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl AsRef<Upstream> for Site {
+impl AsRef<Upstream> for GigyaSite {
     fn as_ref(&self) -> &Upstream {
         &self.upstream
     }
 }
 
-/// What a search has shown.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub(crate) struct GigyaSearchResult {
     /// Each account once.
-    pub(crate) accounts: Vec<Account>,
-    /// How many rows cannot be read.
+    pub(crate) accounts: Vec<GigyaAccount>,
     pub(crate) unreadable: usize,
-    /// How many Gigya says there are.
     pub(crate) total: u64,
     /// Whether these are all.
     pub(crate) all: bool,
 }
 
-impl Site {
+impl GigyaSite {
     /// Makes a call. `done` reads what is answered when it is done; `refused` takes a refusal for an answer, where it is one.
-    pub(crate) async fn ask<T, R: DeserializeOwned>(
+    pub(crate) async fn call<T, R: DeserializeOwned>(
         &self,
-        call: Call,
+        call: ProviderCall,
         method: &'static str,
-        params: &Params,
-        done: impl Fn(R) -> Result<T, Refusal> + Send + Sync,
-        refused: impl Fn(&Refused) -> Option<T> + Send + Sync,
+        params: &GigyaParams,
+        done: impl Fn(R) -> Result<T, ReplyError> + Send + Sync,
+        refused: impl Fn(&GigyaErrorBody) -> Option<T> + Send + Sync,
     ) -> Result<T, SourceError> {
         let (operation, effect) = (call.operation, call.effect);
         let write = || {
-            self.caller
+            self.signer
                 .request(method, params)
                 .map_err(|cause| unwritten(operation, cause))
         };
-        let read = |reply: &Reply| match envelope::read::<R>(reply)? {
-            Said::Done(said) => done(said),
-            Said::Refused(why) => refused(&why).ok_or_else(|| {
+        let read = |reply: &HttpReply| match envelope::read::<R>(reply)? {
+            EnvelopeContent::EmptyAnswer(content) => done(content),
+            EnvelopeContent::GigyaErrorBody(why) => refused(&why).ok_or_else(|| {
                 let now = self.clock.now();
                 envelope::refusal(operation, effect, &why, reply, now, |reply| {
-                    self.caller.mend_clock(reply)
+                    self.signer.correct_clock(reply)
                 })
             }),
         };
-        self.upstream.call_written(call, write, read).await
+        self.upstream.call_signed(call, write, read).await
     }
 
-    /// The account with this UID; `None` is Gigya's own word that there is none.
+    /// The account with this UID; `None` when Gigya reports that it does not exist.
     pub(crate) async fn by_uid(
         &self,
         cx: &CallContext,
         operation: &'static str,
         uid: &str,
-    ) -> Result<Option<Account>, SourceError> {
-        let is_it = |account: &Account| account.uid == uid;
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let is_it = |account: &GigyaAccount| account.uid == uid;
         self.one(cx, operation, &calls::by_uid(uid), is_it).await
     }
 
@@ -97,8 +92,8 @@ impl Site {
         cx: &CallContext,
         operation: &'static str,
         email: &EmailKey,
-    ) -> Result<Option<Account>, SourceError> {
-        let is_it = |account: &Account| has(account, email);
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let is_it = |account: &GigyaAccount| has_address(account, email);
         self.one(cx, operation, &calls::by_login_email(email), is_it).await
     }
 
@@ -106,34 +101,34 @@ impl Site {
         &self,
         cx: &CallContext,
         operation: &'static str,
-        params: &Params,
-        is_it: impl Fn(&Account) -> bool + Send + Sync,
-    ) -> Result<Option<Account>, SourceError> {
-        let done = |account: Account| {
+        params: &GigyaParams,
+        is_it: impl Fn(&GigyaAccount) -> bool + Send + Sync,
+    ) -> Result<Option<GigyaAccount>, SourceError> {
+        let done = |account: GigyaAccount| {
             if is_it(&account) {
                 Ok(Some(account))
             } else {
-                Err(untrue(operation, Untrue::SomebodyElse))
+                Err(AnswerError::OtherUser.refuse_reply(GIGYA, operation))
             }
         };
-        let nobody = |refused: &Refused| refused.is_nobody().then_some(None);
-        let call = Call::read(operation, cx);
-        self.ask(call, calls::GET_ACCOUNT_INFO, params, done, nobody).await
+        let unknown = |refused: &GigyaErrorBody| refused.is_unknown_account().then_some(None);
+        let call = ProviderCall::read(operation, cx);
+        self.call(call, calls::GET_ACCOUNT_INFO, params, done, unknown).await
     }
 
-    /// Searches until `enough` says so of the accounts of a page, or they are all, or [`MOST_PAGES`] were asked for. Each
-    /// account is shown to `enough` once; pages may have some twice.
+    /// Searches until `enough` returns true for a page's accounts, all accounts were read, or [`MOST_PAGES`] were
+    /// requested. `enough` gets each account once, though pages may repeat some.
     ///
     /// Without `cursor` it is one page; with it there is no end at 5,000.
     pub(crate) async fn search(
         &self,
         cx: &CallContext,
         operation: &'static str,
-        query: &Query,
+        query: &AccountQuery,
         cursor: bool,
-        mut enough: impl FnMut(&[Account]) -> Result<bool, Untrue>,
-    ) -> Result<Shown, SourceError> {
-        let mut shown = Shown {
+        mut enough: impl FnMut(&[GigyaAccount]) -> Result<bool, AnswerError>,
+    ) -> Result<GigyaSearchResult, SourceError> {
+        let mut shown = GigyaSearchResult {
             accounts: Vec::new(),
             unreadable: 0,
             total: 0,
@@ -142,9 +137,9 @@ impl Site {
         let mut known = HashSet::new();
         let mut params = calls::search(&query.to_string(), cursor, self.settings.lite_accounts);
         for _ in 0..MOST_PAGES {
-            let done = |found: Found| checked(found).map_err(|flaw| untrue(operation, flaw));
-            let call = Call::read(operation, cx);
-            let found = self.ask(call, calls::SEARCH, &params, done, |_| None).await?;
+            let done = |found: GigyaSearchPage| checked(found).map_err(|flaw| flaw.refuse_reply(GIGYA, operation));
+            let call = ProviderCall::read(operation, cx);
+            let found = self.call(call, calls::SEARCH, &params, done, |_| None).await?;
             shown.total = found.total_count;
             let before = shown.accounts.len();
             shown.unreadable += found.results.unreadable;
@@ -154,7 +149,7 @@ impl Site {
                 .into_iter()
                 .filter(|row| known.insert(row.uid.clone()));
             shown.accounts.extend(fresh);
-            let enough = enough(&shown.accounts[before..]).map_err(|flaw| corrupt(operation, flaw))?;
+            let enough = enough(&shown.accounts[before..]).map_err(|flaw| flaw.refuse(GIGYA, operation))?;
             let next = found.next_cursor_id.filter(|_| cursor);
             // Rows that came twice leave others unseen.
             let rows = shown.accounts.len() + shown.unreadable;
@@ -168,36 +163,29 @@ impl Site {
     }
 
     /// Whether the account counts as a user.
-    pub(crate) fn counts(&self, account: &Account) -> bool {
+    pub(crate) fn counts(&self, account: &GigyaAccount) -> bool {
         self.settings.lite_accounts || !account.is_lite()
     }
 }
 
 /// A page's numbers agree with each other.
-pub(crate) fn checked(found: Found) -> Result<Found, Untrue> {
+pub(crate) fn checked(found: GigyaSearchPage) -> Result<GigyaSearchPage, AnswerError> {
     let rows = &found.results;
     let distinct: HashSet<&str> = rows.read.iter().map(|account| account.uid.as_str()).collect();
     let counts = [rows.len(), distinct.len() + rows.unreadable];
     let good =
         found.objects_count <= found.total_count && counts.into_iter().any(|count| count as u64 == found.objects_count);
-    if good { Ok(found) } else { Err(Untrue::Contradiction) }
+    if good {
+        Ok(found)
+    } else {
+        Err(AnswerError::Contradiction)
+    }
 }
 
-fn unwritten(operation: &'static str, cause: Unwritten) -> SourceError {
+fn unwritten(operation: &'static str, cause: SignRequestError) -> SourceError {
     let kind = match cause {
-        Unwritten::NoChance(_) | Unwritten::NoToken => SourceErrorKind::Unavailable,
-        Unwritten::Http(_) => SourceErrorKind::Misconfigured,
+        SignRequestError::NoRandomness | SignRequestError::NoToken => SourceErrorKind::Unavailable,
+        SignRequestError::Http(_) => SourceErrorKind::Misconfigured,
     };
     SourceError::with_cause(operation, kind, cause)
-}
-
-/// An answer that cannot be true is audited here: once, without a word of it.
-pub(crate) fn corrupt(operation: &'static str, flaw: Untrue) -> SourceError {
-    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
-    SourceError::with_cause(operation, SourceErrorKind::Corrupt, flaw)
-}
-
-pub(crate) fn untrue(operation: &'static str, flaw: Untrue) -> Refusal {
-    tracing::error!(source.name = GIGYA, operation, flaw = %flaw, "gigya's answer is refused");
-    Refusal::For(SourceErrorKind::Corrupt)
 }

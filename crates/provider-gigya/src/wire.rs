@@ -1,7 +1,7 @@
-//! What Gigya sends, as far as we read it: nothing else of an account is kept (`providers.md` §2.3, §2.5 and §2.8).
+//! Gigya's JSON, as far as it is used: nothing else of an account is stored (`providers.md` §2.3, §2.5 and §2.8).
 
-use masthead_provider_http::{
-    json::Rows,
+use masthead_provider_kit::{
+    json::JsonRows,
     redacted,
     wire::{flag, members, text},
 };
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// An account. What is of another type than documented counts as missing; only the UID must be there.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Account {
+pub(crate) struct GigyaAccount {
     #[serde(rename = "UID")]
     pub(crate) uid: String,
     #[serde(default, deserialize_with = "flag")]
@@ -36,7 +36,7 @@ pub(crate) struct Account {
     pub(crate) last_updated: Value,
 }
 
-impl Account {
+impl GigyaAccount {
     /// The addresses that the account signs in with.
     pub(crate) fn login_addresses(&self) -> impl Iterator<Item = &str> {
         texts(&self.login_ids, "emails").chain(texts(&self.login_ids, "unverifiedEmails"))
@@ -48,7 +48,7 @@ impl Account {
         self.login_addresses().chain(more)
     }
 
-    /// Whether nobody registered it: an address that a newsletter was sent to, say.
+    /// Whether the account is unregistered, such as an address that only gets a newsletter.
     pub(crate) fn is_lite(&self) -> bool {
         self.is_lite == Some(true) && self.is_registered != Some(true)
     }
@@ -59,49 +59,47 @@ fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> impl Iterator<Item 
     list.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A page of a search.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Found {
+pub(crate) struct GigyaSearchPage {
     /// What is empty may be left out, or null.
     #[serde(default, deserialize_with = "rows")]
-    pub(crate) results: Rows<Account>,
+    pub(crate) results: JsonRows<GigyaAccount>,
     pub(crate) objects_count: u64,
     pub(crate) total_count: u64,
     #[serde(default)]
     pub(crate) next_cursor_id: Option<String>,
 }
 
-fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<Rows<Account>, D::Error> {
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<JsonRows<GigyaAccount>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// A registration that was begun.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Begun {
+pub(crate) struct RegistrationStarted {
     pub(crate) reg_token: String,
 }
 
 /// An account that was made; it may have to be finished with the token.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Made {
+pub(crate) struct RegisteredAccount {
     pub(crate) error_code: u64,
     #[serde(default)]
     pub(crate) reg_token: Option<String>,
     #[serde(flatten)]
-    pub(crate) account: Account,
+    pub(crate) account: GigyaAccount,
 }
 
 /// A call that answers with nothing but that it is done.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Done {}
+pub(crate) struct EmptyAnswer {}
 
 /// Why a call was not carried out.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refused {
+pub(crate) struct GigyaErrorBody {
     pub(crate) error_code: u64,
     #[serde(default, deserialize_with = "text")]
     pub(crate) error_details: Option<String>,
@@ -112,7 +110,7 @@ pub(crate) struct Refused {
 /// What is wrong with one field.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Flaw {
+pub(crate) struct InvalidField {
     #[serde(default)]
     pub(crate) error_code: u64,
     #[serde(default)]
@@ -121,15 +119,21 @@ pub(crate) struct Flaw {
     pub(crate) message: String,
 }
 
-impl Refused {
-    /// The fields that are refused.
-    pub(crate) fn flaws(&self) -> Vec<Flaw> {
+impl GigyaErrorBody {
+    pub(crate) fn invalid_fields(&self) -> Vec<InvalidField> {
         let list = self.validation_errors.as_array().into_iter().flatten();
-        list.filter_map(|flaw| Flaw::deserialize(flaw).ok()).collect()
+        list.filter_map(|field| InvalidField::deserialize(field).ok()).collect()
     }
 }
 
-redacted!(Account, Found, Begun, Made, Refused, Flaw);
+redacted!(
+    GigyaAccount,
+    GigyaSearchPage,
+    RegistrationStarted,
+    RegisteredAccount,
+    GigyaErrorBody,
+    InvalidField
+);
 
 #[cfg(test)]
 mod tests {
@@ -137,12 +141,12 @@ mod tests {
 
     use super::*;
 
-    fn account(value: Value) -> Account {
+    fn account(value: Value) -> GigyaAccount {
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
-    fn only_the_uid_must_be_there_and_strange_types_count_as_missing() {
+    fn only_the_uid_is_required() {
         let bare = account(json!({"UID": "u"}));
         assert!(bare.profile.is_empty() && bare.created.is_null() && bare.other_addresses().next().is_none());
         let odd = account(
@@ -151,23 +155,23 @@ mod tests {
         );
         assert_eq!((odd.is_verified, odd.is_registered), (Some(true), None));
         assert_eq!(odd.other_addresses().collect::<Vec<_>>(), ["a@x.example"]);
-        assert!(serde_json::from_value::<Account>(json!({"profile": {}})).is_err());
-        assert!(serde_json::from_value::<Account>(json!({"UID": 7})).is_err());
+        assert!(serde_json::from_value::<GigyaAccount>(json!({"profile": {}})).is_err());
+        assert!(serde_json::from_value::<GigyaAccount>(json!({"UID": 7})).is_err());
     }
 
     #[test]
-    fn an_account_that_somebody_registered_is_not_lite() {
+    fn registered_account_is_not_lite() {
         assert!(account(json!({"UID": "u", "isLite": true, "isRegistered": false})).is_lite());
         assert!(!account(json!({"UID": "u", "isLite": true, "isRegistered": true})).is_lite());
         assert!(!account(json!({"UID": "u", "isRegistered": false})).is_lite());
     }
 
     #[test]
-    fn nothing_of_a_person_is_shown() {
+    fn debug_shows_no_personal_data() {
         let shown = format!(
             "{:?}",
             account(json!({"UID": "u", "profile": {"email": "ann@example.com"}}))
         );
-        assert_eq!(shown, "Account { .. }");
+        assert_eq!(shown, "GigyaAccount { .. }");
     }
 }

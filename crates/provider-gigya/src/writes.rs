@@ -6,17 +6,22 @@ use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_http::{Call, Refusal};
+use masthead_provider_kit::{
+    ProviderCall, ReplyError,
+    writes::{not_written, outcome_unknown},
+};
 
 use crate::{
-    address::{address, has},
-    calls::{self, Params},
-    changes::{self, Objection, objection},
+    adapter::GigyaAdapter,
+    address::{address, has_address},
+    calls::{self, GigyaParams},
+    changes::{self, write_error},
+    credentials::RequestSigner,
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
-    gigya::{GIGYA, Gigya},
-    mapping::{Untrue, account},
-    site::Site,
-    wire::{Begun, Done, Made, Refused},
+    mapping::account,
+    name::GIGYA,
+    site::GigyaSite,
+    wire::{EmptyAnswer, GigyaErrorBody, RegisteredAccount, RegistrationStarted},
 };
 
 const CREATE: &str = "create";
@@ -26,29 +31,29 @@ const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
 
 #[async_trait]
-impl AccountWriter for Gigya {
+impl AccountWriter for GigyaAdapter {
     fn name(&self) -> SourceName {
         GIGYA
     }
 
-    /// An account without a password gets one that nobody knows: Gigya makes none without.
+    /// An account without a password gets a random one, because Gigya requires one.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
         let site = self.site(&cx.tenant, CREATE)?;
-        let unknown = site
-            .caller
-            .unknown_password()
-            .map_err(|cause| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, cause))?;
-        let password = new.password.as_ref().map_or(&*unknown, PlainPassword::expose);
+        let random = RequestSigner::random_password()
+            .map_err(|error| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, error))?;
+        let password = new.password.as_ref().map_or(&*random, PlainPassword::expose);
         let token = site.begin(cx).await?;
         let made = site.register(cx, new, token, password).await?;
         if made.error_code == PENDING_REGISTRATION {
-            tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya made an account that lacks what the site asks for");
+            tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya created an account that lacks fields the site requires");
         }
         if new.verified {
-            site.verify(cx, &made).await.map_err(|error| half_done(CREATE, error))?;
+            site.verify(cx, &made)
+                .await
+                .map_err(|error| outcome_unknown(CREATE, error))?;
             return site.read_back(cx, CREATE, &made.account.uid).await;
         }
-        account(&made.account, &site.settings.metadata).map_err(|flaw| unread(CREATE, flaw))
+        account(&made.account, &site.settings.metadata).map_err(|error| outcome_unknown(CREATE, error))
     }
 
     async fn update(
@@ -70,7 +75,7 @@ impl AccountWriter for Gigya {
             // Nothing that Gigya keeps changes.
             let found = site.by_uid(cx, UPDATE, id.as_str()).await?;
             let found = found.ok_or(WriteError::NoSuchUser)?;
-            return account(&found, map).map_err(|flaw| unread(UPDATE, flaw));
+            return account(&found, map).map_err(|error| outcome_unknown(UPDATE, error));
         }
         site.set(cx, UPDATE, &params).await?;
         site.read_back(cx, UPDATE, id.as_str()).await
@@ -105,25 +110,25 @@ impl AccountWriter for Gigya {
 
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let site = self.site(&cx.tenant, DELETE)?;
-        let params = Params::new().with("UID", id.as_str());
-        let none = |refused: &Refused| refused.is_nobody().then_some(());
-        let done = |_: Done| Ok(());
-        let call = Call::write(DELETE, cx);
-        site.ask(call, calls::DELETE_ACCOUNT, &params, done, none)
+        let params = GigyaParams::new().with("UID", id.as_str());
+        let none = |refused: &GigyaErrorBody| refused.is_unknown_account().then_some(());
+        let done = |_: EmptyAnswer| Ok(());
+        let call = ProviderCall::write(DELETE, cx);
+        site.call(call, calls::DELETE_ACCOUNT, &params, done, none)
             .await
-            .map_err(undone)
+            .map_err(not_written)
     }
 }
 
-impl Site {
-    /// A token to register with. Nothing is made yet: it is asked for as often as a read.
+impl GigyaSite {
+    /// A token to register with. Nothing is made yet: it is requested as often as a read.
     async fn begin(&self, cx: &CallContext) -> Result<String, WriteError> {
-        let call = Call::read(CREATE, cx);
-        let token = |begun: Begun| Ok(begun.reg_token);
+        let call = ProviderCall::read(CREATE, cx);
+        let token = |begun: RegistrationStarted| Ok(begun.reg_token);
         let begun = self
-            .ask(call, calls::INIT_REGISTRATION, &Params::new(), token, |_| None)
+            .call(call, calls::INIT_REGISTRATION, &GigyaParams::new(), token, |_| None)
             .await;
-        begun.map_err(undone)
+        begun.map_err(not_written)
     }
 
     async fn register(
@@ -132,21 +137,21 @@ impl Site {
         new: &NewAccount,
         token: String,
         password: &str,
-    ) -> Result<Made, WriteError> {
+    ) -> Result<RegisteredAccount, WriteError> {
         let params = changes::registration(new, token, password, &self.settings.metadata);
-        let done = |made: Made| {
-            if has(&made.account, new.email.key()) {
+        let done = |made: RegisteredAccount| {
+            if has_address(&made.account, new.email.key()) {
                 Ok(Ok(made))
             } else {
-                Err(Refusal::For(SourceErrorKind::OutcomeUnknown))
+                Err(ReplyError::For(SourceErrorKind::OutcomeUnknown))
             }
         };
         self.write(cx, CREATE, calls::REGISTER, &params, done).await
     }
 
     /// Counts the address of a new account as verified, and finishes the registration where it waits for that.
-    async fn verify(&self, cx: &CallContext, made: &Made) -> Result<(), WriteError> {
-        let params = Params::new()
+    async fn verify(&self, cx: &CallContext, made: &RegisteredAccount) -> Result<(), WriteError> {
+        let params = GigyaParams::new()
             .with("UID", made.account.uid.as_str())
             .with("isVerified", "true");
         self.set(cx, CREATE, &params).await?;
@@ -154,59 +159,42 @@ impl Site {
             return Ok(());
         }
         let Some(token) = &made.reg_token else { return Ok(()) };
-        let params = Params::new().with("regToken", token.as_str());
-        self.write(cx, CREATE, calls::FINALIZE_REGISTRATION, &params, |_: Done| Ok(Ok(())))
-            .await
+        let params = GigyaParams::new().with("regToken", token.as_str());
+        self.write(cx, CREATE, calls::FINALIZE_REGISTRATION, &params, |_: EmptyAnswer| {
+            Ok(Ok(()))
+        })
+        .await
     }
 
-    async fn set(&self, cx: &CallContext, operation: &'static str, params: &Params) -> Result<(), WriteError> {
-        self.write(cx, operation, calls::SET_ACCOUNT_INFO, params, |_: Done| Ok(Ok(())))
-            .await
+    async fn set(&self, cx: &CallContext, operation: &'static str, params: &GigyaParams) -> Result<(), WriteError> {
+        self.write(cx, operation, calls::SET_ACCOUNT_INFO, params, |_: EmptyAnswer| {
+            Ok(Ok(()))
+        })
+        .await
     }
 
-    /// Makes a write. What Gigya objects to for the person's sake is no silence.
+    /// Makes a write. What Gigya objects to for the person's sake is no unavailable.
     async fn write<T: Send, R: serde::de::DeserializeOwned>(
         &self,
         cx: &CallContext,
         operation: &'static str,
         method: &'static str,
-        params: &Params,
-        done: impl Fn(R) -> Result<Result<T, Objection>, Refusal> + Send + Sync,
+        params: &GigyaParams,
+        done: impl Fn(R) -> Result<Result<T, WriteError>, ReplyError> + Send + Sync,
     ) -> Result<T, WriteError> {
-        let refused = |refused: &Refused| objection(refused).map(Err);
-        let call = Call::write(operation, cx);
-        match self.ask(call, method, params, done, refused).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Objection::Nobody)) => Err(WriteError::NoSuchUser),
-            Ok(Err(Objection::Taken)) => Err(WriteError::AlreadyExists),
-            Ok(Err(Objection::Password(told))) => Err(WriteError::Refused { message: told }),
-            Err(error) => Err(undone(error)),
+        let refused = |body: &GigyaErrorBody| write_error(body).map(Err);
+        let call = ProviderCall::write(operation, cx);
+        match self.call(call, method, params, done, refused).await {
+            Ok(result) => result,
+            Err(error) => Err(not_written(error)),
         }
     }
 
-    /// The account after a write that was done; without a usable answer nobody knows how it is now.
+    /// The account after a successful write; without a usable answer its state is unknown.
     async fn read_back(&self, cx: &CallContext, operation: &'static str, uid: &str) -> Result<Account, WriteError> {
         let found = self.by_uid(cx, operation, uid).await;
-        let found = found.map_err(|error| half_done(operation, error))?;
+        let found = found.map_err(|error| outcome_unknown(operation, error))?;
         let found = found.ok_or(WriteError::NoSuchUser)?;
-        account(&found, &self.settings.metadata).map_err(|flaw| unread(operation, flaw))
+        account(&found, &self.settings.metadata).map_err(|error| outcome_unknown(operation, error))
     }
-}
-
-/// It understood, and will not: that is no silence.
-fn undone(error: SourceError) -> WriteError {
-    match error.kind {
-        SourceErrorKind::Refused => WriteError::Refused { message: None },
-        _ => WriteError::Source(error),
-    }
-}
-
-/// A first step was done, and what follows was not.
-fn half_done(operation: &'static str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WriteError {
-    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, error).into()
-}
-
-/// It is done, and the answer is of no use.
-fn unread(operation: &'static str, flaw: Untrue) -> WriteError {
-    SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, flaw).into()
 }

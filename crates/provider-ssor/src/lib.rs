@@ -1,14 +1,15 @@
-//! SSOR as a described directory.
+//! SSOR as a preset of the generic provider.
 //!
-//! The protocol between servers of Tribune's registration service is private. What this preset says is Masthead's proposal
-//! (`providers.md` §3.4), made of the names that its public scripts use; each setting can be set otherwise for a tenant.
+//! The server protocol of Tribune's registration service is private. This preset is Masthead's proposal
+//! (`providers.md` §3.4), with the names of its public scripts; a tenant can override each setting.
 
-use masthead_provider_directory::Preset;
+use masthead_provider_generic::Preset;
+use masthead_provider_kit::ProviderRegistration;
 
-/// SSOR: a bearer token, offsets, one of four members in a failure, 404 for nobody.
+/// SSOR: a bearer token, offsets, one of four members in a failure, 404 for an absent user.
 ///
-/// `masterId` and `PUID` open sessions: no setting can lead to them, and nothing of them is read. Lists are asked for
-/// without conditions on names: how the service compares them is not known, and ours are compared without accents.
+/// `masterId` and `PUID` open sessions: no setting can point to them, and they are never read. Lists are requested without
+/// conditions on names: it is unknown how the service compares them, and Masthead ignores accents.
 pub const SSOR: Preset = Preset {
     name: "SSOR",
     settings: &[
@@ -38,4 +39,11 @@ pub const SSOR: Preset = Preset {
         ("Metadata.agreeToTerms", "/tos"),
     ],
     must: &["Param.product_code"],
+};
+
+/// The registration of the provider.
+pub const PROVIDER: ProviderRegistration = ProviderRegistration {
+    name: SSOR.name,
+    check_settings: |settings, allow_private| SSOR.check_settings(settings, allow_private),
+    create: |parts, cache| SSOR.create(parts, cache),
 };

@@ -1,53 +1,50 @@
-//! The preset against the stand-in SSOR, over real sockets: the suite that every described directory keeps.
+//! The preset against the sandbox SSOR, over real sockets: the suite that every described directory keeps.
 
 #[cfg(test)]
-#[path = "../../provider-http/tests/support/calling.rs"]
-mod calling;
+#[path = "../../provider-generic/tests/support/fixture.rs"]
+mod fixture;
 #[cfg(test)]
-#[path = "../../provider-directory/tests/support/suite.rs"]
+#[path = "../../provider-generic/tests/support/suite.rs"]
 mod suite;
-#[cfg(test)]
-#[path = "../../provider-directory/tests/support/world.rs"]
-mod world;
 
 #[cfg(test)]
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
+    use masthead_provider_testkit::SourceClient;
     use masthead_sandbox::{UserShape, sample_generic_user};
-    use masthead_testkit::source_client::SourceClient;
 
     use crate::{
-        suite::{self, Subject, keeps},
-        world::{stand_in, texts},
+        fixture::{sandbox_config, texts},
+        suite::{self, GenericCase, generic_tests},
     };
 
-    const SSOR_STAND_IN: Subject = Subject {
+    const SSOR_STAND_IN: GenericCase = GenericCase {
         preset: SSOR,
-        stand_in: |count| stand_in(UserShape::Ssor, count),
+        sandbox: |count| sandbox_config(UserShape::Ssor, count),
         secret: "sandbox-ssor-token",
         settings: &[("Param.product_code", "sandbox")],
         id: "/consumerId",
         // The preset's own signal.
         status_404: None,
-        // A member that only failures have tells no code.
+        // A member that only failures have contains no code.
         code_500: SourceErrorKind::Refused,
         page: 50,
     };
 
-    keeps!(
-        SSOR_STAND_IN: reads_agree_with_the_directory,
-        a_walk_shows_everybody,
-        what_only_a_description_can_tell_has_its_kind,
-        what_cannot_be_true_is_refused,
-        nothing_that_opens_a_session_is_read,
-        the_check_finds_the_stand_in_as_it_is_described,
-        nothing_that_a_tenant_must_say_is_left_to_guess,
+    generic_tests!(
+        SSOR_STAND_IN: reads_match_the_sandbox,
+        scan_shows_every_user,
+        configured_failures_have_their_kind,
+        contradictory_answers_are_refused,
+        session_data_is_never_read,
+        check_passes_for_sandbox,
+        required_settings_are_named,
     );
 
     #[tokio::test]
-    async fn the_whole_profile_is_read() {
-        let account = SSOR_STAND_IN.world(12).await.by_id("70000005").await.unwrap().unwrap();
+    async fn whole_profile_is_mapped() {
+        let account = SSOR_STAND_IN.start(12).await.by_id("70000005").await.unwrap().unwrap();
         let user = sample_generic_user(UserShape::Ssor, 5);
         let text = |name: &str| user[name].as_str().unwrap();
         assert_eq!(account.metadata.get("postalCode"), Some(text("zipCode")));
@@ -60,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_directory_takes_the_slot_in_settings_alone() {
+    async fn settings_alone_describe_another_provider() {
         const DESCRIBED: &[(&str, &str)] = &[
             ("Preset", "none"),
             ("Auth", "header"),
@@ -85,13 +82,13 @@ mod tests {
             ("Field.LastName", "/lastName"),
             ("Metadata.displayName", "/displayName"),
         ];
-        let other = Subject {
-            stand_in: |count| stand_in(UserShape::Firefly, count),
+        let other = GenericCase {
+            sandbox: |count| sandbox_config(UserShape::Firefly, count),
             secret: "sandbox-firefly-secret",
             settings: DESCRIBED,
             id: "/userGUID",
             ..SSOR_STAND_IN
         };
-        suite::reads_agree_with_the_directory(other).await;
+        suite::reads_match_the_sandbox(other).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The legacy User API: how a list is asked for, and how its answer is read (contract §2.4, §3.3).
+//! The legacy User API: how a list is requested, and how its answer is read (contract §2.4, §3.3).
 
 use http::StatusCode;
 use masthead_domain::{
@@ -7,26 +7,26 @@ use masthead_domain::{
     order::{Direction, SortColumn},
     query::{EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::{Reply, json, path::is_segment, wire};
+use masthead_provider_kit::{HttpReply, json, path::is_segment, wire};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Iso8601};
 
 use crate::{
-    flaw::Flaw,
+    error::RemoteAnswerError,
     limits,
-    object::Object,
-    question::{Goes, escaped, page_number},
-    rows::{Fields, Row, Rows},
+    object::StrictObject,
+    page::{FieldReader, RemotePage, RemoteRow},
+    page_start::{PageStart, escaped, page_number},
     v4,
 };
 
-/// The response header by which a Masthead says that it does without one of its sources.
+/// The response header with which a Masthead reports an unavailable source.
 const INCOMPLETE: &str = "x-incomplete";
 
-/// The path of a call that asks the store alone (type 2), and its parameters; `None` where this API has no word for a
-/// condition, the order or the place.
-pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(String, String)>)> {
+/// The path and parameters of a call to the store alone (type 2); `None` where this API cannot express a condition, the
+/// order or the position.
+pub(crate) fn call(query: &UserQuery, goes: &PageStart<'_>) -> Option<(String, Vec<(String, String)>)> {
     let filter = &query.filter;
     if let Some(id) = filter.crids.first() {
         // Only an id alone is looked up by: it takes no parameters beside; and it must be one that a path can carry.
@@ -34,7 +34,7 @@ pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(S
             && filter.crids.iter().all(|other| other == id)
             && filter.emails.is_empty()
             && !filter.only_active
-            && *goes == Goes::From(0);
+            && *goes == PageStart::Offset(0);
         return (alone && names_nothing_else(query)).then(|| (format!("/User/{}/2", escaped(id.as_str())), Vec::new()));
     }
     if !names_nothing_else(query) {
@@ -70,7 +70,7 @@ pub(crate) fn call(query: &UserQuery, goes: &Goes<'_>) -> Option<(String, Vec<(S
             Direction::Descending => "desc",
         },
     );
-    let Goes::From(offset) = goes else {
+    let PageStart::Offset(offset) = goes else {
         return None;
     };
     put("usersPerPage", &query.size.to_string());
@@ -101,38 +101,45 @@ const ID: &str = "CustomerRegistrationId";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope {
+struct LegacyEnvelope {
     #[serde(default)]
     errors: Vec<Box<RawValue>>,
     #[serde(default)]
-    result: Option<Object<Found>>,
+    result: Option<StrictObject<LegacyResult>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Found {
+struct LegacyResult {
     users: Vec<Box<RawValue>>,
     total_users_found: u64,
 }
 
 /// Reads the answer to any of the calls.
-pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
+pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
     match reply.status {
         StatusCode::OK => {}
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Err(Flaw::NoSuchPath(reply.status.as_u16())),
-        other => return Err(Flaw::Status(other.as_u16())),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            return Err(RemoteAnswerError::NoSuchPath(reply.status.as_u16()));
+        }
+        other => return Err(RemoteAnswerError::Status(other.as_u16())),
     }
     if reply.headers.contains_key(INCOMPLETE) {
-        return Err(Flaw::Incomplete);
+        return Err(RemoteAnswerError::Incomplete);
     }
     let raw: Box<RawValue> = reply.json()?;
-    let Object(envelope) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
+    let StrictObject(envelope) =
+        json::read::<StrictObject<LegacyEnvelope>>(raw.get().as_bytes()).map_err(|_| RemoteAnswerError::Shape)?;
     if !envelope.errors.is_empty() {
-        return Err(Flaw::Refused);
+        return Err(RemoteAnswerError::Refused);
     }
-    let Object(found) = envelope.result.ok_or(Flaw::Shape)?;
-    Ok(Rows {
-        users: found.users.iter().map(|user| Row::read(user, ID, account)).collect(),
+    let StrictObject(found) = envelope.result.ok_or(RemoteAnswerError::Shape)?;
+    Ok(RemotePage {
+        users: found
+            .users
+            .iter()
+            .map(|user| RemoteRow::read(user, ID, account))
+            .collect(),
         total: Some(Total::Exact(found.total_users_found)),
         cursor: None,
     })
@@ -141,7 +148,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
 /// A user; what shows metadata is read by [`LEGACY_FIELDS`].
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct User {
+struct LegacyUser {
     #[serde(default)]
     registration_id: Value,
     customer_registration_id: String,
@@ -156,7 +163,7 @@ struct User {
     #[serde(default)]
     last_logout_date: Value,
     #[serde(rename = "UserState")]
-    state: Object<State>,
+    state: StrictObject<LegacyState>,
     #[serde(default)]
     metadata: Value,
     #[serde(flatten)]
@@ -164,14 +171,14 @@ struct User {
 }
 
 #[derive(Deserialize)]
-struct State {
+struct LegacyState {
     #[serde(rename = "UserStateCode")]
     code: Value,
 }
 
-fn account(user: &[u8], fields: &mut Fields) -> Result<Account, Flaw> {
-    let Object(user) = json::read::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
-    let crid = wire::id(&user.customer_registration_id).ok_or(Flaw::Field(ID))?;
+fn account(user: &[u8], fields: &mut FieldReader) -> Result<Account, RemoteAnswerError> {
+    let StrictObject(user) = json::read::<StrictObject<LegacyUser>>(user).map_err(|_| RemoteAnswerError::Shape)?;
+    let crid = wire::id(&user.customer_registration_id).ok_or(RemoteAnswerError::Field(ID))?;
     let mut pairs = v4::pairs("Metadata", user.metadata, fields);
     for field in &LEGACY_FIELDS {
         // `Metadata` has the very text, of which the field is only a view.
@@ -233,7 +240,7 @@ fn number(value: &Value) -> Option<Option<i64>> {
     }
 }
 
-/// A time, in UTC where it does not say.
+/// A time; UTC if it has no offset.
 #[expect(
     clippy::option_option,
     reason = "a field that holds nothing is not one that cannot be read"

@@ -1,24 +1,25 @@
-//! A remote Users API, v4 or legacy, as the Subscribe source in place of our own registrations: another Masthead, or the
-//! deployment that a publisher migrates from.
+//! A remote Users API, v4 or legacy, as the Subscribe source in place of Masthead's own registrations: another
+//! Masthead, or the deployment that a publisher migrates from.
 //!
-//! The far side is always asked to leave its own provider out (`ignoreProvider=true`), so that its store answers. It is only
-//! read: there is no write side.
+//! Each request tells the remote API to leave its own provider out (`ignoreProvider=true`), so that its store answers.
+//! It is read-only.
 
-mod far;
-mod flaw;
+mod adapter;
+mod error;
 mod legacy;
 mod limits;
 mod object;
-mod question;
+mod page;
+mod page_start;
+mod query;
 mod reads;
-mod remote;
-mod rows;
+mod remote_api;
+mod scan;
 mod settings;
 mod v4;
-mod walk;
 
-pub use flaw::Flaw;
-pub use remote::RemoteSubscribe;
-pub use rows::Row;
+pub use adapter::RemoteSubscribe;
+pub use error::RemoteAnswerError;
+pub use page::RemoteRow;
+pub use scan::RemoteScanPage;
 pub use settings::{SETTINGS, SubscribeSettings};
-pub use walk::Stretch;

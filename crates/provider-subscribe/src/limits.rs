@@ -1,4 +1,4 @@
-//! Which conditions a Users API takes, and which nobody can meet, so that it need not be asked (contract §3.1).
+//! Which conditions a Users API accepts, and which no user can match, so that no request is needed (contract §3.1).
 
 use masthead_domain::{
     email::MAX_EMAIL_BYTES,
@@ -6,7 +6,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, UserFilter},
 };
 
-/// The longest key that anybody has: of an address, or a folded name, in bytes.
+/// The longest key of any address or folded name, in bytes.
 const LONGEST_KEY: usize = 1_000;
 /// The longest name that is taken as a parameter, in bytes.
 const LONGEST_NAME: usize = 255;
@@ -24,18 +24,18 @@ pub(crate) fn text_of(email: &EmailFilter) -> &str {
 }
 
 /// Whether no account can meet these conditions.
-pub(crate) fn matches_nobody(filter: &UserFilter) -> bool {
+pub(crate) fn matches_no_account(filter: &UserFilter) -> bool {
     let impossible = |text: &str| text.len() > LONGEST_KEY || text.contains('\0');
     let exactly_nothing = |email: &EmailFilter| matches!(email, EmailFilter::Exact(key) if key.as_str().is_empty());
     let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();
     let mut pairs = filter.metadata.iter();
     filter.emails.iter().any(|email| impossible(text_of(email)) || exactly_nothing(email))
         || names.any(|prefix| impossible(prefix.as_str()))
-        // What is empty is not looked for, and what holds a NUL is kept nowhere.
+        // What is empty is not looked for, and what holds a NUL is stored nowhere.
         || pairs.any(|pair| pair.value().is_empty() || [pair.key(), pair.value()].iter().any(|text| text.contains('\0')))
 }
 
-/// Whether a condition on an address can be sent. An empty one is met by everybody, and refused there.
+/// Whether a condition on an address can be sent. Every user matches an empty one, and the API rejects it.
 pub(crate) fn takes_email(email: &EmailFilter) -> bool {
     (1..=MAX_EMAIL_BYTES).contains(&text_of(email).len())
 }

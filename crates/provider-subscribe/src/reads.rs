@@ -1,4 +1,4 @@
-//! The far side as the Subscribe source: by id, by address, and lists.
+//! The remote API as the Subscribe source: by id, by address, and lists.
 
 use std::cmp::Ordering;
 
@@ -16,20 +16,15 @@ use masthead_ports::source::{
 };
 
 use crate::{
-    far::Far,
-    flaw::Flaw,
-    limits,
-    question::{Goes, Question},
-    remote::RemoteSubscribe,
-    rows::Rows,
-    settings::Api,
+    adapter::RemoteSubscribe, error::RemoteAnswerError, limits, page::RemotePage, page_start::PageStart,
+    query::RemoteQuery, remote_api::RemoteApi, settings::RemoteApiKind,
 };
 
 const BY_ID: &str = "by_id";
 const BY_EMAIL: &str = "by_email";
 const SEARCH: &str = "search";
 
-/// The most spellings of an address that are asked for, each by a call.
+/// The most spellings of an address that are requested, each by a call.
 const MOST_SPELLINGS: usize = 8;
 
 #[async_trait]
@@ -39,15 +34,15 @@ impl UserSource for RemoteSubscribe {
     }
 
     async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
-        let far = self.far(&cx.tenant, key.operation())?;
+        let api = self.remote_api(&cx.tenant, key.operation())?;
         match key {
-            UserKey::Id(id) => far.account(cx, id).await.map(Vec::from_iter),
-            UserKey::Email(email) => far.accounts_with(cx, email).await,
+            UserKey::Id(id) => api.account(cx, id).await.map(Vec::from_iter),
+            UserKey::Email(email) => api.accounts_with(cx, email).await,
         }
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        if query.filter.access_path() == AccessPath::Contradiction || limits::matches_nobody(&query.filter) {
+        if query.filter.access_path() == AccessPath::Contradiction || limits::matches_no_account(&query.filter) {
             return Ok(AccountPage {
                 accounts: Vec::new(),
                 more: false,
@@ -57,19 +52,19 @@ impl UserSource for RemoteSubscribe {
                 unreadable: false,
             });
         }
-        let far = self.far(&cx.tenant, SEARCH)?;
-        let exact =
-            Goes::of(&query.position).and_then(|goes| Some((Question::exact(far.settings.api, query, &goes)?, goes)));
+        let far = self.remote_api(&cx.tenant, SEARCH)?;
+        let exact = PageStart::from_position(&query.position)
+            .and_then(|goes| Some((RemoteQuery::exact(far.settings.api, query, &goes)?, goes)));
         match exact {
             Some((question, goes)) => far.page(cx, query, &question, goes).await,
-            None => far.sifted(cx, query).await,
+            None => far.filtered_page(cx, query).await,
         }
     }
 }
 
-impl Far {
-    /// The account with this id. It is looked for in the list: an empty one says that there is nobody, which a 404 of a wrong
-    /// address never does.
+impl RemoteApi {
+    /// The account with this id, read from the list: an empty list means absence, which a 404 of a wrong URL never
+    /// does.
     async fn account(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
         let filter = UserFilter {
             crids: vec![id.clone()],
@@ -77,8 +72,8 @@ impl Far {
         };
         let query = first(filter, 2);
         let question = self.question(BY_ID, &query)?;
-        self.ask(cx, BY_ID, &question, |rows| {
-            follow_on(&rows, &query, Goes::From(0))?;
+        self.call(cx, BY_ID, &question, |rows| {
+            next_page_mark(&rows, &query, PageStart::Offset(0))?;
             let accounts = rows.every_account(|account| account.crid == *id)?;
             Ok(accounts.into_iter().next())
         })
@@ -91,33 +86,33 @@ impl Far {
             emails: vec![EmailFilter::Exact(email.clone())],
             ..UserFilter::default()
         };
-        if limits::matches_nobody(&filter) {
+        if limits::matches_no_account(&filter) {
             return Ok(Vec::new());
         }
         let query = first(filter, MAX_PAGE_SIZE);
-        let Some(question) = Question::exact(self.settings.api, &query, &Goes::From(0)) else {
+        let Some(question) = RemoteQuery::exact(self.settings.api, &query, &PageStart::Offset(0)) else {
             // The legacy API takes what is no complete address for a part of one.
-            let page = self.sifted(cx, &query).await?;
+            let page = self.filtered_page(cx, &query).await?;
             return if page.unreadable {
                 Err(SourceError::with_cause(
                     BY_EMAIL,
                     SourceErrorKind::Corrupt,
-                    Flaw::UnreadableRow,
+                    RemoteAnswerError::UnreadableRow,
                 ))
             } else {
                 Ok(page.accounts)
             };
         };
         let key = |account: &Account| account.email.as_ref().map(|email| email.key().clone());
-        let read = |rows: Rows| {
-            let all = follow_on(&rows, &query, Goes::From(0))?.is_none();
+        let read = |rows: RemotePage| {
+            let all = next_page_mark(&rows, &query, PageStart::Offset(0))?.is_none();
             // A deployment may match by *contains* also where the address is complete.
             let is_near = |account: &Account| key(account).is_some_and(|known| known.as_str().contains(email.as_str()));
             Ok((rows.every_account(is_near)?, all))
         };
         let mut accounts = Vec::new();
         for form in self.spellings(email)? {
-            let (near, all) = self.ask(cx, BY_EMAIL, &question.spelled(&form), read).await?;
+            let (near, all) = self.call(cx, BY_EMAIL, &question.with_spelling(&form), read).await?;
             if !all {
                 return Err(SourceError::new(BY_EMAIL, SourceErrorKind::TooBroad));
             }
@@ -129,29 +124,29 @@ impl Far {
         Ok(accounts)
     }
 
-    /// The spellings of an address to ask for. Masthead, which alone takes a search in a body, knows an address by its key; what
-    /// any other deployment compares is not published, and it may be to the letter.
+    /// The spellings of an address to request. Only Masthead accepts a search in a body, and compares by key; how other
+    /// deployments compare is unpublished, and may be exact.
     fn spellings(&self, email: &EmailKey) -> Result<Vec<String>, SourceError> {
-        if self.settings.api == Api::V4Body {
+        if self.settings.api == RemoteApiKind::V4Body {
             return Ok(vec![email.as_str().to_owned()]);
         }
         let all = email.spellings().filter(|all| all.len() <= MOST_SPELLINGS);
         all.ok_or_else(|| SourceError::new(BY_EMAIL, SourceErrorKind::Refused))
     }
 
-    /// A page that the far side answers as it is asked for.
+    /// A page that the remote API answers as it is requested.
     async fn page(
         &self,
         cx: &CallContext,
         query: &UserQuery,
-        question: &Question,
-        goes: Goes<'_>,
+        question: &RemoteQuery,
+        goes: PageStart<'_>,
     ) -> Result<AccountPage, SourceError> {
-        let read = |rows: Rows| {
-            let mark = follow_on(&rows, query, goes)?;
+        let read = |rows: RemotePage| {
+            let mark = next_page_mark(&rows, query, goes)?;
             let total = match query.count {
                 CountMode::None => None,
-                CountMode::Exact | CountMode::Estimate => Some(rows.total.ok_or(Flaw::Shape)?),
+                CountMode::Exact | CountMode::Estimate => Some(rows.total.ok_or(RemoteAnswerError::Shape)?),
             };
             let (accounts, left_out) = rows.accounts(|account| query.filter.matches(account))?;
             let page = AccountPage {
@@ -164,28 +159,28 @@ impl Far {
             };
             Ok((page, left_out))
         };
-        let (page, left_out) = self.ask(cx, SEARCH, question, read).await?;
+        let (page, left_out) = self.call(cx, SEARCH, question, read).await?;
         left_out.log(SUBSCRIBE, cx, SEARCH);
         Ok(page)
     }
 
-    /// A page of what this API has no word for, sifted here from the first users who meet what it has words for: only where
-    /// these are all.
-    async fn sifted(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+    /// A page under conditions this API cannot express: filtered here from the first users that match the others, and
+    /// only if these are all of them.
+    async fn filtered_page(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let refused = || SourceError::new(SEARCH, SourceErrorKind::Refused);
         let by_date = matches!(query.order.column, SortColumn::DateRegistered | SortColumn::ChangeDate);
         // Dates are not among the fields of v4; and a mark is nothing that could be sifted.
-        if (by_date && self.settings.api != Api::Legacy)
+        if (by_date && self.settings.api != RemoteApiKind::Legacy)
             || matches!(query.position, Position::After(ListCursor::Opaque(_)))
         {
             return Err(refused());
         }
-        let asked = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
-        let question = self.question(SEARCH, &asked)?;
+        let requested = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
+        let question = self.question(SEARCH, &requested)?;
         let ((accounts, left_out), all) = self
-            .ask(cx, SEARCH, &question, |rows| {
-                let all = follow_on(&rows, &asked, Goes::From(0))?.is_none();
-                Ok((rows.accounts(|account| asked.filter.matches(account))?, all))
+            .call(cx, SEARCH, &question, |rows| {
+                let all = next_page_mark(&rows, &requested, PageStart::Offset(0))?.is_none();
+                Ok((rows.accounts(|account| requested.filter.matches(account))?, all))
             })
             .await?;
         if !all {
@@ -206,17 +201,17 @@ impl Far {
         all.last_name = all.last_name.filter(limits::takes_name);
         all.metadata.retain(limits::takes_pair);
         match self.settings.api {
-            Api::V4Body | Api::V4Query => UserFilter {
+            RemoteApiKind::V4Body | RemoteApiKind::V4Query => UserFilter {
                 only_active: false,
                 emails: all.emails.into_iter().take(1).collect(),
                 ..all
             },
             // An id stands alone there; of addresses, a part.
-            Api::Legacy if !all.crids.is_empty() => UserFilter {
+            RemoteApiKind::Legacy if !all.crids.is_empty() => UserFilter {
                 crids: all.crids,
                 ..UserFilter::default()
             },
-            Api::Legacy => UserFilter {
+            RemoteApiKind::Legacy => UserFilter {
                 emails: all
                     .emails
                     .into_iter()
@@ -229,8 +224,8 @@ impl Far {
         }
     }
 
-    fn question(&self, operation: &'static str, query: &UserQuery) -> Result<Question, SourceError> {
-        Question::exact(self.settings.api, query, &Goes::From(0))
+    fn question(&self, operation: &'static str, query: &UserQuery) -> Result<RemoteQuery, SourceError> {
+        RemoteQuery::exact(self.settings.api, query, &PageStart::Offset(0))
             .ok_or_else(|| SourceError::new(operation, SourceErrorKind::Refused))
     }
 }
@@ -246,24 +241,28 @@ fn first(filter: UserFilter, size: u16) -> UserQuery {
     }
 }
 
-/// The mark of the page after these rows, when there is one: the far side's own cursor, or else how many users are before
-/// it, where its total says that there are more. A page that goes on is full: else somebody was lost on the way.
-pub(crate) fn follow_on(rows: &Rows, query: &UserQuery, goes: Goes<'_>) -> Result<Option<Box<str>>, Flaw> {
+/// The cursor of the page after these rows, if there is one: the remote API's own, or else the number of users before
+/// it, if its total is greater. A page with a successor must be full, or a user is missing.
+pub(crate) fn next_page_mark(
+    rows: &RemotePage,
+    query: &UserQuery,
+    goes: PageStart<'_>,
+) -> Result<Option<Box<str>>, RemoteAnswerError> {
     let size = usize::from(query.size);
     if rows.users.len() > size {
-        return Err(Flaw::Contradiction);
+        return Err(RemoteAnswerError::Contradiction);
     }
     let next = match (&rows.cursor, goes, rows.total) {
-        (Some(cursor), ..) => Some(Goes::On(cursor).mark()),
-        // An estimate tells nothing of a single user.
-        (None, Goes::From(offset), Some(Total::Exact(total))) => {
+        (Some(cursor), ..) => Some(PageStart::Cursor(cursor).mark()),
+        // An estimate is no evidence about a single user.
+        (None, PageStart::Offset(offset), Some(Total::Exact(total))) => {
             let shown = offset.saturating_add(rows.users.len() as u64);
-            (total > shown).then(|| Goes::From(shown).mark())
+            (total > shown).then(|| PageStart::Offset(shown).mark())
         }
         (None, ..) => None,
     };
     if next.is_some() && rows.users.len() < size {
-        return Err(Flaw::Contradiction);
+        return Err(RemoteAnswerError::Contradiction);
     }
     Ok(next)
 }
@@ -299,7 +298,6 @@ fn cut(mut accounts: Vec<Account>, query: &UserQuery, outside_provider: bool) ->
     }
 }
 
-/// The total that was asked for.
 fn counted(query: &UserQuery, total: Total) -> Option<Total> {
     match query.count {
         CountMode::Exact | CountMode::Estimate => Some(total),

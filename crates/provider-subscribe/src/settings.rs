@@ -1,19 +1,17 @@
-//! A tenant's settings for a remote Users API: their names, their meaning, and every mistake in them at once.
-
-use std::collections::BTreeMap;
+//! A tenant's settings for a remote Users API: their names, their meaning, and every error in them at once.
 
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
-use masthead_provider_http::{
-    Mistake, Reading, SecretPlace, SettingSpec, budget::BudgetOptions, settings::value::address,
+use masthead_provider_kit::{
+    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader, settings::value::address,
 };
 
-const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> SettingSpec {
-    SettingSpec { name, values, meaning }
+const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
+    ProviderSettingSpec { name, values, meaning }
 }
 
 /// Every setting.
-pub const SETTINGS: [SettingSpec; 9] = [
+pub const SETTINGS: [ProviderSettingSpec; 9] = [
     spec(
         "Subscribe.Url",
         "https://host, with a port and a path if need be; http only where private addresses may be called",
@@ -22,52 +20,52 @@ pub const SETTINGS: [SettingSpec; 9] = [
     spec(
         "Subscribe.Api",
         "v4 or legacy",
-        "which of its APIs is asked; v4 when not set",
+        "which of its APIs is called; v4 when not set",
     ),
     spec(
         "Subscribe.Method",
         "POST or GET",
-        "how v4 is asked: POST keeps addresses out of URLs and is Masthead's own, GET is the published query string; POST when \
+        "how v4 is called: POST keeps addresses out of URLs and is Masthead's own, GET is the published query string; POST when \
          not set",
     ),
     spec(
         "Subscribe.Tenant",
         "group/client/paper",
-        "the tenant that is asked about there; the same as here when not set",
+        "the tenant there; the same as here when not set",
     ),
     spec(
         "Subscribe.SourceSystem",
         "1 to 64 printable ASCII characters",
-        "what we call ourselves there (X-SourceSystem); Masthead when not set",
+        "our source system there (X-SourceSystem); Masthead when not set",
     ),
     spec(
         "Subscribe.TokenFile",
         "the path of a file",
-        "where the bearer token is kept; or Subscribe.TokenEnv",
+        "where the bearer token is stored; or Subscribe.TokenEnv",
     ),
     spec(
         "Subscribe.TokenEnv",
         "the name of an environment variable",
-        "where the bearer token is kept; or Subscribe.TokenFile",
+        "where the bearer token is stored; or Subscribe.TokenFile",
     ),
     spec(
         "Subscribe.BudgetPerSecond",
         "a number from 1 to 10000",
-        "how many calls a second the tenant may make for ever; 500 when not set",
+        "sustained calls per second of the tenant; 500 when not set",
     ),
     spec(
         "Subscribe.BudgetBurst",
         "a number from 1 to 10000",
-        "how many calls it may make at once; 1000 when not set",
+        "calls at once; 1000 when not set",
     ),
 ];
 
 /// The most calls that a budget can be set to.
 const MOST_CALLS: u32 = 10_000;
 
-/// Which API is asked, and how.
+/// The API in use, and its credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Api {
+pub(crate) enum RemoteApiKind {
     /// `POST /v4/Users/Search`.
     V4Body,
     /// `GET /v4/Users?…`.
@@ -81,7 +79,7 @@ pub(crate) enum Api {
 pub struct SubscribeSettings {
     /// The address, without a slash at its end.
     pub(crate) url: Box<str>,
-    pub(crate) api: Api,
+    pub(crate) api: RemoteApiKind,
     /// The tenant there; `None` where it is named as here.
     pub(crate) tenant: Option<TenantId>,
     pub(crate) source_system: HeaderValue,
@@ -95,9 +93,9 @@ impl SubscribeSettings {
     /// `Subscribe.Url` is taken only where private addresses may be called.
     ///
     /// # Errors
-    /// Every mistake at once, each by its setting's name, in the order of [`SETTINGS`].
-    pub fn parse(settings: &BTreeMap<Box<str>, Box<str>>, allow_private: bool) -> Result<Self, Vec<Mistake>> {
-        let mut reading = Reading::new(settings, &SETTINGS);
+    /// Every error at once, each by its setting's name, in the order of [`SETTINGS`].
+    pub fn parse(settings: &SettingMap, allow_private: bool) -> Result<Self, Vec<ProviderSettingError>> {
+        let mut reading = SettingReader::new(settings, &SETTINGS);
         let url = reading.required("Subscribe.Url", |text| address(text, allow_private));
         let legacy = reading.text("Subscribe.Api", |text| match text {
             "v4" => Some(false),
@@ -110,13 +108,13 @@ impl SubscribeSettings {
             _ => None,
         });
         let api = match (legacy, method) {
-            (Some(true), None) => Api::Legacy,
+            (Some(true), None) => RemoteApiKind::Legacy,
             (Some(true), Some(_)) => {
-                reading.contradiction("Subscribe.Method", "has no use with Subscribe.Api=legacy");
-                Api::Legacy
+                reading.report("Subscribe.Method", "has no use with Subscribe.Api=legacy");
+                RemoteApiKind::Legacy
             }
-            (_, Some(Method::GET)) => Api::V4Query,
-            (_, _) => Api::V4Body,
+            (_, Some(Method::GET)) => RemoteApiKind::V4Query,
+            (_, _) => RemoteApiKind::V4Body,
         };
         let tenant = reading.text("Subscribe.Tenant", |text| TenantId::parse(text).ok());
         let source_system = reading.text("Subscribe.SourceSystem", code);
@@ -132,18 +130,6 @@ impl SubscribeSettings {
             token,
             budget: (burst, per_second),
         }))
-    }
-
-    /// Where the bearer token is kept.
-    #[must_use]
-    pub const fn token_place(&self) -> &SecretPlace {
-        &self.token
-    }
-
-    /// How often the tenant may call.
-    #[must_use]
-    pub fn budget(&self) -> BudgetOptions {
-        self.budget.into()
     }
 }
 

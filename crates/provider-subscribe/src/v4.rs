@@ -1,4 +1,4 @@
-//! The v4 API: how a list is asked for, and how its answer is read (contract §2.4, §3.1).
+//! The v4 API: how a list is requested, and how its answer is read (contract §2.4, §3.1).
 
 use http::StatusCode;
 use masthead_domain::{
@@ -8,22 +8,22 @@ use masthead_domain::{
     order::{Direction, SortColumn},
     query::{CountMode, EmailFilter, Total, UserQuery},
 };
-use masthead_provider_http::{Reply, json, wire};
+use masthead_provider_kit::{HttpReply, json, wire};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    flaw::Flaw,
+    error::RemoteAnswerError,
     limits,
-    object::Object,
-    question::{Goes, page_number},
-    rows::{Fields, Row, Rows},
+    object::StrictObject,
+    page::{FieldReader, RemotePage, RemoteRow},
+    page_start::{PageStart, page_number},
 };
 
 /// The parameters of a list, in the form of the query string; `None` where v4 has none for a condition.
 ///
-/// `published` leaves out what only Masthead takes, wherever the published rule says the same.
-pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) -> Option<Vec<(String, String)>> {
+/// With `published`, uses only the published rules where they mean the same as Masthead's own.
+pub(crate) fn parameters(query: &UserQuery, goes: &PageStart<'_>, published: bool) -> Option<Vec<(String, String)>> {
     let filter = &query.filter;
     let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();
     let all_taken = !filter.only_active
@@ -71,8 +71,8 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
     }
     put("pageSize", &query.size.to_string());
     match goes {
-        Goes::From(offset) => put("pageNumber", &page_number(*offset, query.size)?.to_string()),
-        Goes::On(cursor) => put("cursor", cursor),
+        PageStart::Offset(offset) => put("pageNumber", &page_number(*offset, query.size)?.to_string()),
+        PageStart::Cursor(cursor) => put("cursor", cursor),
     }
     let column = SortColumn::ALL
         .iter()
@@ -88,9 +88,9 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
     match (query.count, goes) {
         (CountMode::Exact, _) => {}
         _ if published => {}
-        // Along a cursor a total tells nothing of the page.
-        (CountMode::None, Goes::On(_)) => put("count", "none"),
-        // An estimate is exact where the page is not full, and so tells whether somebody was lost on the way.
+        // With a cursor, a total is no evidence about the page.
+        (CountMode::None, PageStart::Cursor(_)) => put("count", "none"),
+        // An estimate is exact where the page is not full, so it shows whether a user is missing.
         (CountMode::None | CountMode::Estimate, _) => put("count", "estimate"),
     }
     Some(all)
@@ -100,22 +100,22 @@ pub(crate) fn parameters(query: &UserQuery, goes: &Goes<'_>, published: bool) ->
 const ID: &str = "customerRegistrationId";
 
 #[derive(Deserialize)]
-struct Envelope {
-    message: Object<Message>,
+struct V4Envelope {
+    message: StrictObject<V4Message>,
     #[serde(default)]
-    meta: Option<Object<Meta>>,
+    meta: Option<StrictObject<V4Meta>>,
     #[serde(default)]
     data: Option<Vec<Box<RawValue>>>,
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct V4Message {
     code: String,
     #[serde(rename = "type")]
     kind: MessageType,
 }
 
-/// The word, or the number of a tenant whose switch says so.
+/// The word, or the number if the tenant's switch requests numbers.
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 enum MessageType {
@@ -125,17 +125,17 @@ enum MessageType {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Meta {
+struct V4Meta {
     total_records: Option<u64>,
     total_is_estimate: bool,
     complete: Option<bool>,
     next_cursor: Option<Box<str>>,
 }
 
-/// A user; every published key is there, whatever it holds, and is read by itself.
+/// A user; every published key is present, with any value, and is read by itself.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct User {
+struct V4User {
     customer_registration_id: String,
     email: Value,
     first_name: Value,
@@ -146,43 +146,47 @@ struct User {
 }
 
 /// The pairs of a metadata object that are set.
-pub(crate) fn pairs(field: &'static str, metadata: Value, fields: &mut Fields) -> Vec<(String, String)> {
+pub(crate) fn pairs(field: &'static str, metadata: Value, fields: &mut FieldReader) -> Vec<(String, String)> {
     let mut pairs = fields.pairs(field, metadata);
-    // Every standard key is shown, empty where it is unset; a custom one only where it is kept, be it empty.
+    // Every standard key is shown, empty where it is unset; a custom one only where it is stored, be it empty.
     pairs.retain(|(key, value)| !value.is_empty() || !STANDARD_KEYS.contains(&&**key));
     pairs
 }
 
 /// Reads the answer to a list.
-pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
+pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
     match reply.status {
         StatusCode::OK => {}
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Err(Flaw::NoSuchPath(reply.status.as_u16())),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            return Err(RemoteAnswerError::NoSuchPath(reply.status.as_u16()));
+        }
         StatusCode::BAD_REQUEST => {
-            // `E400_90` is Masthead's own word; whatever else is refused is a question that should not have been asked.
+            // `E400_90` is Masthead's own code for absence; any other rejection means a wrong request.
             let raw: Box<RawValue> = reply.json()?;
-            let Object(told) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
-            return Err(if told.message.0.code.ends_with("_E400_90") {
-                Flaw::TooBroad
+            let StrictObject(reported) =
+                json::read::<StrictObject<V4Envelope>>(raw.get().as_bytes()).map_err(|_| RemoteAnswerError::Shape)?;
+            return Err(if reported.message.0.code.ends_with("_E400_90") {
+                RemoteAnswerError::TooBroad
             } else {
-                Flaw::Refused
+                RemoteAnswerError::Refused
             });
         }
-        other => return Err(Flaw::Status(other.as_u16())),
+        other => return Err(RemoteAnswerError::Status(other.as_u16())),
     }
     let raw: Box<RawValue> = reply.json()?;
-    let Object(envelope) = json::read::<Object<Envelope>>(raw.get().as_bytes()).map_err(|_| Flaw::Shape)?;
+    let StrictObject(envelope) =
+        json::read::<StrictObject<V4Envelope>>(raw.get().as_bytes()).map_err(|_| RemoteAnswerError::Shape)?;
     let success = match &envelope.message.0.kind {
         MessageType::Word(word) => word == "Success",
         MessageType::Number(number) => *number == 0,
     };
-    let meta = envelope.meta.map(|Object(meta)| meta).unwrap_or_default();
+    let meta = envelope.meta.map(|StrictObject(meta)| meta).unwrap_or_default();
     if meta.complete == Some(false) {
-        return Err(Flaw::Incomplete);
+        return Err(RemoteAnswerError::Incomplete);
     }
-    let users = envelope.data.filter(|_| success).ok_or(Flaw::Shape)?;
-    Ok(Rows {
-        users: users.iter().map(|user| Row::read(user, ID, account)).collect(),
+    let users = envelope.data.filter(|_| success).ok_or(RemoteAnswerError::Shape)?;
+    Ok(RemotePage {
+        users: users.iter().map(|user| RemoteRow::read(user, ID, account)).collect(),
         total: meta.total_records.map(|count| {
             if meta.total_is_estimate {
                 Total::Estimate(count)
@@ -194,10 +198,10 @@ pub(crate) fn read(reply: &Reply) -> Result<Rows, Flaw> {
     })
 }
 
-/// The account of one user. Its sealed id is the far side's own, and ours is made of the plain one.
-fn account(user: &[u8], fields: &mut Fields) -> Result<Account, Flaw> {
-    let Object(user) = json::read::<Object<User>>(user).map_err(|_| Flaw::Shape)?;
-    let crid = wire::id(&user.customer_registration_id).ok_or(Flaw::Field(ID))?;
+/// The account of one user. Its sealed id is specific to the remote API; Masthead's is made of the plain one.
+fn account(user: &[u8], fields: &mut FieldReader) -> Result<Account, RemoteAnswerError> {
+    let StrictObject(user) = json::read::<StrictObject<V4User>>(user).map_err(|_| RemoteAnswerError::Shape)?;
+    let crid = wire::id(&user.customer_registration_id).ok_or(RemoteAnswerError::Field(ID))?;
     let pairs = pairs("metadata", user.metadata, fields);
     Ok(Account {
         email: address(&user.email)?,
@@ -212,21 +216,21 @@ fn account(user: &[u8], fields: &mut Fields) -> Result<Account, Flaw> {
 
 /// The address that a user has, if any. One that cannot be read costs the row: without it, the user would be taken for one
 /// who has none.
-pub(crate) fn address(value: &Value) -> Result<Option<Email>, Flaw> {
+pub(crate) fn address(value: &Value) -> Result<Option<Email>, RemoteAnswerError> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) if text.trim().is_empty() => Ok(None),
-        Value::String(text) => wire::address(text).map(Some).ok_or(Flaw::Field("email")),
-        _ => Err(Flaw::Field("email")),
+        Value::String(text) => wire::address(text).map(Some).ok_or(RemoteAnswerError::Field("email")),
+        _ => Err(RemoteAnswerError::Field("email")),
     }
 }
 
-/// Whether a user of this state has a password there (contract §2.3): all that a state tells of it. Of a far tenant with
-/// an outside provider every user is `Standard`, and it cannot be known.
-pub(crate) fn has_password(state: &Value) -> Result<bool, Flaw> {
+/// Whether a user of this state has a password there (contract §2.3), as far as the state shows it. With an outside
+/// provider there, every user is `Standard`, and it is unknown.
+pub(crate) fn has_password(state: &Value) -> Result<bool, RemoteAnswerError> {
     match state.as_str() {
         Some("Lite") => Ok(false),
         Some("Standard" | "Unverified") => Ok(true),
-        _ => Err(Flaw::Field("state")),
+        _ => Err(RemoteAnswerError::Field("state")),
     }
 }

@@ -1,11 +1,11 @@
-//! What a verified token says, and whether it says so to us and now (RFC 7519 §4.1, RFC 9068 §2.2.3).
+//! A verified token's claims, and the checks of issuer, audience and times (RFC 7519 §4.1, RFC 9068 §2.2.3).
 
 use masthead_domain::tenant::{Grant, Scope, TenantGrant};
 use masthead_ports::tokens::TokenError;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Number, Value};
 
-/// What we read of the claims; others may be there.
+/// The claims in use; others are ignored.
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     #[serde(default)]
@@ -32,14 +32,12 @@ pub(crate) struct Claims {
     events: Option<IgnoredAny>,
 }
 
-/// What claims are held against.
 #[derive(Debug, Clone)]
-pub(crate) struct Expected {
-    /// The one issuer.
+pub(crate) struct ExpectedClaims {
     pub(crate) issuer: Box<str>,
     /// The one audience; a token may name more.
     pub(crate) audience: Box<str>,
-    /// How far clocks may differ, in seconds.
+    /// The tolerated clock difference, in seconds.
     pub(crate) leeway: i64,
     /// The longest time from issue to expiry, in seconds.
     pub(crate) max_lifetime: i64,
@@ -47,8 +45,7 @@ pub(crate) struct Expected {
 
 /// Claims that hold now, until `expires`.
 #[derive(Debug)]
-pub(crate) struct Held {
-    /// What they grant.
+pub(crate) struct ValidClaims {
     pub(crate) grant: Grant,
     /// The first second (UNIX, leeway included) at which they hold no more.
     pub(crate) expires: i64,
@@ -56,7 +53,7 @@ pub(crate) struct Held {
 
 impl Claims {
     /// Judges the claims at `now`, in UNIX seconds.
-    pub(crate) fn judge(&self, expected: &Expected, now: i64) -> Result<Held, TokenError> {
+    pub(crate) fn judge(&self, expected: &ExpectedClaims, now: i64) -> Result<ValidClaims, TokenError> {
         if self.iss.as_ref().and_then(Value::as_str) != Some(&*expected.issuer) {
             return Err(TokenError::WrongIssuer);
         }
@@ -86,7 +83,7 @@ impl Claims {
             return Err(TokenError::LongLived);
         }
         let grant = self.grant().ok_or(TokenError::BadClaims)?;
-        Ok(Held { grant, expires })
+        Ok(ValidClaims { grant, expires })
     }
 
     fn is_for(&self, audience: &str) -> bool {

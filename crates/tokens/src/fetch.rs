@@ -4,7 +4,7 @@ use std::{io::Read, path::PathBuf, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Uri};
-use masthead_provider_http::HttpClient;
+use masthead_http_client::HttpClient;
 
 /// The longest that one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -12,23 +12,23 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest key set that is read of a file; the client bounds what comes over the network.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Why no key set came; a word for the log.
-pub(crate) type FetchFailure = &'static str;
+/// Why no key set was fetched; logged as one word.
+pub(crate) type FetchError = &'static str;
 
 /// Brings the text of a key set.
 pub(crate) trait FetchKeys: Send + Sync {
     /// Brings it, in bounded time.
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>>;
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>>;
 }
 
 /// A key set at an address.
-pub(crate) struct FromAddress {
+pub(crate) struct KeySetUrl {
     pub(crate) client: HttpClient,
     pub(crate) uri: Uri,
 }
 
-impl FetchKeys for FromAddress {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>> {
+impl FetchKeys for KeySetUrl {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
         Box::pin(async {
             let mut request = Request::new(bytes::Bytes::new());
             *request.uri_mut() = self.uri.clone();
@@ -37,7 +37,7 @@ impl FetchKeys for FromAddress {
                 .client
                 .send(request, deadline)
                 .await
-                .map_err(|failure| failure.class.name())?;
+                .map_err(|error| error.cause.name())?;
             if reply.status != 200 {
                 return Err("status");
             }
@@ -45,17 +45,16 @@ impl FetchKeys for FromAddress {
             reply
                 .json::<serde::de::IgnoredAny>()
                 .map(|_| reply.body.to_vec())
-                .map_err(|failure| failure.class.name())
+                .map_err(|error| error.cause.name())
         })
     }
 }
 
 /// A key set in a file.
-pub(crate) struct FromFile(pub(crate) PathBuf);
+pub(crate) struct KeySetFile(pub(crate) PathBuf);
 
-impl FromFile {
-    /// Reads it here and now.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, FetchFailure> {
+impl KeySetFile {
+    pub(crate) fn read(&self) -> Result<Vec<u8>, FetchError> {
         let file = std::fs::File::open(&self.0).map_err(|_| "unreadable file")?;
         let mut text = Vec::new();
         file.take(MAX_FILE_BYTES)
@@ -65,8 +64,8 @@ impl FromFile {
     }
 }
 
-impl FetchKeys for FromFile {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>> {
+impl FetchKeys for KeySetFile {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
         let file = Self(self.0.clone());
         Box::pin(async move {
             tokio::task::spawn_blocking(move || file.read())

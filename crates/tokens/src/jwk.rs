@@ -3,34 +3,33 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::key::{Algorithm, Key};
+use crate::key::{Algorithm, VerificationKey};
 
 /// A usable member of a key set.
 #[derive(Debug)]
 pub(crate) struct Jwk {
     pub(crate) kid: Option<Box<str>>,
-    pub(crate) key: Key,
-    /// It holds the private half too, which whoever reads the set can sign with.
+    pub(crate) key: VerificationKey,
+    /// It contains the private half too, so any reader of the set could sign.
     pub(crate) has_private_half: bool,
 }
 
 /// Why a member is not used. No reason repeats a value of the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unused {
-    /// It is well-formed and for something else, as most published sets have some: RFC 7517 §5 asks to ignore it.
+pub(crate) enum SkippedKeyError {
+    /// It is valid but for another purpose, as in most published sets: RFC 7517 §5 requires to ignore it.
     OtherPurpose(&'static str),
-    /// The publisher made a mistake.
     Faulty(&'static str),
 }
 
-use Unused::{Faulty, OtherPurpose};
+use SkippedKeyError::{Faulty, OtherPurpose};
 
 impl Jwk {
     /// Reads a member.
     ///
     /// # Errors
-    /// The first reason not to use it. A shared secret (`oct`) is never used: everybody can read a published set.
-    pub(crate) fn read(member: &Value) -> Result<Self, Unused> {
+    /// The first reason not to use it. A shared secret (`oct`) is never used: a published set is public.
+    pub(crate) fn read(member: &Value) -> Result<Self, SkippedKeyError> {
         if !member.is_object() {
             return Err(Faulty("it is not an object"));
         }
@@ -46,16 +45,18 @@ impl Jwk {
                     unsigned(member, "n", "n is no number")?,
                     unsigned(member, "e", "e is no number")?,
                 );
-                Key::rsa(n, e).ok_or(Faulty("the RSA key must have 2048 to 8192 bits"))?
+                VerificationKey::rsa(n, e).ok_or(Faulty("the RSA key must have 2048 to 8192 bits"))?
             }
             "EC" if curve(member)? == "P-256" => {
                 let (x, y) = (
                     coordinate(member, "x", "x is no coordinate")?,
                     coordinate(member, "y", "y is no coordinate")?,
                 );
-                Key::p256(&x, &y)
+                VerificationKey::p256(&x, &y)
             }
-            "OKP" if curve(member)? == "Ed25519" => Key::ed25519(coordinate(member, "x", "x is no coordinate")?),
+            "OKP" if curve(member)? == "Ed25519" => {
+                VerificationKey::ed25519(coordinate(member, "x", "x is no coordinate")?)
+            }
             "EC" | "OKP" => return Err(OtherPurpose("its crv is not supported")),
             _ => return Err(OtherPurpose("its kty is not supported")),
         };
@@ -73,7 +74,7 @@ impl Jwk {
 }
 
 /// RFC 7517 §4.2 and §4.3.
-fn is_for_signatures(member: &Value) -> Result<(), Unused> {
+fn is_for_signatures(member: &Value) -> Result<(), SkippedKeyError> {
     match text(member, "use").map_err(|()| Faulty("use is not a string"))? {
         None | Some("sig") => {}
         Some(_) => return Err(OtherPurpose("its use is not sig")),
@@ -86,7 +87,7 @@ fn is_for_signatures(member: &Value) -> Result<(), Unused> {
     }
 }
 
-fn curve(member: &Value) -> Result<&str, Unused> {
+fn curve(member: &Value) -> Result<&str, SkippedKeyError> {
     text(member, "crv").ok().flatten().ok_or(Faulty("crv is missing"))
 }
 
@@ -104,13 +105,13 @@ fn bytes(member: &Value, name: &str) -> Option<Vec<u8>> {
 }
 
 /// A big-endian number without leading zeros (RFC 7518 §2, Base64urlUInt).
-fn unsigned(member: &Value, name: &str, otherwise: &'static str) -> Result<Box<[u8]>, Unused> {
+fn unsigned(member: &Value, name: &str, otherwise: &'static str) -> Result<Box<[u8]>, SkippedKeyError> {
     let bytes = bytes(member, name).ok_or(Faulty(otherwise))?;
     let first = bytes.iter().position(|byte| *byte != 0).ok_or(Faulty(otherwise))?;
     Ok(bytes.get(first..).unwrap_or_default().into())
 }
 
-fn coordinate(member: &Value, name: &str, otherwise: &'static str) -> Result<[u8; 32], Unused> {
+fn coordinate(member: &Value, name: &str, otherwise: &'static str) -> Result<[u8; 32], SkippedKeyError> {
     bytes(member, name)
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or(Faulty(otherwise))

@@ -1,4 +1,4 @@
-//! The outer form of a token: three parts, a header with one of our algorithms, and nothing critical in it (RFC 7515).
+//! The outer form of a token: three parts, a header with a supported algorithm, and no critical extension (RFC 7515).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use masthead_ports::tokens::TokenError;
@@ -11,21 +11,17 @@ pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// A token taken apart; nothing in it is believed yet.
 pub(crate) struct Jwt<'a> {
-    /// The algorithm that its header claims.
     pub(crate) algorithm: Algorithm,
-    /// The key that its header names.
     pub(crate) kid: Option<String>,
     /// The kind of token that its header states (RFC 7515 §4.1.9).
     pub(crate) typ: Option<String>,
-    /// What the signature covers.
     pub(crate) signed: &'a [u8],
-    /// The signature.
     pub(crate) signature: Vec<u8>,
     payload: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JwtHeader {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
@@ -35,7 +31,7 @@ struct Header {
     crit: bool,
 }
 
-/// Whether the member is there at all, whatever its value.
+/// Whether the member is present, with any value.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
@@ -43,7 +39,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 impl<'a> Jwt<'a> {
     /// Takes the token apart.
     ///
-    /// A `crit` header is refused: we know no extension that it could name.
+    /// A `crit` header is rejected, since no extension is supported.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
@@ -53,7 +49,7 @@ impl<'a> Jwt<'a> {
         if payload.contains('.') {
             return Err(TokenError::Malformed);
         }
-        let header: Header = object(header).ok_or(TokenError::Malformed)?;
+        let header: JwtHeader = object(header).ok_or(TokenError::Malformed)?;
         if header.crit {
             return Err(TokenError::Malformed);
         }
@@ -67,7 +63,7 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    /// The claims, once the signature is verified. `None` when they are no JSON object, or a claim of ours is doubled.
+    /// The claims, once the signature is verified. `None` when they are no JSON object, or a used claim is repeated.
     pub(crate) fn claims<T: for<'de> Deserialize<'de>>(&self) -> Option<T> {
         object(self.payload)
     }

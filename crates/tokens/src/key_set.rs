@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    jwk::{Jwk, Unused},
-    key::{Algorithm, Key},
-    remarks::Remark,
+    jwk::{Jwk, SkippedKeyError},
+    key::{Algorithm, VerificationKey},
+    key_set_remark::KeySetRemark,
 };
 
 /// The most keys that are taken of a set.
@@ -20,21 +20,20 @@ const MAX_CANDIDATES: usize = 8;
 /// The keys that may sign tokens now. It may hold none: then nothing is signed by a known key.
 #[derive(Debug)]
 pub(crate) struct KeySet {
-    keys: Vec<Named>,
-    remarks: Vec<Remark>,
+    keys: Vec<NamedKey>,
+    remarks: Vec<KeySetRemark>,
 }
 
 #[derive(Debug, Clone)]
-struct Named {
+struct NamedKey {
     kid: Option<Box<str>>,
-    key: Arc<Key>,
+    key: Arc<VerificationKey>,
 }
 
-/// What a set says of a token's signature.
+/// The result of checking a token's signature.
 #[derive(Debug)]
-pub(crate) enum Found {
-    /// The key that signed it.
-    Key(Arc<Key>),
+pub(crate) enum KeyMatch {
+    Signer(Arc<VerificationKey>),
     /// No key of the set did, and a newer set may have one that did: the token names a key that is not in the set, or none.
     Unknown,
     /// The named key did not sign it.
@@ -42,16 +41,16 @@ pub(crate) enum Found {
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct KeySetDocument {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// Reads a set, with or without a byte order mark (RFC 8259 §8.1). Members that are of no use are ignored, as RFC 7517
-    /// §5 asks, and noted for the operator; a set may come to hold no key. `None` when the text is no key set.
+    /// Reads a set, with or without a byte order mark (RFC 8259 §8.1). Unusable members are ignored, as RFC 7517 §5
+    /// requires, and noted for the operator; a set may end up without keys. `None` when the text is no key set.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let document: Document = serde_json::from_slice(json).ok()?;
+        let document: KeySetDocument = serde_json::from_slice(json).ok()?;
         let mut set = Self {
             keys: Vec::new(),
             remarks: Vec::new(),
@@ -60,7 +59,7 @@ impl KeySet {
             set.add(member);
         }
         if set.keys.is_empty() {
-            set.remarks.push(Remark::NoKey);
+            set.remarks.push(KeySetRemark::NoKey);
         }
         Some(set)
     }
@@ -69,36 +68,39 @@ impl KeySet {
         let kid = || member.get("kid").and_then(Value::as_str);
         let jwk = match Jwk::read(member) {
             Ok(jwk) => jwk,
-            Err(Unused::OtherPurpose(why)) => return self.remarks.push(Remark::other_purpose(kid(), why)),
-            Err(Unused::Faulty(why)) => return self.remarks.push(Remark::faulty(kid(), why)),
+            Err(SkippedKeyError::OtherPurpose(why)) => {
+                return self.remarks.push(KeySetRemark::other_purpose(kid(), why));
+            }
+            Err(SkippedKeyError::Faulty(why)) => return self.remarks.push(KeySetRemark::faulty(kid(), why)),
         };
         if jwk.has_private_half {
-            self.remarks.push(Remark::private_half(kid()));
+            self.remarks.push(KeySetRemark::private_half(kid()));
         }
         let mut namesakes = self.keys.iter().filter(|named| named.kid == jwk.kid).peekable();
         let shares_kid = jwk.kid.is_some() && namesakes.peek().is_some();
-        // RFC 7517 §4.5 only asks that kids should differ: equal keys are one, different ones are all tried.
+        // RFC 7517 §4.5 only recommends distinct kids: equal keys count once, different ones are all tried.
         if namesakes.any(|named| named.key.is(&jwk.key)) {
-            return self.remarks.push(Remark::repeated(kid()));
+            return self.remarks.push(KeySetRemark::repeated(kid()));
         }
         if self.keys.len() == MAX_KEYS {
-            return self.remarks.push(Remark::faulty(kid(), "the set has too many keys"));
+            return self
+                .remarks
+                .push(KeySetRemark::faulty(kid(), "the set has too many keys"));
         }
         if shares_kid {
-            self.remarks.push(Remark::shared_kid(kid()));
+            self.remarks.push(KeySetRemark::shared_kid(kid()));
         }
-        self.keys.push(Named {
+        self.keys.push(NamedKey {
             kid: jwk.kid,
             key: Arc::new(jwk.key),
         });
     }
 
     /// What the operator should know of the set.
-    pub(crate) fn remarks(&self) -> &[Remark] {
+    pub(crate) fn remarks(&self) -> &[KeySetRemark] {
         &self.remarks
     }
 
-    /// How many keys it has.
     pub(crate) const fn len(&self) -> usize {
         self.keys.len()
     }
@@ -124,7 +126,12 @@ impl KeySet {
 
     /// Finds the key that `made` a signature. The keys of this `kid` are tried, then the ones that have no name, all of this
     /// algorithm and at most [`MAX_CANDIDATES`]; without a `kid`, all of the algorithm.
-    pub(crate) fn signer(&self, kid: Option<&str>, algorithm: Algorithm, made: &dyn Fn(&Key) -> bool) -> Found {
+    pub(crate) fn signer(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        made: &dyn Fn(&VerificationKey) -> bool,
+    ) -> KeyMatch {
         let named = self.keys.iter().filter(|named| named.kid.as_deref() == kid);
         let others = self.keys.iter().filter(|named| match kid {
             Some(_) => named.kid.is_none(),
@@ -136,9 +143,9 @@ impl KeySet {
             .take(MAX_CANDIDATES)
             .find(|named| made(&named.key));
         match signer {
-            Some(signer) => Found::Key(Arc::clone(&signer.key)),
-            None if kid.is_some_and(|kid| self.names(kid)) => Found::Unfit,
-            None => Found::Unknown,
+            Some(signer) => KeyMatch::Signer(Arc::clone(&signer.key)),
+            None if kid.is_some_and(|kid| self.names(kid)) => KeyMatch::Unfit,
+            None => KeyMatch::Unknown,
         }
     }
 

@@ -6,16 +6,16 @@ mod jwk;
 mod jwt;
 mod key;
 mod key_set;
-mod keys;
+mod key_set_cache;
+mod key_set_remark;
 pub mod mint;
-mod remarks;
 pub mod seal;
 #[cfg(test)]
 mod testing;
-mod verified;
+mod token_cache;
 pub mod verifier;
 
-pub use masthead_provider_http::Secret;
-pub use mint::{MintError, Minting, mint};
-pub use seal::{InvalidSealingKeys, Sealer};
-pub use verifier::{InvalidVerifier, KeySource, Verifier, VerifierOptions};
+pub use masthead_http_client::Secret;
+pub use mint::{MintError, MintRequest, mint};
+pub use seal::{Sealer, SealingKeysError};
+pub use verifier::{Verifier, VerifierKeySource, VerifierOptions, VerifierOptionsError};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use masthead_domain::tenant::{Scope, TenantGrant};
+use masthead_http_client::Secret;
 use masthead_ports::clock::Clock;
-use masthead_provider_http::Secret;
 use ring::hmac;
 use serde_json::json;
 use thiserror::Error;
@@ -13,9 +13,9 @@ use thiserror::Error;
 /// The shortest shared secret: as long as the hash (RFC 7518 §3.2).
 pub const MIN_SHARED_SECRET_BYTES: usize = 32;
 
-/// What a minted token says.
+/// The claims of a minted token.
 #[derive(Debug, Clone)]
-pub struct Minting<'a> {
+pub struct MintRequest<'a> {
     /// `iss`
     pub issuer: &'a str,
     /// `aud`
@@ -43,21 +43,21 @@ pub enum MintError {
 ///
 /// # Errors
 /// The secret is too short, or the lifetime too long.
-pub fn mint(secret: &Secret, says: &Minting<'_>, clock: &dyn Clock) -> Result<String, MintError> {
+pub fn mint(secret: &Secret, request: &MintRequest<'_>, clock: &dyn Clock) -> Result<String, MintError> {
     if secret.expose().len() < MIN_SHARED_SECRET_BYTES {
         return Err(MintError::ShortSecret);
     }
     let now = clock.now();
-    let expires = i64::try_from(says.lifetime.as_secs())
+    let expires = i64::try_from(request.lifetime.as_secs())
         .ok()
         .and_then(|lifetime| now.unix_timestamp().checked_add(lifetime))
         .ok_or(MintError::LongLifetime)?;
     let header = json!({"alg": "HS256", "typ": "JWT"});
-    let scope: Vec<_> = says.scopes.iter().map(|scope| scope.name()).collect();
-    let tenants: Vec<_> = says.tenants.iter().map(ToString::to_string).collect();
+    let scope: Vec<_> = request.scopes.iter().map(|scope| scope.name()).collect();
+    let tenants: Vec<_> = request.tenants.iter().map(ToString::to_string).collect();
     let claims = json!({
-        "iss": says.issuer,
-        "aud": says.audience,
+        "iss": request.issuer,
+        "aud": request.audience,
         "iat": now.unix_timestamp(),
         "exp": expires,
         "scope": scope.join(" "),

@@ -15,8 +15,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use masthead_domain::tenant::TenantId;
+use masthead_http_client::Secret;
 use masthead_ports::sealing::{Purpose, SealError, Sealing};
-use masthead_provider_http::Secret;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// Keys of which no sealer can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidSealingKeys {
+pub enum SealingKeysError {
     /// The current key's id is not among the keys.
     #[error("the current sealing key is not among the sealing keys")]
     NoCurrent,
@@ -66,8 +66,8 @@ impl Sealer {
     ///
     /// # Errors
     /// The first thing wrong with the keys.
-    pub fn new(current: &str, keys: &BTreeMap<String, Secret>) -> Result<Self, InvalidSealingKeys> {
-        let current_key = keys.get(current).ok_or(InvalidSealingKeys::NoCurrent)?;
+    pub fn new(current: &str, keys: &BTreeMap<String, Secret>) -> Result<Self, SealingKeysError> {
+        let current_key = keys.get(current).ok_or(SealingKeysError::NoCurrent)?;
         let older = keys
             .iter()
             .filter(|(id, _)| *id != current)
@@ -87,12 +87,12 @@ impl Sealer {
 }
 
 impl SealingKey {
-    fn new(id: &str, key: &Secret) -> Result<Self, InvalidSealingKeys> {
+    fn new(id: &str, key: &Secret) -> Result<Self, SealingKeysError> {
         let good_id = (1..=MAX_KEY_ID_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !good_id {
-            return Err(InvalidSealingKeys::BadId);
+            return Err(SealingKeysError::BadId);
         }
-        let key = key.expose().try_into().map_err(|_| InvalidSealingKeys::BadLength)?;
+        let key = key.expose().try_into().map_err(|_| SealingKeysError::BadLength)?;
         Ok(Self {
             id: id.into(),
             key: Zeroizing::new(key),

@@ -17,7 +17,7 @@ use ring::{
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::fetch::{FetchFailure, FetchKeys};
+use crate::fetch::{FetchError, FetchKeys};
 
 /// The second at which most tests happen.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -25,29 +25,28 @@ pub(crate) const ISSUER: &str = "https://issuer.example/";
 pub(crate) const AUDIENCE: &str = "masthead";
 
 /// A clock that is set by hand.
-pub(crate) struct HandClock(pub(crate) AtomicI64);
+pub(crate) struct SettableClock(pub(crate) AtomicI64);
 
-impl HandClock {
+impl SettableClock {
     pub(crate) fn at(now: i64) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(now)))
     }
 }
 
-impl Clock for HandClock {
+impl Clock for SettableClock {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0.load(Ordering::SeqCst)).unwrap()
     }
 }
 
-/// A key that signs.
-pub(crate) enum Signer {
+pub(crate) enum TestSigner {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Shared(Vec<u8>),
 }
 
-impl Signer {
+impl TestSigner {
     /// One of the sandbox's three throw-away keys: making an RSA key takes seconds.
     pub(crate) fn rsa(number: usize) -> Self {
         let keys: [&[u8]; 3] = [
@@ -106,14 +105,12 @@ impl Signer {
         jwk
     }
 
-    /// Something signed, and its signature.
     pub(crate) fn signature(&self) -> (Vec<u8>, Vec<u8>) {
         let token = self.sign("{}", "{}");
         let (signed, signature) = token.rsplit_once('.').unwrap();
         (signed.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(signature).unwrap())
     }
 
-    /// A token that says what it should, naming no key.
     pub(crate) fn token_without_kid(&self) -> String {
         let header = json!({"alg": self.algorithm(), "typ": "JWT"});
         self.sign(&header.to_string(), &claims().to_string())
@@ -139,7 +136,7 @@ impl Signer {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// A token that says what it should, naming `kid`.
+    /// A valid token that names `kid`.
     pub(crate) fn token(&self, kid: &str) -> String {
         self.token_with(kid, &claims())
     }
@@ -162,32 +159,32 @@ pub(crate) fn key_set(keys: &[Value]) -> Vec<u8> {
     json!({"keys": keys}).to_string().into_bytes()
 }
 
-/// A source of key sets that counts how often it is asked, and takes a second for each.
-pub(crate) struct CountedSource {
-    pub(crate) asked: AtomicUsize,
-    pub(crate) answer: Mutex<Result<Vec<u8>, FetchFailure>>,
+/// A source of key sets that counts its calls, each of which takes a second.
+pub(crate) struct CountingKeySource {
+    pub(crate) fetches: AtomicUsize,
+    pub(crate) answer: Mutex<Result<Vec<u8>, FetchError>>,
 }
 
-impl CountedSource {
-    pub(crate) fn new(answer: Result<Vec<u8>, FetchFailure>) -> Arc<Self> {
+impl CountingKeySource {
+    pub(crate) fn new(answer: Result<Vec<u8>, FetchError>) -> Arc<Self> {
         Arc::new(Self {
-            asked: AtomicUsize::new(0),
+            fetches: AtomicUsize::new(0),
             answer: Mutex::new(answer),
         })
     }
 
-    pub(crate) fn answers(&self, answer: Result<Vec<u8>, FetchFailure>) {
+    pub(crate) fn answers(&self, answer: Result<Vec<u8>, FetchError>) {
         *self.answer.lock().unwrap() = answer;
     }
 
-    pub(crate) fn times_asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    pub(crate) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
     }
 }
 
-impl FetchKeys for CountedSource {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchFailure>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+impl FetchKeys for CountingKeySource {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
         Box::pin(async {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             self.answer.lock().unwrap().clone()

@@ -5,28 +5,28 @@ use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use http::Uri;
 use masthead_domain::tenant::Grant;
+use masthead_http_client::{HttpClient, Secret};
 use masthead_ports::{
     clock::Clock,
     readiness::Readiness,
     tokens::{TokenError, TokenVerifier},
 };
-use masthead_provider_http::{HttpClient, Secret};
 use thiserror::Error;
 
 use crate::{
-    claims::{Claims, Expected},
-    fetch::{FromAddress, FromFile},
+    claims::{Claims, ExpectedClaims},
+    fetch::{KeySetFile, KeySetUrl},
     jwt::{Jwt, MAX_TOKEN_BYTES},
-    key::{Algorithm, Key},
-    keys::{Freshness, Keys},
+    key::{Algorithm, VerificationKey},
+    key_set_cache::{KeySetCache, KeySetFreshness},
     mint::MIN_SHARED_SECRET_BYTES,
-    verified::{Remembered, VerifiedTokens},
+    token_cache::{TokenCacheAnswer, VerifiedTokens},
 };
 
 /// How many verified tokens are remembered, at about 300 bytes each.
 const REMEMBERED_TOKENS: usize = 16_384;
 
-/// The most that clocks may be said to differ.
+/// The greatest clock tolerance that can be configured.
 const MAX_LEEWAY: Duration = Duration::from_mins(5);
 
 /// The shortest time between two readings of a key file.
@@ -42,7 +42,7 @@ pub struct VerifierOptions {
     pub issuer: Box<str>,
     /// The audience that a token must name.
     pub audience: Box<str>,
-    /// How far clocks may differ, at most five minutes.
+    /// The tolerated clock difference, at most five minutes.
     pub leeway: Duration,
     /// The kinds of token that are taken, beside those that state none (`typ`, RFC 8725 §3.11); `JWT` and `at+jwt` (RFC
     /// 9068 §2.1) are usual.
@@ -50,12 +50,12 @@ pub struct VerifierOptions {
     /// The longest lifetime of a token that is taken.
     pub max_lifetime: Duration,
     /// Who signs.
-    pub keys: KeySource,
+    pub keys: VerifierKeySource,
 }
 
 /// Where the keys come from: a shared secret or a key set, never both.
 #[derive(Debug, Clone)]
-pub enum KeySource {
+pub enum VerifierKeySource {
     /// HS256 under a shared secret of at least 32 bytes, for local use.
     Hs256(Secret),
     /// A key set in a file. It is read at the start, again when it is a minute old, and, at most every five seconds, when
@@ -69,13 +69,13 @@ pub enum KeySource {
         cooldown: Duration,
         /// An older set is fetched anew, beside the requests; five to ten minutes is usual.
         max_age: Duration,
-        /// While the address is down the last set is kept for so long, then nothing is verified any more.
+        /// While the address is down the last set is stored for so long, then nothing is verified any more.
         max_stale: Duration,
     },
 }
 
-/// Whether nobody between this host and the address can replace the keys: https, or http to a loopback address or
-/// `localhost` (RFC 6761 §6.3). An address with user information is refused, since requests would not carry it.
+/// Whether keys from this URL cannot be replaced on the way: https, or http to a loopback address or `localhost` (RFC
+/// 6761 §6.3). A URL with user information is rejected, since requests would not carry it.
 #[must_use]
 pub fn is_safe_key_address(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else { return false };
@@ -92,7 +92,7 @@ pub fn is_safe_key_address(uri: &Uri) -> bool {
 
 /// Options of which no verifier can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidVerifier {
+pub enum VerifierOptionsError {
     /// The issuer is empty.
     #[error("the issuer must not be empty")]
     NoIssuer,
@@ -108,7 +108,7 @@ pub enum InvalidVerifier {
     /// The key file cannot be read, or holds no usable key.
     #[error("the key file cannot be read, or holds no RS256, ES256 or EdDSA key")]
     KeyFile,
-    /// The key set's address is none, or its keys could be replaced on their way.
+    /// The key set's URL is invalid, or its keys could be replaced on the way.
     #[error("the key set's address must be an https address without user information; http only of this host itself")]
     KeyAddress,
     /// The times contradict each other.
@@ -116,7 +116,7 @@ pub enum InvalidVerifier {
     Times,
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]
-    NoRandomness,
+    HashKeyError,
 }
 
 /// A media type without its prefix: one without any other slash may be written either way (RFC 7515 §4.1.9).
@@ -130,7 +130,7 @@ fn media_subtype(typ: &str) -> &str {
 
 /// Verifies tokens, and remembers those that it has verified.
 pub struct Verifier {
-    expected: Expected,
+    expected: ExpectedClaims,
     types: Vec<Box<str>>,
     signers: Signers,
     verified: VerifiedTokens,
@@ -138,59 +138,63 @@ pub struct Verifier {
 }
 
 enum Signers {
-    Shared(Arc<Key>),
-    Set(Arc<Keys>),
+    Shared(Arc<VerificationKey>),
+    Set(Arc<KeySetCache>),
 }
 
 impl Verifier {
-    /// Makes a verifier. A key file is read now; a key set's address is first asked by [`Self::warm_up`] or a token.
+    /// Makes a verifier. A key file is read now; a key set's URL is first called by [`Self::warm_up`] or a token.
     ///
     /// # Errors
     /// The first option that cannot be.
-    pub fn new(options: VerifierOptions, clock: Arc<dyn Clock>, client: &HttpClient) -> Result<Self, InvalidVerifier> {
+    pub fn new(
+        options: VerifierOptions,
+        clock: Arc<dyn Clock>,
+        client: &HttpClient,
+    ) -> Result<Self, VerifierOptionsError> {
         let signers = match &options.keys {
-            KeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
-                return Err(InvalidVerifier::ShortSecret);
+            VerifierKeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
+                return Err(VerifierOptionsError::ShortSecret);
             }
-            KeySource::Hs256(secret) => Signers::Shared(Arc::new(Key::shared(secret.expose()))),
-            KeySource::JwksFile(path) => {
-                let file = FromFile(path.clone());
-                let text = file.read().map_err(|_| InvalidVerifier::KeyFile)?;
-                let freshness = Freshness {
+            VerifierKeySource::Hs256(secret) => Signers::Shared(Arc::new(VerificationKey::shared(secret.expose()))),
+            VerifierKeySource::JwksFile(path) => {
+                let file = KeySetFile(path.clone());
+                let text = file.read().map_err(|_| VerifierOptionsError::KeyFile)?;
+                let freshness = KeySetFreshness {
                     cooldown: FILE_COOLDOWN,
                     max_age: FILE_MAX_AGE,
                     // A file that is gone for a moment, or for good, changes nothing: the operator put it there.
                     max_stale: Duration::MAX,
                 };
-                let keys = Keys::new(Arc::new(file), freshness);
+                let keys = KeySetCache::new(Arc::new(file), freshness);
                 if keys.accept(&text).unwrap_or_default() == 0 {
-                    return Err(InvalidVerifier::KeyFile);
+                    return Err(VerifierOptionsError::KeyFile);
                 }
                 Signers::Set(Arc::new(keys))
             }
-            KeySource::JwksUrl {
+            VerifierKeySource::JwksUrl {
                 url,
                 cooldown,
                 max_age,
                 max_stale,
             } => {
-                let uri: Uri = url.parse().map_err(|_| InvalidVerifier::KeyAddress)?;
+                let uri: Uri = url.parse().map_err(|_| VerifierOptionsError::KeyAddress)?;
                 if !is_safe_key_address(&uri) {
-                    return Err(InvalidVerifier::KeyAddress);
+                    return Err(VerifierOptionsError::KeyAddress);
                 }
                 if cooldown > max_age || max_age > max_stale {
-                    return Err(InvalidVerifier::Times);
+                    return Err(VerifierOptionsError::Times);
                 }
-                let freshness = Freshness {
+                let freshness = KeySetFreshness {
                     cooldown: *cooldown,
                     max_age: *max_age,
                     max_stale: *max_stale,
                 };
-                let source = FromAddress {
+                let source = KeySetUrl {
                     client: client.clone(),
                     uri,
                 };
-                Signers::Set(Arc::new(Keys::new(Arc::new(source), freshness)))
+                Signers::Set(Arc::new(KeySetCache::new(Arc::new(source), freshness)))
             }
         };
         Self::with_signers(options, signers, clock)
@@ -200,26 +204,26 @@ impl Verifier {
         options: VerifierOptions,
         signers: Signers,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, InvalidVerifier> {
+    ) -> Result<Self, VerifierOptionsError> {
         if options.issuer.is_empty() {
-            return Err(InvalidVerifier::NoIssuer);
+            return Err(VerifierOptionsError::NoIssuer);
         }
         if options.audience.is_empty() {
-            return Err(InvalidVerifier::NoAudience);
+            return Err(VerifierOptionsError::NoAudience);
         }
         if options.leeway > MAX_LEEWAY {
-            return Err(InvalidVerifier::LongLeeway);
+            return Err(VerifierOptionsError::LongLeeway);
         }
         Ok(Self {
-            expected: Expected {
+            expected: ExpectedClaims {
                 issuer: options.issuer,
                 audience: options.audience,
-                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| InvalidVerifier::LongLeeway)?,
+                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| VerifierOptionsError::LongLeeway)?,
                 max_lifetime: i64::try_from(options.max_lifetime.as_secs()).unwrap_or(i64::MAX),
             },
             types: options.types.iter().map(|typ| media_subtype(typ).into()).collect(),
             signers,
-            verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| InvalidVerifier::NoRandomness)?,
+            verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| VerifierOptionsError::HashKeyError)?,
             clock,
         })
     }
@@ -248,9 +252,9 @@ impl Verifier {
             return None;
         }
         match self.verified.look_up(token, self.now()) {
-            Remembered::Good(grant) => Some(Ok(grant)),
-            Remembered::Expired => Some(Err(TokenError::Expired)),
-            Remembered::Nothing => None,
+            TokenCacheAnswer::Good(grant) => Some(Ok(grant)),
+            TokenCacheAnswer::Expired => Some(Err(TokenError::Expired)),
+            TokenCacheAnswer::Nothing => None,
         }
     }
 
@@ -264,7 +268,7 @@ impl Verifier {
 
     async fn verify_anew(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
         let jwt = Jwt::parse(token)?;
-        let made = |key: &Key| key.made(&jwt.signature, jwt.signed);
+        let made = |key: &VerificationKey| key.made(&jwt.signature, jwt.signed);
         let key = match &self.signers {
             Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 && made(key) => Arc::clone(key),
             Signers::Shared(_) => return Err(TokenError::BadSignature),
@@ -275,8 +279,8 @@ impl Verifier {
         }
         let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
         let now = self.now();
-        let held = claims.judge(&self.expected, now)?;
-        Ok(self.verified.remember(token, key, held, now))
+        let claims = claims.judge(&self.expected, now)?;
+        Ok(self.verified.remember(token, key, claims))
     }
 
     fn now(&self) -> i64 {
@@ -300,7 +304,7 @@ impl Readiness for Verifier {
         "tokens"
     }
 
-    /// Whether tokens can be verified; asks for the key set when there is none, as a caller's token would.
+    /// Whether tokens can be verified; fetches the key set when there is none, like a caller's token.
     async fn check(&self) -> Result<(), &'static str> {
         match &self.signers {
             Signers::Shared(_) => Ok(()),
@@ -320,20 +324,19 @@ impl fmt::Debug for Verifier {
 /// A way in for the tests of other modules.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Clock, Keys, Signers, Verifier, VerifierOptions};
+    use super::{Clock, KeySetCache, Signers, Verifier, VerifierOptions};
     use crate::testing::{AUDIENCE, ISSUER};
-    use masthead_provider_http::Secret;
+    use masthead_http_client::Secret;
     use std::{sync::Arc, time::Duration};
 
-    /// A verifier over these keys.
-    pub(crate) fn over(keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Verifier {
+    pub(crate) fn verifier_over(keys: Arc<KeySetCache>, clock: Arc<dyn Clock>) -> Verifier {
         let options = VerifierOptions {
             issuer: ISSUER.into(),
             audience: AUDIENCE.into(),
             leeway: Duration::from_secs(30),
             types: vec!["JWT".into(), "at+jwt".into()],
             max_lifetime: Duration::from_hours(24),
-            keys: super::KeySource::Hs256(Secret::new([0; 32])),
+            keys: super::VerifierKeySource::Hs256(Secret::new([0; 32])),
         };
         Verifier::with_signers(options, Signers::Set(keys), clock).unwrap()
     }

@@ -7,23 +7,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ports", &["domain"]),
     ("orchestrator", &["domain", "ports"]),
-    ("provider-http", &["domain", "ports"]),
-    ("provider-auth0", &["domain", "ports", "provider-http"]),
-    ("provider-gigya", &["domain", "ports", "provider-http"]),
-    ("provider-directory", &["domain", "ports", "provider-http"]),
+    ("single-flight", &[]),
+    ("http-client", &[]),
+    ("provider-kit", &["domain", "ports", "http-client", "single-flight"]),
+    ("provider-auth0", &["domain", "ports", "provider-kit"]),
+    ("provider-gigya", &["domain", "ports", "provider-kit"]),
+    ("provider-generic", &["domain", "ports", "provider-kit"]),
     (
         "provider-ssor",
-        &["domain", "ports", "provider-http", "provider-directory"],
+        &["domain", "ports", "provider-kit", "provider-generic"],
     ),
     (
         "provider-firefly",
-        &["domain", "ports", "provider-http", "provider-directory"],
+        &["domain", "ports", "provider-kit", "provider-generic"],
     ),
-    ("provider-subscribe", &["domain", "ports", "provider-http"]),
-    ("subscribe-store", &["domain", "ports"]),
-    ("tokens", &["domain", "ports", "provider-http"]),
-    ("delivery", &["domain", "ports", "provider-http"]),
     ("http-server", &[]),
+    ("provider-subscribe", &["domain", "ports", "provider-kit"]),
+    ("subscribe-store", &["domain", "ports", "single-flight"]),
+    ("tokens", &["domain", "ports", "http-client", "single-flight"]),
+    ("delivery", &["domain", "ports", "http-client"]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
         "masthead",
@@ -32,10 +34,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ports",
             "orchestrator",
             "http-server",
-            "provider-http",
+            "http-client",
+            "single-flight",
+            "provider-kit",
             "provider-auth0",
             "provider-gigya",
-            "provider-directory",
+            "provider-generic",
             "provider-ssor",
             "provider-firefly",
             "provider-subscribe",
@@ -48,12 +52,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("dev-postgres", &[]),
     ("testkit", &["domain", "ports", "dev-postgres", "sandbox"]),
+    (
+        "provider-testkit",
+        &["domain", "ports", "provider-kit", "sandbox", "testkit"],
+    ),
     // Its tests compare what it writes out with the values of domain.
     ("xtask", &["dev-postgres", "domain"]),
 ];
 
 /// What every package may use in its tests besides.
-const FOR_TESTS: &[&str] = &["testkit", "dev-postgres", "sandbox"];
+const FOR_TESTS: &[&str] = &["testkit", "provider-testkit", "dev-postgres", "sandbox"];
 
 /// Names of HTTP and SQL libraries; a package whose name begins so is one of them.
 const TRANSPORT: &[&str] = &[

@@ -10,21 +10,30 @@ pub(crate) struct AuthSystem {
     pub(crate) code: &'static str,
 }
 
-/// Every system. The first two numbers are published, the others are extensions.
-pub(crate) const SYSTEMS: [AuthSystem; 5] = [
-    AuthSystem { id: 1, code: "MG2" },
-    AuthSystem { id: 2, code: "Firefly" },
-    AuthSystem { id: 3, code: "Auth0" },
-    AuthSystem { id: 4, code: "Gigya" },
-    AuthSystem { id: 5, code: "SSOR" },
-];
+/// Every system: that of accounts without an outside provider, and one for each provider. Only the first two numbers are published.
+pub(crate) const SYSTEMS: [AuthSystem; 1 + UserProvider::ALL.len()] = {
+    let mut systems = [AuthSystem::MASTHEAD; 1 + UserProvider::ALL.len()];
+    let mut at = 0;
+    while at < UserProvider::ALL.len() {
+        systems[at + 1] = AuthSystem::for_provider(UserProvider::ALL[at]);
+        at += 1;
+    }
+    systems
+};
 
 /// The largest number of a system.
 pub(crate) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
 
 impl AuthSystem {
     /// The system of accounts without an outside provider.
-    pub(crate) const MASTHEAD: Self = SYSTEMS[0];
+    pub(crate) const MASTHEAD: Self = Self { id: 1, code: "MG2" };
+
+    const fn for_provider(provider: UserProvider) -> Self {
+        Self {
+            id: provider.legacy_system(),
+            code: provider.name(),
+        }
+    }
 }
 
 impl From<&TenantSettings> for AuthSystem {
@@ -32,10 +41,7 @@ impl From<&TenantSettings> for AuthSystem {
     fn from(settings: &TenantSettings) -> Self {
         match settings.user_provider {
             None => Self::MASTHEAD,
-            Some(UserProvider::Firefly) => SYSTEMS[1],
-            Some(UserProvider::Auth0) => SYSTEMS[2],
-            Some(UserProvider::Gigya) => SYSTEMS[3],
-            Some(UserProvider::Ssor) => SYSTEMS[4],
+            Some(provider) => Self::for_provider(provider),
         }
     }
 }

@@ -17,7 +17,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority},
 };
-use masthead_provider_http::{Checked, Verdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict};
 use masthead_subscribe_store::Store;
 
 use super::environment::{NO_CLIENT, print_line, small_runtime, with_store};
@@ -73,7 +73,10 @@ async fn check(
     for one in &checked {
         print_line(to_line(one))?;
     }
-    let differing = checked.iter().filter(|one| one.verdict == Verdict::Differs).count();
+    let differing = checked
+        .iter()
+        .filter(|one| one.verdict == CheckVerdict::Differs)
+        .count();
     match differing {
         0 => Ok(()),
         _ => Err(CommandError::new(format!(
@@ -84,18 +87,18 @@ async fn check(
 }
 
 fn to_line(
-    Checked {
+    CheckResult {
         subject,
         verdict,
-        words,
-    }: &Checked,
+        explanation,
+    }: &CheckResult,
 ) -> String {
     let verdict = match verdict {
-        Verdict::Agrees => "agrees ",
-        Verdict::Differs => "differs",
-        Verdict::Untried => "untried",
+        CheckVerdict::Agrees => "agrees ",
+        CheckVerdict::Differs => "differs",
+        CheckVerdict::Untried => "untried",
     };
-    format!("{verdict}  {subject}: {words}")
+    format!("{verdict}  {subject}: {explanation}")
 }
 
 /// The tenant with this id.

@@ -1,6 +1,6 @@
 //! `masthead token`: prints a token for local use.
 
-use masthead_tokens::{Minting, mint};
+use masthead_tokens::{MintRequest, mint};
 
 use super::environment::print_line;
 use crate::{
@@ -23,7 +23,7 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &TokenArgument
             "the server would reject the token: --expires-in is longer than tokens.max_lifetime",
         ));
     }
-    let claims = Minting {
+    let claims = MintRequest {
         issuer: &settings.issuer,
         audience: &settings.audience,
         scopes: &arguments.scope.0,

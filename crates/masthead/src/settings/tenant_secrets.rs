@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use masthead_provider_http::{Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{Secret, SecretPlace, Secrets};
 
 use super::checker::read_secret;
 

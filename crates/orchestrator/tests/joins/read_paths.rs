@@ -153,7 +153,7 @@ impl ReadPath {
             Self::ById(id) => {
                 let request = LookupRequest {
                     crid: crid(id),
-                    sources: Sources::ProviderAndStore(UserProvider::Auth0),
+                    sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
                     on_provider_failure: degrade,
                 };
                 return one(use_cases.lookup_user.find(caller, &request).await);
@@ -229,7 +229,7 @@ pub(crate) fn list_request(at: usize) -> SearchRequest {
 fn list(filter: UserFilter) -> SearchRequest {
     SearchRequest {
         query: all_of(filter),
-        sources: Sources::ProviderAndStore(UserProvider::Auth0),
+        sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
         on_provider_failure: OnProviderFailure::Degrade,
     }
 }

@@ -72,7 +72,7 @@ impl ReadFixture {
                 size: 10,
                 count: CountMode::Exact,
             },
-            sources: Sources::ProviderAndStore(UserProvider::Auth0),
+            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
             on_provider_failure,
         };
         let email = |filter| UserFilter {
@@ -84,7 +84,7 @@ impl ReadFixture {
                 let crid = CustomerRegistrationId::parse(ID).unwrap();
                 let request = LookupRequest {
                     crid,
-                    sources: Sources::ProviderAndStore(UserProvider::Auth0),
+                    sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
                     on_provider_failure,
                 };
                 let answer = self.use_cases.lookup_user.find(&self.caller(), &request).await?;
@@ -264,7 +264,7 @@ async fn live_union_has_each_user_once() {
             size: 7,
             count: CountMode::Exact,
         },
-        sources: Sources::ProviderAndStore(UserProvider::Auth0),
+        sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
         on_provider_failure: OnProviderFailure::Degrade,
     };
     let mut seen = Vec::new();

@@ -33,7 +33,7 @@ impl ReadFixture {
     async fn search(&self, query: UserQuery, mode: OnProviderFailure) -> Result<ListAnswer, ReadError> {
         let request = SearchRequest {
             query,
-            sources: Sources::ProviderAndStore(UserProvider::Auth0),
+            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
             on_provider_failure: mode,
         };
         self.use_cases.list_users.search(&self.caller(), &request).await
@@ -42,7 +42,7 @@ impl ReadFixture {
     async fn find(&self, id: &str) -> Result<UserAnswer, ReadError> {
         let request = LookupRequest {
             crid: CustomerRegistrationId::parse(id).unwrap(),
-            sources: Sources::ProviderAndStore(UserProvider::Auth0),
+            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
             on_provider_failure: OnProviderFailure::Degrade,
         };
         self.use_cases.lookup_user.find(&self.caller(), &request).await

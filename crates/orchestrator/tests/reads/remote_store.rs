@@ -34,7 +34,7 @@ impl ReadFixture {
     async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
         let request = SearchRequest {
             query: page(filter, position),
-            sources: Sources::ProviderAndStore(UserProvider::Auth0),
+            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
             on_provider_failure: OnProviderFailure::Degrade,
         };
         self.use_cases
@@ -205,7 +205,7 @@ async fn opaque_cursor_of_failed_store_is_unavailable() {
     fixture.put_at_provider([user(7)]);
     let request = SearchRequest {
         query: page(some(), Position::After(ListCursor::Opaque("on".into()))),
-        sources: Sources::ProviderAndStore(UserProvider::Auth0),
+        sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
         on_provider_failure: OnProviderFailure::Degrade,
     };
     let Err(ReadError::Unavailable { completeness, .. }) =

@@ -6,7 +6,7 @@ use super::*;
 
 /// A query as the independent parser below reads it: clauses in groups.
 #[derive(Debug, PartialEq, Eq)]
-struct Read {
+struct ParsedClause {
     field: String,
     leading: bool,
     text: String,
@@ -14,7 +14,7 @@ struct Read {
 }
 
 /// Reads `a AND b AND (c OR d)`; every group is a list of alternatives. Panics on anything else.
-fn read(query: &str) -> Vec<Vec<Read>> {
+fn read(query: &str) -> Vec<Vec<ParsedClause>> {
     let chars: Vec<char> = query.chars().collect();
     let mut at = 0;
     let mut groups = Vec::new();
@@ -43,7 +43,7 @@ fn take(chars: &[char], at: &mut usize, wanted: &str) -> bool {
     found
 }
 
-fn clause(chars: &[char], at: &mut usize) -> Read {
+fn clause(chars: &[char], at: &mut usize) -> ParsedClause {
     let mut field = String::new();
     while chars[*at] != ':' {
         field.push(chars[*at]);
@@ -74,7 +74,7 @@ fn clause(chars: &[char], at: &mut usize) -> Read {
             }
         }
     }
-    Read {
+    ParsedClause {
         field,
         leading,
         text,
@@ -82,25 +82,25 @@ fn clause(chars: &[char], at: &mut usize) -> Read {
     }
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+fn any_value() -> impl Strategy<Value = QueryValue> {
     let soup = prop::sample::select(vec![
         "\"", "\\", "*", "?", ":", "(", ")", " AND ", " OR ", "NOT ", "-", "+", "&&", "||", "/", "a", "é", " ",
         "email", "[1 TO 2]", "~2", "^3", "\\\"", "TO", "<", ">=", "\u{a0}", "\u{202e}",
     ]);
     let soups = prop::collection::vec(soup, 1..12).prop_map(|parts| parts.concat());
-    prop_oneof![any::<String>(), soups].prop_filter_map("printable", |text| Value::new(&text))
+    prop_oneof![any::<String>(), soups].prop_filter_map("printable", |text| QueryValue::new(&text))
 }
 
 proptest! {
     #[test]
-    fn whatever_the_values_the_structure_stays(a in any_value(), b in any_value(), c in any_value(), d in any_value()) {
+    fn values_never_change_query_structure(a in any_value(), b in any_value(), c in any_value(), d in any_value()) {
         let query = all_of(&[
-            Clause::Is(Field::IdentityId, a.clone()),
-            Clause::StartsWith(Field::Email, b.clone()),
-            Clause::Any(vec![Clause::Holds(Field::Email, c.clone()), Clause::Is(Field::IdentityConnection, d.clone())]),
+            Clause::Is(Auth0Field::IdentityId, a.clone()),
+            Clause::StartsWith(Auth0Field::Email, b.clone()),
+            Clause::Any(vec![Clause::Holds(Auth0Field::Email, c.clone()), Clause::Is(Auth0Field::IdentityConnection, d.clone())]),
         ])
         .unwrap();
-        let clause = |field: &str, leading, value: &Value, trailing| Read {
+        let clause = |field: &str, leading, value: &QueryValue, trailing| ParsedClause {
             field: field.to_owned(), leading, text: value.as_str().to_owned(), trailing,
         };
         prop_assert_eq!(read(&query), vec![
@@ -112,26 +112,26 @@ proptest! {
 }
 
 #[test]
-fn phrases_and_bare_words_are_escaped_as_the_language_asks() {
-    let value = |text| Value::new(text).unwrap();
+fn phrases_and_words_are_escaped() {
+    let value = |text| QueryValue::new(text).unwrap();
     assert_eq!(
-        Clause::Is(Field::Email, value("o\"neil+x\\y@example.com")).to_string(),
+        Clause::Is(Auth0Field::Email, value("o\"neil+x\\y@example.com")).to_string(),
         r#"email:"o\"neil+x\\y@example.com""#
     );
     assert_eq!(
-        Clause::StartsWith(Field::Email, value("ann+n")).to_string(),
+        Clause::StartsWith(Auth0Field::Email, value("ann+n")).to_string(),
         r"email:ann\+n*"
     );
     assert_eq!(
-        Clause::Holds(Field::Email, value("a b(c")).to_string(),
+        Clause::Holds(Auth0Field::Email, value("a b(c")).to_string(),
         r"email:*a\ b\(c*"
     );
     assert_eq!(all_of(&[]), None);
 }
 
 #[test]
-fn what_cannot_be_written_is_no_value() {
+fn control_characters_are_no_value() {
     for bad in ["", "a\0b", "a\nb", "\u{7f}"] {
-        assert!(Value::new(bad).is_none(), "{bad:?}");
+        assert!(QueryValue::new(bad).is_none(), "{bad:?}");
     }
 }

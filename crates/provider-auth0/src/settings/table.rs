@@ -1,77 +1,77 @@
 //! Every setting for Auth0, with what it takes and does.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_kit::ProviderSettingSpec;
 
 /// Every setting.
-pub const SETTINGS: [SettingSpec; 14] = [
-    SettingSpec {
+pub const SETTINGS: [ProviderSettingSpec; 14] = [
+    ProviderSettingSpec {
         name: "Auth0.Domain",
         values: "a host name, such as example.eu.auth0.com",
         meaning: "the canonical domain of the Auth0 tenant, not a custom one",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.ClientId",
         values: "1 to 255 visible ASCII characters",
         meaning: "the machine-to-machine application that calls the Management API",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.ClientSecretFile",
         values: "the path of a file",
-        meaning: "where the application's secret is kept; or Auth0.ClientSecretEnv",
+        meaning: "where the application's secret is stored; or Auth0.ClientSecretEnv",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.ClientSecretEnv",
         values: "the name of an environment variable",
-        meaning: "where the application's secret is kept; or Auth0.ClientSecretFile",
+        meaning: "where the application's secret is stored; or Auth0.ClientSecretFile",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.Audience",
         values: "an absolute address",
         meaning: "the API's identifier; https://{Domain}/api/v2/ when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.Connections",
-        values: "names with commas between them",
-        meaning: "the connections whose users are this tenant's; all when not set",
+        values: "comma-separated names",
+        meaning: "the connections of this tenant's users; all when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.Connection",
         values: "a name",
-        meaning: "the connection in which accounts are made; none can be when not set",
+        meaning: "the connection for new accounts; without it none can be created",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.PageSize",
         values: "a number from 1 to 100",
-        meaning: "how many users are asked for at a time; 50 when not set",
+        meaning: "how many users one request returns; 50 when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.BudgetPerSecond",
         values: "a number from 1 to 1000",
-        meaning: "how many calls a second the tenant may make for ever; 2 when not set, as the smallest plans allow",
+        meaning: "sustained calls per second of the tenant; 2 when not set, as the smallest plans allow",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.BudgetBurst",
         values: "a number from 1 to 1000",
-        meaning: "how many calls it may make at once; 10 when not set",
+        meaning: "calls at once; 10 when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.BaseUrl",
         values: "https://host or https://host:port; http only where private addresses may be called",
-        meaning: "calls another address than the domain's, such as a sandbox",
+        meaning: "replaces the domain's address, as for a sandbox",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.MetadataMap",
-        values: "entries with commas between them: theirs=ours, theirs, theirs=, app_metadata.theirs=ours, *",
-        meaning: "which user metadata are ours beside the standard keys; `theirs=` leaves a key out, * takes all",
+        values: "comma-separated entries: field=key, field, field=, app_metadata.field=key, *",
+        meaning: "which user metadata fields become metadata keys beside the standard keys; `field=` excludes a field, * includes all",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.LeadingWildcards",
         values: "true or false",
-        meaning: "lets Auth0 search for parts of addresses, which is slow in large tenants; false when not set",
+        meaning: "lets Auth0 search for parts of addresses; slow in large tenants; false when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Auth0.MixedCaseEmails",
         values: "true or false",
-        meaning: "look-ups by address also search for one kept with capitals, at one call more; true when not set",
+        meaning: "lookups by address also find addresses stored with capitals, with one more call; true when not set",
     },
 ];

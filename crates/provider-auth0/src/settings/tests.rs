@@ -1,15 +1,8 @@
-//! Every mistake is told by its setting's name, and no value is repeated.
+//! The settings of Auth0: defaults, errors, and their documentation.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_kit::testing::{assert_documented, assert_errors_name, error_names, setting_map};
 
 use super::*;
-
-fn map(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect()
-}
 
 const LEAST: [(&str, &str); 3] = [
     ("Auth0.Domain", "Example.eu.auth0.com"),
@@ -17,23 +10,17 @@ const LEAST: [(&str, &str); 3] = [
     ("Auth0.ClientSecretFile", "/run/secrets/auth0"),
 ];
 
-fn with(more: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
-    map(&[&LEAST, more].concat())
-}
-
-fn names_of(mistakes: &[Mistake]) -> Vec<String> {
-    mistakes
-        .iter()
-        .map(|mistake| mistake.to_string().split(':').next().unwrap().to_owned())
-        .collect()
+fn parse(more: &[(&str, &str)], allow_private: bool) -> Result<Auth0Settings, Vec<String>> {
+    let parsed = Auth0Settings::parse(&setting_map(&[&LEAST, more].concat()), allow_private);
+    parsed.map_err(|errors| error_names(&errors))
 }
 
 #[test]
-fn three_settings_are_enough_and_the_rest_has_defaults() {
-    let settings = Auth0Settings::parse(&with(&[]), false).unwrap();
+fn minimal_settings_have_defaults() {
+    let settings = parse(&[], false).unwrap();
     assert_eq!(&*settings.origin, "https://example.eu.auth0.com");
     assert_eq!(&*settings.audience, "https://example.eu.auth0.com/api/v2/");
-    assert_eq!(settings.secret_place(), &SecretPlace::File("/run/secrets/auth0".into()));
+    assert_eq!(settings.secret, SecretPlace::File("/run/secrets/auth0".into()));
     assert_eq!((settings.page_size, settings.budget), (50, (10, 2)));
     assert!(settings.connections.is_empty() && settings.connection.is_none());
     assert!(settings.mixed_case_emails && !settings.leading_wildcards);
@@ -42,17 +29,13 @@ fn three_settings_are_enough_and_the_rest_has_defaults() {
 }
 
 #[test]
-fn an_empty_map_names_what_must_be_set() {
-    let mistakes = Auth0Settings::parse(&map(&[]), false).unwrap_err();
+fn all_errors_are_reported_without_values() {
+    let missing = Auth0Settings::parse(&setting_map(&[]), false).unwrap_err();
     assert_eq!(
-        names_of(&mistakes),
+        error_names(&missing),
         ["Auth0.Domain", "Auth0.ClientId", "Auth0.ClientSecretFile"]
     );
-}
-
-#[test]
-fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
-    let settings = map(&[
+    let bad = [
         ("Auth0.Domain", "https://SENTINEL/x"),
         ("Auth0.ClientId", ""),
         ("Auth0.ClientSecret", "SENTINEL"),
@@ -68,92 +51,51 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
         ("Auth0.LeadingWildcards", "SENTINEL"),
         ("Auth0.MixedCaseEmails", "yes"),
         ("Auth0.Colour", "SENTINEL"),
-        ("Gigya.ApiKey", "not ours"),
-    ]);
-    let mistakes = Auth0Settings::parse(&settings, false).unwrap_err();
-    let told = names_of(&mistakes);
-    for name in settings
-        .keys()
-        .filter(|name| name.starts_with("Auth0.") && !name.contains("ClientSecret"))
-    {
-        assert!(told.contains(&name.to_string()), "{name} is not told: {told:?}");
-    }
+    ];
+    let settings = setting_map(&[&bad[..], &[("Gigya.ApiKey", "x")]].concat());
+    let errors = Auth0Settings::parse(&settings, false).unwrap_err();
+    assert_errors_name(&errors, &bad.map(|(name, _)| name), "Gigya");
     let of_secrets =
-        |mistake: &&Mistake| matches!(mistake, Mistake::TwoSecrets { .. } | Mistake::SecretInSettings { .. });
-    assert_eq!(mistakes.iter().filter(of_secrets).count(), 2, "{told:?}");
-    let displayed: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    let text = format!("{displayed:?}{mistakes:?}");
-    assert!(!text.contains("SENTINEL"), "{text}");
-    assert!(!text.contains("Gigya"));
+        |error: &&ProviderSettingError| error.problem.contains("not both") || error.problem.contains("never");
+    assert_eq!(errors.iter().filter(of_secrets).count(), 2, "{errors:?}");
 }
 
 #[test]
-fn plain_http_needs_the_leave_to_call_private_addresses() {
-    let sandbox = with(&[("Auth0.BaseUrl", "http://127.0.0.1:9000/")]);
-    assert_eq!(
-        names_of(&Auth0Settings::parse(&sandbox, false).unwrap_err()),
-        ["Auth0.BaseUrl"]
-    );
-    let settings = Auth0Settings::parse(&sandbox, true).unwrap();
+fn base_url_replaces_domain() {
+    let sandbox = [("Auth0.BaseUrl", "http://127.0.0.1:9000/")];
+    assert_eq!(parse(&sandbox, false).unwrap_err(), ["Auth0.BaseUrl"]);
+    let settings = parse(&sandbox, true).unwrap();
     assert_eq!(&*settings.origin, "http://127.0.0.1:9000");
     assert_eq!(&*settings.audience, "https://example.eu.auth0.com/api/v2/");
-    for bad in [
-        "https://user@host",
-        "https://host/path",
-        "https://host?x",
-        "https://host#x",
-        "ftp://host",
-        "host",
-    ] {
-        assert!(
-            Auth0Settings::parse(&with(&[("Auth0.BaseUrl", bad)]), true).is_err(),
-            "{bad}"
-        );
-    }
-}
-
-#[test]
-fn with_a_base_address_the_domain_may_be_left_out() {
-    let settings = map(&[
+    let settings = setting_map(&[
         ("Auth0.BaseUrl", "http://127.0.0.1:9000"),
         ("Auth0.ClientId", "c"),
         ("Auth0.ClientSecretEnv", "AUTH0_SECRET"),
     ]);
     let settings = Auth0Settings::parse(&settings, true).unwrap();
     assert_eq!(&*settings.audience, "http://127.0.0.1:9000/api/v2/");
-    assert_eq!(
-        settings.secret_place(),
-        &SecretPlace::Environment("AUTH0_SECRET".into())
-    );
+    let place = SecretPlace::Environment("AUTH0_SECRET".into());
+    assert_eq!(settings.secret, place);
 }
 
 #[test]
-fn accounts_are_made_only_where_they_are_looked_for() {
-    let good = with(&[
+fn connection_must_be_among_connections() {
+    let good = [
         ("Auth0.Connections", "readers, google-oauth2"),
         ("Auth0.Connection", "readers"),
-    ]);
-    let settings = Auth0Settings::parse(&good, false).unwrap();
-    assert_eq!(settings.connections.len(), 2);
-    let bad = with(&[("Auth0.Connections", "readers"), ("Auth0.Connection", "staff")]);
-    assert_eq!(
-        names_of(&Auth0Settings::parse(&bad, false).unwrap_err()),
-        ["Auth0.Connection"]
-    );
+    ];
+    assert_eq!(parse(&good, false).unwrap().connections.len(), 2);
+    let bad = [("Auth0.Connections", "readers"), ("Auth0.Connection", "staff")];
+    assert_eq!(parse(&bad, false).unwrap_err(), ["Auth0.Connection"]);
 }
 
 #[test]
-fn nothing_of_the_secret_or_its_place_is_lost_or_shown() {
-    let settings = Auth0Settings::parse(&with(&[]), false).unwrap();
-    let credentials = settings.credentials(Secret::new(*b"s3cret")).unwrap();
+fn debug_hides_the_client_secret() {
+    let credentials = parse(&[], false).unwrap().credentials(Secret::new(*b"s3cret")).unwrap();
     assert!(!format!("{credentials:?}").contains("s3cret"));
 }
 
 #[test]
-fn every_setting_is_in_the_docs_as_it_is() {
-    let docs = include_str!("../../../../docs/providers.md");
-    for SettingSpec { name, values, meaning } in SETTINGS {
-        let row = format!("| {name} | {values} | {meaning} |");
-        assert!(docs.contains(&row), "{row}");
-    }
+fn every_setting_is_documented() {
+    assert_documented(include_str!("../../../../docs/providers.md"), &SETTINGS);
 }

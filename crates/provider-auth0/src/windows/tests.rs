@@ -7,9 +7,8 @@ use super::*;
 
 const NOW: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
 
-/// Walks over users with these moments, as Auth0 would show them; answers whom it saw, how many pages that took, and
-/// whether some were said to be left out.
-fn walk(users: &[i64], per_page: u64, mut at: At) -> (Vec<usize>, usize, bool) {
+/// Scans users with these moments; returns the users found, the number of pages, and whether the scan reported a gap.
+fn scan(users: &[i64], per_page: u64, mut at: ScanWindow) -> (Vec<usize>, usize, bool) {
     let mut order: Vec<usize> = (0..users.len()).collect();
     order.sort_by_key(|user| (users[*user], *user));
     let (mut seen, mut truncated, mut expected) = (Vec::new(), false, 0);
@@ -28,7 +27,7 @@ fn walk(users: &[i64], per_page: u64, mut at: At) -> (Vec<usize>, usize, bool) {
             .copied()
             .collect();
         let way = at.followed(
-            &Shown {
+            &ShownPage {
                 moments: page.iter().map(|user| users[*user]).collect(),
                 limit,
                 length: page.len() as u64,
@@ -48,51 +47,51 @@ fn walk(users: &[i64], per_page: u64, mut at: At) -> (Vec<usize>, usize, bool) {
             );
             return (seen, pages, truncated);
         };
-        at = At::read(&next.kept().unwrap()).unwrap();
+        at = ScanWindow::read(&next.to_place().unwrap()).unwrap();
     }
-    panic!("the walk has no end")
+    panic!("the scan has no end")
 }
 
 #[test]
-fn five_thousand_users_take_little_more_than_their_pages() {
+fn scan_needs_about_one_call_per_page() {
     let users: Vec<i64> = (0..5_000).map(|n| 1_500_000_000_000 + n * 60_000).collect();
-    let (seen, pages, truncated) = walk(&users, 100, At::from(None));
+    let (seen, pages, truncated) = scan(&users, 100, ScanWindow::from(None));
     assert_eq!((seen.len(), truncated), (5_000, false));
     assert!(pages <= 51, "{pages}");
 }
 
 #[test]
-fn users_of_one_moment_are_paged_and_more_than_a_thousand_are_told_of() {
+fn thousand_users_of_one_moment_truncate() {
     let mut users = vec![1_600_000_000_000; 999];
     users.extend([1_700_000_000_000; 7]);
-    let (seen, _, truncated) = walk(&users, 100, At::from(None));
+    let (seen, _, truncated) = scan(&users, 100, ScanWindow::from(None));
     assert_eq!((seen.len(), truncated), (1_006, false));
     users.extend([1_600_000_000_000; 300]);
-    let (seen, _, truncated) = walk(&users, 100, At::from(None));
+    let (seen, _, truncated) = scan(&users, 100, ScanWindow::from(None));
     assert_eq!(
         (seen.len(), truncated),
         (1_007, true),
-        "a thousand of the one moment, and everybody behind them"
+        "a thousand of one moment, and every user behind them"
     );
 }
 
 #[test]
-fn the_count_to_expect_is_that_of_all_users_from_the_first_step_on() {
-    let shown = Shown {
+fn expected_count_includes_earlier_windows() {
+    let shown = ShownPage {
         moments: vec![5_000, 5_000, 6_000],
         limit: 3,
         length: 3,
         total: 10,
     };
-    let first = At::from(None).followed(&shown, NOW);
+    let first = ScanWindow::from(None).followed(&shown, NOW);
     assert_eq!(first.expected, 10);
-    let second = first.next.unwrap().followed(&Shown { total: 8, ..shown }, NOW);
+    let second = first.next.unwrap().followed(&ShownPage { total: 8, ..shown }, NOW);
     assert_eq!(second.expected, 10, "two were before the second window");
 }
 
 #[test]
-fn a_search_that_is_too_slow_is_halved_until_it_is_a_second_wide() {
-    let mut at = At::from(None);
+fn slow_window_is_halved_to_a_second() {
+    let mut at = ScanWindow::from(None);
     let mut halves = 0;
     while let Some(narrowed) = at.narrowed(NOW) {
         assert!(narrowed.window().0.is_some() && narrowed.window().1.is_some());
@@ -103,24 +102,28 @@ fn a_search_that_is_too_slow_is_halved_until_it_is_a_second_wide() {
 }
 
 #[test]
-fn a_place_of_somebody_elses_is_none() {
+fn foreign_cursor_is_none() {
     for strange in ["sandbox_1_2", "{}x", "{\"cursor\":\"a\"}", "[]", "7"] {
-        assert_eq!(At::read(&ScanCursor::parse(strange).unwrap()), None, "{strange}");
+        assert_eq!(
+            ScanWindow::read(&ScanCursor::parse(strange).unwrap()),
+            None,
+            "{strange}"
+        );
     }
 }
 
 proptest! {
     #[test]
-    fn every_user_is_seen_whatever_the_windows(
+    fn every_user_is_seen_across_windows(
         users in prop::collection::vec(1_500_000_000_000_i64..1_500_000_000_200, 0..400),
         per_page in 1_u64..=100,
         halvings in 0_usize..50,
     ) {
-        let mut at = At::from(None);
+        let mut at = ScanWindow::from(None);
         for _ in 0..halvings {
             at = at.narrowed(NOW).unwrap_or(at);
         }
-        let (seen, _, truncated) = walk(&users, per_page, at);
+        let (seen, _, truncated) = scan(&users, per_page, at);
         prop_assert_eq!(seen.len(), users.len());
         prop_assert!(!truncated);
     }

@@ -1,24 +1,12 @@
-//! The check tells where Auth0 and its settings do not agree, and repeats nothing of an answer.
+//! The check reports where Auth0 and the settings disagree, and repeats nothing of an answer.
 
-use masthead_provider_http::{Checked, Verdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict, ProviderAdapter};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{SourceClient, World, reader};
+use crate::support::{Auth0Fixture, SECRET, SourceClient, assert_differs, reader, with, with_attempts};
 
-async fn told_of(world: &World) -> Vec<Checked> {
-    let told = world.auth0.check(&world.cx(), None).await.unwrap();
-    let words = format!("{told:?}").to_lowercase();
-    for private in ["ann@", "auth0|", "sandbox-client-secret"] {
-        assert!(!words.contains(private), "{words}");
-    }
-    told
-}
-
-fn differs(told: &[Checked], subject: &str, words: &str) {
-    let mut found = told
-        .iter()
-        .filter(|one| one.subject == subject && one.words.contains(words));
-    assert!(found.any(|one| one.verdict == Verdict::Differs), "{told:#?}");
+async fn check(fixture: &Auth0Fixture) -> Vec<CheckResult> {
+    fixture.check_results(&["ann@", "auth0|", SECRET]).await
 }
 
 fn users() -> Vec<serde_json::Value> {
@@ -26,9 +14,9 @@ fn users() -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn auth0_as_it_is_described_agrees_in_all() {
-    let told = told_of(&World::with(users(), &[]).await).await;
-    let all: Vec<_> = told.iter().map(|one| (one.subject, one.verdict)).collect();
+async fn check_passes_for_sandbox() {
+    let reported = check(&with(users(), &[]).await).await;
+    let all: Vec<_> = reported.iter().map(|one| (one.subject, one.verdict)).collect();
     let subjects = [
         "an unknown id",
         "an unknown address",
@@ -36,45 +24,47 @@ async fn auth0_as_it_is_described_agrees_in_all() {
         "a known id",
         "a known address",
     ];
-    assert_eq!(all, subjects.map(|subject| (subject, Verdict::Agrees)), "{told:#?}");
+    assert_eq!(
+        all,
+        subjects.map(|subject| (subject, CheckVerdict::Agrees)),
+        "{reported:#?}"
+    );
 }
 
 #[tokio::test]
-async fn each_mismatch_is_told_with_the_settings_that_are_about_it() {
-    let world = World::patient(users(), &[], 1, Some("a-wrong-secret")).await;
-    differs(&told_of(&world).await, "an unknown id", "Auth0.ClientId");
+async fn each_mismatch_names_its_settings() {
+    let fixture = with_attempts(users(), &[], 1, Some("a-wrong-secret")).await;
+    assert_differs(&check(&fixture).await, "an unknown id", "Auth0.ClientId");
 
-    let world = World::patient(users(), &[], 1, None).await;
-    let told = told_of(&world).await;
-    differs(&told, "the secret", "Auth0.ClientSecretFile");
-    assert_eq!((told.len(), world.sandbox.calls()), (1, 0));
+    let fixture = with_attempts(users(), &[], 1, None).await;
+    let reported = check(&fixture).await;
+    assert_differs(&reported, "the secret", "Auth0.ClientSecretFile");
+    assert_eq!((reported.len(), fixture.sandbox.calls()), (1, 0));
 
-    let world = World::with(users(), &[]).await;
-    world.sandbox.inject(FaultRule::from(Fault::Html).on("/api/"));
-    differs(&told_of(&world).await, "the list", "Auth0.Domain");
+    let fixture = with(users(), &[]).await;
+    fixture.inject(FaultRule::from(Fault::Html).on("/api/"));
+    assert_differs(&check(&fixture).await, "the list", "Auth0.Domain");
 
-    let world = World::with(
+    let fixture = with(
         vec![reader("1", "ann@example.com"), reader("2", "bob@example.com")],
         &[],
     )
     .await;
-    world
-        .sandbox
-        .inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
-    differs(&told_of(&world).await, "a known id", "cannot be true");
+    fixture.inject(FaultRule::from(Fault::OtherUser).on("/api/v2/users/"));
+    assert_differs(&check(&fixture).await, "a known id", "cannot be true");
 
-    let world = World::with(users(), &[]).await;
-    world.sandbox.off().await.unwrap();
-    differs(&told_of(&world).await, "an unknown address", "no usable answer");
+    let fixture = with(users(), &[]).await;
+    fixture.sandbox.off().await.unwrap();
+    assert_differs(&check(&fixture).await, "an unknown address", "no usable answer");
 }
 
 #[tokio::test]
-async fn nobody_to_try_with_is_told_and_mistakes_come_first() {
-    let told = told_of(&World::with(vec![], &[]).await).await;
-    let untried = told.iter().filter(|one| one.verdict == Verdict::Untried);
+async fn empty_list_is_untried_and_errors_come_first() {
+    let reported = check(&with(vec![], &[]).await).await;
+    let untried = reported.iter().filter(|one| one.verdict == CheckVerdict::Untried);
     assert_eq!(untried.map(|one| one.subject).collect::<Vec<_>>(), ["a known user"]);
 
-    let world = World::with(users(), &[("Auth0.PageSize", "0")]).await;
-    let mistakes = world.auth0.check(&world.cx(), None).await.unwrap_err();
-    assert_eq!((mistakes.len(), world.sandbox.calls()), (1, 0));
+    let fixture = with(users(), &[("Auth0.PageSize", "0")]).await;
+    let mistakes = fixture.adapter.check(&fixture.cx(), None).await.unwrap_err();
+    assert_eq!((mistakes.len(), fixture.sandbox.calls()), (1, 0));
 }

@@ -1,58 +1,33 @@
-//! What only Auth0's own answers can say: each has its kind, and none but one is absence. The faults that every source meets
-//! are in the suite of sources (`masthead`'s tests).
+//! Auth0's own error answers: each has its kind, and only one of them means an absent user. Faults common to all
+//! sources are in the source suite (`masthead`'s tests).
 
-use masthead_domain::{
-    order::Order,
-    query::{CountMode, Position, UserFilter, UserQuery},
-};
-use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_ports::source::SourceErrorKind;
+use masthead_provider_testkit::with_body;
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{SourceClient, World, kind, reader};
+use crate::support::{SourceClient, kind, reader, with};
 use SourceErrorKind::{Corrupt, Misconfigured, Refused, Unavailable};
 
-fn with_body(status: u16, body: &str) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_owned()),
-    }
-}
-
-/// What every read says of an answer.
-async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+/// The result of every read for one answer.
+async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
+    let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     // The token is fetched before the fault begins.
-    assert!(world.by_id("auth0|1").await.unwrap().is_some());
-    world.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
-    let listing = UserQuery {
-        filter: UserFilter::default(),
-        order: Order::default(),
-        position: Position::Offset(0),
-        size: 10,
-        count: CountMode::None,
-    };
-    for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
-        let got = match read {
-            "by id" => kind(world.by_id("auth0|1").await),
-            "by id of nobody" => kind(world.by_id("auth0|nobody").await),
-            "by address" => kind(world.by_email("ann@example.com").await),
-            "by address of nobody" => kind(world.by_email("nobody@example.com").await),
-            _ => kind(world.auth0.search(&world.cx(), &listing).await),
-        };
-        assert_eq!(got, wanted, "{fault:?}, {read}");
+    assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
+    fixture.inject(FaultRule::from(fault.clone()).on("/api/"));
+    let (known, unknown) = (["auth0|1", "ann@example.com"], ["auth0|nobody", "nobody@example.com"]);
+    for (read, kind) in fixture.read_errors(known, unknown, |_| {}).await {
+        assert_eq!(kind, wanted, "{fault:?}, {read}");
     }
 }
 
 #[tokio::test]
-async fn a_404_that_is_not_about_the_user_is_an_alarm() {
+async fn foreign_404_is_misconfiguration() {
     let body = r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#;
-    every_read_says(with_body(404, body), Misconfigured).await;
+    every_read_fails_with(with_body(404, body), Misconfigured).await;
 }
 
 #[tokio::test]
-async fn a_request_that_auth0_will_not_take_is_refused() {
+async fn rejected_request_is_refused() {
     for fault in [
         with_body(
             400,
@@ -65,22 +40,22 @@ async fn a_request_that_auth0_will_not_take_is_refused() {
         with_body(414, "<html></html>"),
         with_body(418, ""),
     ] {
-        every_read_says(fault, Refused).await;
+        every_read_fails_with(fault, Refused).await;
     }
 }
 
 #[tokio::test]
-async fn a_linked_identity_that_is_found_with_somebody_who_has_it_not_is_refused() {
+async fn wrong_linked_identity_is_refused() {
     let mut linked = reader("3", "cid@example.com");
     linked["identities"][0]["user_id"] = "77".into();
-    let world = World::with(vec![reader("1", "ann@example.com"), linked], &[]).await;
-    world.sandbox.inject(Fault::OtherUser);
-    assert_eq!(kind(world.by_id("auth0|77").await), Corrupt);
+    let fixture = with(vec![reader("1", "ann@example.com"), linked], &[]).await;
+    fixture.inject(Fault::OtherUser);
+    assert_eq!(kind(fixture.by_id("auth0|77").await), Corrupt);
 }
 
 #[tokio::test]
-async fn only_a_404_about_the_user_is_a_word_about_the_user() {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+async fn only_user_404_is_absence() {
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let about = |message: &str, code: &str| {
         format!(r#"{{"statusCode":404,"error":"Not Found","message":"{message}","errorCode":{code}}}"#)
     };
@@ -94,12 +69,12 @@ async fn only_a_404_about_the_user_is_a_word_about_the_user() {
     ] {
         // The search that follows an absence works.
         let rule = FaultRule::from(with_body(404, &body)).on("/api/v2/users/");
-        let id = world.sandbox.inject(rule);
-        let answer = world.by_id("auth0|1").await;
+        let id = fixture.inject(rule);
+        let answer = fixture.by_id("auth0|1").await;
         match wanted {
             None => assert!(answer.unwrap().is_none(), "{body}"),
             Some(kind) => assert_eq!(answer.unwrap_err().kind, kind, "{body}"),
         }
-        assert!(world.sandbox.withdraw(id));
+        assert!(fixture.sandbox.withdraw(id));
     }
 }

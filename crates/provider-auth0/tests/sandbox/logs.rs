@@ -1,62 +1,44 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
+use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Fault, FaultRule};
 use masthead_testkit::logs::LogCapture;
 
-use crate::support::{DATABASE, SourceClient, World, reader};
+use crate::support::{DATABASE, SourceClient, reader, with};
 
 #[tokio::test]
-async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+async fn failure_logs_show_no_private_data() {
     let logged = LogCapture::start(tracing::Level::DEBUG);
     let body =
         r#"{"statusCode":400,"error":"Bad Request","message":"sentinel@example.com","errorCode":"sentinel-code"}"#;
-    let refused = Fault::Status {
-        status: 400,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_owned()),
-    };
+    let refused = with_body(400, body);
     for fault in [refused, Fault::OtherUser, Fault::Html, Fault::TruncatedJson] {
         let users = vec![
             reader("sentinel-1", "sentinel@example.com"),
             reader("sentinel-2", "sentinel-2@example.com"),
         ];
-        let world = World::with(users, &[("Auth0.Connection", DATABASE)]).await;
-        world.sandbox.inject(FaultRule::from(fault.clone()).on("/api/"));
+        let fixture = with(users, &[("Auth0.Connection", DATABASE)]).await;
+        fixture.inject(FaultRule::from(fault.clone()).on("/api/"));
         let errors = [
-            format!("{:?}", world.by_id("auth0|sentinel-1").await.unwrap_err()),
-            format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+            format!("{:?}", fixture.by_id("auth0|sentinel-1").await.unwrap_err()),
+            format!("{:?}", fixture.by_email("sentinel@example.com").await.unwrap_err()),
         ];
-        let new = NewAccount {
-            email: Email::parse("sentinel-3@example.com").unwrap(),
-            password: Some(PlainPassword::new("sentinel-password")),
-            first_name: "Sentinel".into(),
-            last_name: "".into(),
-            verified: false,
-            metadata: Metadata::default(),
-        };
-        let made = world.auth0.create(&world.cx(), &new).await;
+        let new = sentinel_account();
+        let made = fixture.create(&new).await;
         let shown = format!("{errors:?}{made:?}").to_lowercase();
         assert!(!shown.contains("sentinel"), "{shown}");
     }
-    let _ = World::with(vec![], &[("Auth0.PageSize", "sentinel")])
+    let _ = with(vec![], &[("Auth0.PageSize", "sentinel")])
         .await
         .by_id("auth0|sentinel")
         .await;
-    let logged = logged.text();
-    for told in [
-        "auth0 will not take our request",
-        "auth0's answer is refused",
-        "Auth0.PageSize",
-    ] {
-        assert!(logged.contains(told), "{told} is not told:\n{logged}");
-    }
-    for private in ["sentinel", "sandbox-client-secret", "Bearer"] {
-        assert!(
-            !logged.to_lowercase().contains(&private.to_lowercase()),
-            "{private} is told:\n{logged}"
-        );
-    }
+    assert_logged(
+        &logged.text(),
+        &[
+            "auth0 will not take our request",
+            "the provider's answer is refused",
+            "Auth0.PageSize",
+        ],
+        &["sentinel", "sandbox-client-secret", "Bearer"],
+    );
 }

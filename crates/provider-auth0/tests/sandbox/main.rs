@@ -1,12 +1,7 @@
-//! The adapter against the stand-in Auth0, over real sockets.
+//! The adapter against the sandbox Auth0, over real sockets.
 
 #[cfg(test)]
-#[path = "../../../provider-http/tests/support/calling.rs"]
-mod calling;
-#[cfg(test)]
 mod check;
-#[cfg(test)]
-mod composed;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -18,10 +13,10 @@ mod logs;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod walk;
 #[cfg(test)]
 mod writes;

@@ -1,102 +1,48 @@
-//! A stand-in Auth0 and the adapter that calls it for one tenant.
+//! The sandbox of Auth0, and its users.
 
-use std::sync::Arc;
-
-use masthead_domain::tenant::Tenant;
-use masthead_ports::{clock::Clock, source::UserSource};
-use masthead_provider_auth0::Auth0;
-use masthead_sandbox::{Auth0Config, Quota, Sandbox};
-pub(crate) use masthead_testkit::source_client::{SourceClient, crid, ids, kind};
-use masthead_testkit::{clock::StoppedClock, tenants::tenant};
+use masthead_provider_auth0::Auth0Adapter;
+use masthead_provider_testkit::AdapterFixture;
+pub(crate) use masthead_provider_testkit::{SourceClient, assert_differs, ids, kind, listing};
+use masthead_sandbox::{Auth0Config, Quota};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, Told, client, options};
-
-/// The connection that Auth0 makes by itself.
+/// The default database connection of Auth0.
 pub(crate) const DATABASE: &str = "Username-Password-Authentication";
 
-/// The adapter, its tenant, and the Auth0 that it calls.
-pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) auth0: Auth0,
-    remake: Box<dyn Fn() -> Auth0 + Send + Sync>,
-    pub(crate) tenant: Arc<Tenant>,
+/// The secret of the sandbox's application.
+pub(crate) const SECRET: &str = "sandbox-client-secret";
+
+pub(crate) type Auth0Fixture = AdapterFixture<Auth0Adapter>;
+
+/// A tenant with these users and settings, no quota, and one attempt for each call.
+pub(crate) async fn with(users: Vec<Value>, settings: &[(&str, &str)]) -> Auth0Fixture {
+    with_attempts(users, settings, 1, Some(SECRET)).await
 }
 
-impl SourceClient for World {
-    fn source(&self) -> &dyn UserSource {
-        &self.auth0
-    }
-
-    fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
-    }
+/// A tenant with this many attempts for each call, and this secret.
+pub(crate) async fn with_attempts(
+    users: Vec<Value>,
+    settings: &[(&str, &str)],
+    attempts: u32,
+    secret: Option<&str>,
+) -> Auth0Fixture {
+    let mut config = Auth0Config {
+        users,
+        ..Auth0Config::default()
+    };
+    config.settings.quota = Quota::unlimited();
+    config.settings.token_quota = Quota::unlimited();
+    let base = [("ClientId", "sandbox-client"), ("ClientSecretEnv", "SANDBOX_SECRET")];
+    let settings: Vec<_> = base.iter().chain(settings).copied().collect();
+    let secret = secret.map(str::to_owned);
+    AdapterFixture::start(config, "Auth0", &settings, secret, attempts, Auth0Adapter::new).await
 }
 
-impl World {
-    /// A tenant with these users and settings, no quota, and one try for each call.
-    pub(crate) async fn with(users: Vec<Value>, settings: &[(&str, &str)]) -> Self {
-        Self::patient(users, settings, 1, Some("sandbox-client-secret")).await
-    }
-
-    /// The same with so many tries for each call, and with this secret.
-    pub(crate) async fn patient(
-        users: Vec<Value>,
-        settings: &[(&str, &str)],
-        attempts: u32,
-        secret: Option<&str>,
-    ) -> Self {
-        let mut config = Auth0Config {
-            users,
-            ..Auth0Config::default()
-        };
-        config.settings.quota = Quota::unlimited();
-        config.settings.token_quota = Quota::unlimited();
-        let sandbox = Sandbox::start(config).await.unwrap();
-        let clock = Arc::new(StoppedClock::default());
-        sandbox.clock().freeze_at(clock.now());
-        let base = [
-            ("Auth0.BaseUrl", sandbox.url()),
-            ("Auth0.ClientId", "sandbox-client"),
-            ("Auth0.ClientSecretEnv", SECRET_ENV),
-            ("Auth0.BudgetPerSecond", "1000"),
-            ("Auth0.BudgetBurst", "1000"),
-        ];
-        let settings: Vec<_> = base.iter().chain(settings).copied().collect();
-        let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
-        let client = client();
-        let secret = secret.map(str::to_owned);
-        let remake = Box::new(move || {
-            Auth0::new(
-                options(attempts),
-                client.clone(),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-                Arc::new(Told(secret.clone())),
-            )
-        });
-        Self {
-            sandbox,
-            auth0: remake(),
-            remake,
-            tenant,
-        }
-    }
-
-    /// The adapter, to put something around it; another stays in its place.
-    pub(crate) fn take_auth0(mut self) -> (Auth0, Self) {
-        let another = (self.remake)();
-        (std::mem::replace(&mut self.auth0, another), self)
-    }
-
-    /// The method, path and text after `?` of what was asked of the API, tokens apart.
-    pub(crate) fn asked(&self) -> Vec<(String, String, String)> {
-        let log = self
-            .sandbox
-            .log()
-            .into_iter()
-            .filter(|entry| entry.path != "/oauth/token");
-        log.map(|entry| (entry.method, entry.path, entry.query)).collect()
-    }
+/// The method, path and query of each API request, without those for tokens.
+pub(crate) fn requests(fixture: &Auth0Fixture) -> Vec<(String, String, String)> {
+    let log = fixture.sandbox.log().into_iter();
+    let calls = log.filter(|entry| entry.path != "/oauth/token");
+    calls.map(|entry| (entry.method, entry.path, entry.query)).collect()
 }
 
 /// A user of Auth0's own database.
@@ -104,7 +50,6 @@ pub(crate) fn reader(own_id: &str, email: &str) -> Value {
     user("auth0", DATABASE, own_id, email)
 }
 
-/// A user of any connection.
 pub(crate) fn user(provider: &str, connection: &str, own_id: &str, email: &str) -> Value {
     json!({
         "user_id": format!("{provider}|{own_id}"), "email": email, "email_verified": true,

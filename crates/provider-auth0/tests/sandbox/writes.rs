@@ -1,86 +1,53 @@
-//! Writes: what is done, what is refused, and what nobody knows.
+//! Writes: success, rejection, and unknown outcome.
 
-use masthead_domain::{account::Account, email::Email, metadata::Metadata};
+use masthead_domain::email::Email;
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, NewAccount, WriteError},
     source::SourceErrorKind,
 };
+use masthead_provider_testkit::{failure_kind, first_name, new_account, status};
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{DATABASE, SourceClient, World, crid, reader, user};
+use crate::support::{Auth0Fixture, DATABASE, SECRET, SourceClient, reader, requests, user, with, with_attempts};
 
 fn nova() -> NewAccount {
-    NewAccount {
-        email: Email::parse("Nova@Example.com").unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
-        first_name: "Nova".into(),
-        last_name: "M\u{fc}ller".into(),
-        verified: false,
-        metadata: Metadata::from_valid([("phoneNumber".to_owned(), "+12025550100".to_owned())]),
-    }
+    new_account(&[("phoneNumber", "+12025550100")])
 }
 
-async fn world() -> World {
-    World::with(vec![reader("1", "ann@example.com")], &[("Auth0.Connection", DATABASE)]).await
-}
-
-fn silence(answer: Result<Account, WriteError>) -> SourceErrorKind {
-    match answer {
-        Err(WriteError::Source(error)) => error.kind,
-        other => panic!("{other:?}"),
-    }
+async fn fixture() -> Auth0Fixture {
+    with(vec![reader("1", "ann@example.com")], &[("Auth0.Connection", DATABASE)]).await
 }
 
 #[tokio::test]
-async fn an_account_is_made_and_found_as_it_was_made() {
-    let world = world().await;
-    let made = world.auth0.create(&world.cx(), &nova()).await.unwrap();
-    let found = world.by_id(made.crid.as_str()).await.unwrap().unwrap();
+async fn created_account_is_found() {
+    let fixture = fixture().await;
+    let made = fixture.create(&nova()).await.unwrap();
+    let found = fixture.by_id(made.crid.as_str()).await.unwrap().unwrap();
     assert_eq!(made, found);
     assert_eq!((&*found.first_name, found.verified), ("Nova", Some(false)));
     assert_eq!(found.metadata.get("phoneNumber"), Some("+12025550100"));
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_told_as_such() {
-    let world = world().await;
-    let taken = Email::parse("Ann@Example.com").unwrap();
-    let twice = NewAccount {
-        email: taken.clone(),
-        ..nova()
-    };
-    let answer = world.auth0.create(&world.cx(), &twice).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    let made = world.auth0.create(&world.cx(), &nova()).await.unwrap();
-    let answer = world.auth0.set_email(&world.cx(), &made.crid, &taken, true).await;
-    assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
+async fn taken_address_is_reported() {
+    fixture().await.assert_taken_address_is_reported().await;
 }
 
 #[tokio::test]
-async fn a_weak_password_is_told_in_auth0s_words() {
-    let world = world().await;
-    let weak = PlainPassword::new("short");
-    let told = |answer: Result<(), WriteError>| match answer {
-        Err(WriteError::Refused { message: told }) => told.map(|told| told.as_str().to_owned()),
-        other => panic!("{other:?}"),
-    };
-    let answer = world.auth0.set_password(&world.cx(), &crid("auth0|1"), &weak).await;
-    assert_eq!(told(answer).as_deref(), Some("Password is too weak"));
-    let new = NewAccount {
-        password: Some(weak),
-        ..nova()
-    };
-    let answer = world.auth0.create(&world.cx(), &new).await.map(|_| ());
-    assert_eq!(told(answer).as_deref(), Some("Password is too weak"));
+async fn weak_password_returns_auth0_message() {
+    let fixture = fixture().await;
+    fixture
+        .assert_weak_password_returns("auth0|1", "Password is too weak")
+        .await;
 }
 
 #[tokio::test]
-async fn a_change_merges_removes_and_leaves_the_rest() {
+async fn update_merges_and_removes_fields() {
     let mut ann = reader("1", "ann@example.com");
     ann["user_metadata"] = json!({"city": "Oslo", "title": "Dr", "internal": "kept"});
     ann["nickname"] = "annie".into();
-    let world = World::with(vec![ann], &[]).await;
+    let fixture = with(vec![ann], &[]).await;
     let change = AccountChange {
         first_name: Some("Anna".into()),
         last_name: Some("".into()),
@@ -92,71 +59,51 @@ async fn a_change_merges_removes_and_leaves_the_rest() {
             ("unknownKey".into(), Some("x".into())),
         ],
     };
-    let changed = world
-        .auth0
-        .update(&world.cx(), &crid("auth0|1"), &change)
-        .await
-        .unwrap();
+    let changed = fixture.update("auth0|1", &change).await.unwrap();
     assert_eq!(
         (&*changed.first_name, &*changed.last_name, changed.verified),
         ("Anna", "", Some(false))
     );
     assert_eq!(changed.metadata.iter().collect::<Vec<_>>(), [("city", "Bergen")]);
-    let kept = world.sandbox.auth0().user("auth0|1").unwrap();
+    let kept = fixture.sandbox.auth0().user("auth0|1").unwrap();
     assert_eq!(kept["user_metadata"], json!({"city": "Bergen", "internal": "kept"}));
     assert_eq!(kept["email"], "ann@example.com");
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_that_auth0_keeps_is_no_write() {
-    let world = world().await;
-    let change = AccountChange {
-        metadata: vec![("unknownKey".into(), None)],
-        ..AccountChange::default()
-    };
-    assert!(world.auth0.update(&world.cx(), &crid("auth0|1"), &change).await.is_ok());
-    assert!(world.asked().iter().all(|(method, ..)| method == "GET"));
+async fn unmapped_change_is_no_write() {
+    let fixture = fixture().await;
+    fixture.assert_unmapped_change_succeeds("auth0|1").await;
+    assert!(requests(&fixture).iter().all(|(method, ..)| method == "GET"));
 }
 
 #[tokio::test]
-async fn address_and_password_are_set_in_calls_of_their_own() {
-    let world = world().await;
-    let id = crid("auth0|1");
+async fn address_and_password_need_separate_calls() {
+    let fixture = fixture().await;
+    let changed = fixture.set_email("auth0|1", "anna@example.com", true).await.unwrap();
     let email = Email::parse("anna@example.com").unwrap();
-    let changed = world.auth0.set_email(&world.cx(), &id, &email, true).await.unwrap();
     assert_eq!((changed.email, changed.verified), (Some(email), Some(true)));
-    let password = PlainPassword::new("Sandbox-password-2");
-    world.auth0.set_password(&world.cx(), &id, &password).await.unwrap();
-    assert_eq!(world.asked().iter().filter(|(method, ..)| method == "PATCH").count(), 2);
+    fixture.set_password("auth0|1", "Sandbox-password-2").await.unwrap();
+    let requests = requests(&fixture);
+    let patches = requests.iter().filter(|(method, ..)| method == "PATCH");
+    assert_eq!(patches.count(), 2);
 }
 
 #[tokio::test]
-async fn nobody_cannot_be_changed_and_can_be_removed() {
-    let world = world().await;
-    let nobody = crid("auth0|nobody");
-    let change = AccountChange {
-        first_name: Some("X".into()),
-        ..AccountChange::default()
-    };
-    let answer = world.auth0.update(&world.cx(), &nobody, &change).await;
+async fn unknown_user_cannot_be_changed() {
+    let fixture = fixture().await;
+    let answer = fixture.update("auth0|nobody", &first_name("X")).await;
     assert!(matches!(answer, Err(WriteError::NoSuchUser)), "{answer:?}");
-    assert!(world.auth0.delete(&world.cx(), &nobody).await.is_ok());
-    assert!(world.auth0.delete(&world.cx(), &crid("auth0|1")).await.is_ok());
-    assert!(world.by_id("auth0|1").await.unwrap().is_none());
+    assert!(fixture.delete("auth0|nobody").await.is_ok());
+    assert!(fixture.delete("auth0|1").await.is_ok());
+    assert!(fixture.by_id("auth0|1").await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn what_a_social_provider_masters_is_refused() {
-    let world = World::with(
-        vec![user("google-oauth2", "google-oauth2", "2", "ann@example.com")],
-        &[],
-    )
-    .await;
-    let change = AccountChange {
-        first_name: Some("X".into()),
-        ..AccountChange::default()
-    };
-    let answer = world.auth0.update(&world.cx(), &crid("google-oauth2|2"), &change).await;
+async fn social_profile_update_is_refused() {
+    let social = user("google-oauth2", "google-oauth2", "2", "ann@example.com");
+    let fixture = with(vec![social], &[]).await;
+    let answer = fixture.update("google-oauth2|2", &first_name("X")).await;
     assert!(
         matches!(answer, Err(WriteError::Refused { message: None })),
         "{answer:?}"
@@ -164,59 +111,47 @@ async fn what_a_social_provider_masters_is_refused() {
 }
 
 #[tokio::test]
-async fn without_a_connection_no_account_can_be_made() {
-    let world = World::with(vec![], &[]).await;
+async fn creation_needs_a_connection() {
+    let fixture = with(vec![], &[]).await;
     assert_eq!(
-        silence(world.auth0.create(&world.cx(), &nova()).await),
+        failure_kind(fixture.create(&nova()).await),
         SourceErrorKind::Misconfigured
     );
-    assert_eq!(world.sandbox.calls(), 0);
+    assert_eq!(fixture.sandbox.calls(), 0);
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_did_not_come_is_of_unknown_outcome_and_is_made_once() {
+async fn lost_write_answer_has_unknown_outcome() {
     for fault in [
         Fault::ResetBeforeHeaders,
         Fault::ResetMidBody,
         Fault::TruncatedJson,
         Fault::Html,
         Fault::OtherUser,
-        Fault::Status {
-            status: 500,
-            retry_after: None,
-            reset_in: None,
-            body: None,
-        },
-        Fault::Status {
-            status: 502,
-            retry_after: None,
-            reset_in: None,
-            body: None,
-        },
+        status(500),
+        status(502),
     ] {
-        let world = World::patient(
+        let fixture = with_attempts(
             vec![reader("1", "ann@example.com")],
             &[("Auth0.Connection", DATABASE)],
             3,
-            Some("sandbox-client-secret"),
+            Some(SECRET),
         )
         .await;
-        world
-            .sandbox
-            .inject(FaultRule::from(fault.clone()).on("/api/").method("POST"));
-        let kind = silence(world.auth0.create(&world.cx(), &nova()).await);
+        fixture.inject(FaultRule::from(fault.clone()).on("/api/").method("POST"));
+        let kind = failure_kind(fixture.create(&nova()).await);
         assert_eq!(kind, SourceErrorKind::OutcomeUnknown, "{fault:?}");
-        assert_eq!(world.asked().len(), 1, "{fault:?}");
+        assert_eq!(requests(&fixture).len(), 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_write_that_never_left_is_known_not_to_be_done() {
-    let world = world().await;
-    assert!(world.by_id("auth0|1").await.unwrap().is_some());
-    world.sandbox.off().await.unwrap();
+async fn unsent_write_is_unavailable() {
+    let fixture = fixture().await;
+    assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
+    fixture.sandbox.off().await.unwrap();
     assert_eq!(
-        silence(world.auth0.create(&world.cx(), &nova()).await),
+        failure_kind(fixture.create(&nova()).await),
         SourceErrorKind::Unavailable
     );
 }

@@ -1,79 +1,79 @@
 //! Every setting for Gigya, with what it takes and does.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_kit::ProviderSettingSpec;
 
 /// Every setting.
-pub const SETTINGS: [SettingSpec; 14] = [
-    SettingSpec {
+pub const SETTINGS: [ProviderSettingSpec; 14] = [
+    ProviderSettingSpec {
         name: "Gigya.ApiKey",
         values: "1 to 255 visible ASCII characters",
         meaning: "the site's API key",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.DataCenter",
         values: "us1, eu1, eu2, au1, cn1, global, ru1, il1, or a domain under gigya.com, sapcdm.cn or gigya-api.cn",
-        meaning: "the data centre that the site lives in",
+        meaning: "the data centre of the site",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.UserKey",
         values: "1 to 255 visible ASCII characters",
         meaning: "the key of the application that calls; a partner's own secret is refused by Gigya",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.Auth",
         values: "signed, secret or bearer",
-        meaning: "how the application proves itself: a signature, its secret in the body, or a token that it signs with \
+        meaning: "how the application authenticates: a signature, its secret in the body, or a token signed with \
                   its private key; signed when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.SecretFile",
         values: "the path of a file",
-        meaning: "where the application's secret is kept, as the console shows it; or Gigya.SecretEnv",
+        meaning: "where the application's secret is stored, as the console shows it; or Gigya.SecretEnv",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.SecretEnv",
         values: "the name of an environment variable",
-        meaning: "where the application's secret is kept, as the console shows it; or Gigya.SecretFile",
+        meaning: "where the application's secret is stored, as the console shows it; or Gigya.SecretFile",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.PrivateKeyFile",
         values: "the path of a file",
-        meaning: "where the application's RSA key (PEM) is kept, for Gigya.Auth=bearer; or Gigya.PrivateKeyEnv",
+        meaning: "where the application's RSA key (PEM) is stored, for Gigya.Auth=bearer; or Gigya.PrivateKeyEnv",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.PrivateKeyEnv",
         values: "the name of an environment variable",
-        meaning: "where the application's RSA key (PEM) is kept, for Gigya.Auth=bearer; or Gigya.PrivateKeyFile",
+        meaning: "where the application's RSA key (PEM) is stored, for Gigya.Auth=bearer; or Gigya.PrivateKeyFile",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.BaseUrl",
         values: "https://host or https://host:port; http only where private addresses may be called",
-        meaning: "calls another address than the data centre's, such as a sandbox",
+        meaning: "replaces the data centre's address, as for a sandbox",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.PageSize",
         values: "a number from 1 to 1000",
-        meaning: "how many accounts are asked for at a time; 300 when not set",
+        meaning: "how many accounts one request returns; 300 when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.BudgetPerSecond",
         values: "a number from 1 to 1000",
-        meaning: "how many calls a second the tenant may make for ever; 10 when not set, since SAP publishes no quota",
+        meaning: "sustained calls per second of the tenant; 10 when not set, since SAP publishes no quota",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.BudgetBurst",
         values: "a number from 1 to 1000",
-        meaning: "how many calls it may make at once; 20 when not set",
+        meaning: "calls at once; 20 when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.LiteAccounts",
         values: "true or false",
-        meaning: "lite accounts, which nobody registered, count as users; false when not set",
+        meaning: "lite accounts, which are not registered, count as users; false when not set",
     },
-    SettingSpec {
+    ProviderSettingSpec {
         name: "Gigya.MetadataMap",
-        values: "entries with commas between them: theirs=ours, theirs, theirs=, profile.theirs=ours, profile.theirs=, *",
-        meaning: "which fields of data (dots lead into objects) and profile are ours beside the standard keys; \
-                  `theirs=` leaves one out, * takes all of data",
+        values: "comma-separated entries: field=key, field, field=, profile.field=key, profile.field=, *",
+        meaning: "which fields of data (dots lead into objects) and profile become metadata keys beside the standard keys; \
+                  `field=` excludes one, * includes all of data",
     },
 ];

@@ -1,15 +1,8 @@
-//! Every mistake is told by its setting's name, and no value is repeated.
+//! The settings of Gigya: defaults, errors, and their documentation.
 
-use masthead_provider_http::SettingSpec;
+use masthead_provider_kit::testing::{assert_documented, assert_errors_name, error_names, setting_map};
 
 use super::*;
-
-fn map(pairs: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect()
-}
 
 const LEAST: [(&str, &str); 4] = [
     ("Gigya.ApiKey", "3_example"),
@@ -18,42 +11,29 @@ const LEAST: [(&str, &str); 4] = [
     ("Gigya.SecretFile", "/run/secrets/gigya"),
 ];
 
-fn with(more: &[(&str, &str)]) -> BTreeMap<Box<str>, Box<str>> {
-    map(&[&LEAST, more].concat())
-}
-
-fn names_of(mistakes: &[Mistake]) -> Vec<String> {
-    mistakes
-        .iter()
-        .map(|mistake| mistake.to_string().split(':').next().unwrap().to_owned())
-        .collect()
-}
-
-fn told(settings: &BTreeMap<Box<str>, Box<str>>) -> Vec<String> {
-    names_of(&GigyaSettings::parse(settings, false).unwrap_err())
+fn parse(more: &[(&str, &str)], allow_private: bool) -> Result<GigyaSettings, Vec<String>> {
+    let parsed = GigyaSettings::parse(&setting_map(&[&LEAST, more].concat()), allow_private);
+    parsed.map_err(|errors| error_names(&errors))
 }
 
 #[test]
-fn four_settings_are_enough_and_the_rest_has_defaults() {
-    let settings = GigyaSettings::parse(&with(&[]), false).unwrap();
+fn minimal_settings_have_defaults() {
+    let settings = parse(&[], false).unwrap();
     assert_eq!(&*settings.origin, "https://accounts.eu1.gigya.com");
-    assert_eq!(settings.secret_place(), &SecretPlace::File("/run/secrets/gigya".into()));
+    assert_eq!(settings.secret, SecretPlace::File("/run/secrets/gigya".into()));
     assert_eq!((settings.page_size, settings.budget), (300, (20, 10)));
     assert_eq!((settings.auth, settings.lite_accounts), (Auth::Signed, false));
 }
 
 #[test]
-fn an_empty_map_names_what_must_be_set() {
+fn all_errors_are_reported_without_values() {
+    let missing = |pairs: &[(&str, &str)]| error_names(&GigyaSettings::parse(&setting_map(pairs), false).unwrap_err());
     assert_eq!(
-        told(&map(&[])),
+        missing(&[]),
         ["Gigya.ApiKey", "Gigya.DataCenter", "Gigya.UserKey", "Gigya.SecretFile"]
     );
-    assert!(told(&map(&[("Gigya.Auth", "bearer")])).contains(&"Gigya.PrivateKeyFile".to_owned()));
-}
-
-#[test]
-fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
-    let settings = map(&[
+    assert!(missing(&[("Gigya.Auth", "bearer")]).contains(&"Gigya.PrivateKeyFile".to_owned()));
+    let bad = [
         ("Gigya.ApiKey", "SENTINEL x"),
         ("Gigya.DataCenter", "SENTINEL.example"),
         ("Gigya.UserKey", ""),
@@ -69,47 +49,40 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
         ("Gigya.MetadataMap", "a=b=c,SENTINEL"),
         ("Gigya.LiteAccounts", "SENTINEL"),
         ("Gigya.Colour", "SENTINEL"),
-        ("Auth0.Domain", "not ours"),
-    ]);
-    let mistakes = GigyaSettings::parse(&settings, false).unwrap_err();
-    let displayed: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    let text = format!("{displayed:?}{mistakes:?}");
-    for name in settings.keys().filter(|name| name.starts_with("Gigya.")) {
-        assert!(text.contains(&**name), "{name} is not told: {text}");
-    }
-    assert!(!text.contains("SENTINEL"), "{text}");
-    assert!(!text.contains("Auth0"));
-    assert_eq!(told(&with(&[("Gigya.Auth", "SENTINEL")])), ["Gigya.Auth"]);
+    ];
+    let settings = setting_map(&[&bad[..], &[("Auth0.Domain", "x")]].concat());
+    let errors = GigyaSettings::parse(&settings, false).unwrap_err();
+    assert_errors_name(&errors, &bad.map(|(name, _)| name), "Auth0");
+    assert_eq!(parse(&[("Gigya.Auth", "SENTINEL")], false).unwrap_err(), ["Gigya.Auth"]);
 }
 
 #[test]
-fn each_way_of_proving_oneself_has_its_own_secret() {
+fn each_auth_method_has_its_own_secret() {
     let bearer = |more: &[(&str, &str)]| {
         let base = [
             ("Gigya.ApiKey", "3_x"),
             ("Gigya.DataCenter", "us1"),
             ("Gigya.UserKey", "u"),
         ];
-        map(&[&base, [("Gigya.Auth", "bearer")].as_slice(), more].concat())
+        let all = [&base, [("Gigya.Auth", "bearer")].as_slice(), more].concat();
+        GigyaSettings::parse(&setting_map(&all), false).map_err(|errors| error_names(&errors))
     };
-    let settings = GigyaSettings::parse(&bearer(&[("Gigya.PrivateKeyEnv", "KEY")]), false).unwrap();
+    let settings = bearer(&[("Gigya.PrivateKeyEnv", "KEY")]).unwrap();
     assert_eq!(settings.auth, Auth::Bearer);
-    assert_eq!(settings.secret_place(), &SecretPlace::Environment("KEY".into()));
+    assert_eq!(settings.secret, SecretPlace::Environment("KEY".into()));
     assert_eq!(
-        told(&bearer(&[("Gigya.SecretFile", "s")])),
+        bearer(&[("Gigya.SecretFile", "s")]).unwrap_err(),
         ["Gigya.SecretFile", "Gigya.PrivateKeyFile"]
     );
-    assert_eq!(told(&with(&[("Gigya.PrivateKeyEnv", "KEY")])), ["Gigya.PrivateKeyEnv"]);
     assert_eq!(
-        GigyaSettings::parse(&with(&[("Gigya.Auth", "secret")]), false)
-            .unwrap()
-            .auth,
-        Auth::Secret
+        parse(&[("Gigya.PrivateKeyEnv", "KEY")], false).unwrap_err(),
+        ["Gigya.PrivateKeyEnv"]
     );
+    assert_eq!(parse(&[("Gigya.Auth", "secret")], false).unwrap().auth, Auth::Secret);
 }
 
 #[test]
-fn data_centres_are_gigyas_own() {
+fn only_gigya_data_centres_are_accepted() {
     for (text, origin) in [
         ("us1", "https://accounts.us1.gigya.com"),
         ("cn1", "https://accounts.cn1.sapcdm.cn"),
@@ -117,7 +90,7 @@ fn data_centres_are_gigyas_own() {
         ("ap2.gigya.com", "https://accounts.ap2.gigya.com"),
         ("cn1.gigya-api.cn", "https://accounts.cn1.gigya-api.cn"),
     ] {
-        let settings = GigyaSettings::parse(&with(&[("Gigya.DataCenter", text)]), false).unwrap();
+        let settings = parse(&[("Gigya.DataCenter", text)], false).unwrap();
         assert_eq!(&*settings.origin, origin);
     }
     for bad in [
@@ -129,35 +102,22 @@ fn data_centres_are_gigyas_own() {
         ".gigya.com",
         "notgigya.com",
     ] {
-        assert_eq!(told(&with(&[("Gigya.DataCenter", bad)])), ["Gigya.DataCenter"], "{bad}");
-    }
-}
-
-#[test]
-fn plain_http_needs_the_leave_to_call_private_addresses() {
-    let sandbox = with(&[("Gigya.BaseUrl", "http://127.0.0.1:9000/")]);
-    assert_eq!(told(&sandbox), ["Gigya.BaseUrl"]);
-    let settings = GigyaSettings::parse(&sandbox, true).unwrap();
-    assert_eq!(&*settings.origin, "http://127.0.0.1:9000");
-    for bad in [
-        "https://user@host",
-        "https://host/path",
-        "https://host?x",
-        "ftp://host",
-        "host",
-    ] {
-        assert!(
-            GigyaSettings::parse(&with(&[("Gigya.BaseUrl", bad)]), true).is_err(),
+        assert_eq!(
+            parse(&[("Gigya.DataCenter", bad)], false).unwrap_err(),
+            ["Gigya.DataCenter"],
             "{bad}"
         );
     }
 }
 
 #[test]
-fn every_setting_is_in_the_docs_as_it_is() {
-    let docs = include_str!("../../../../docs/providers.md");
-    for SettingSpec { name, values, meaning } in SETTINGS {
-        let row = format!("| {name} | {values} | {meaning} |");
-        assert!(docs.contains(&row), "{row}");
-    }
+fn base_url_replaces_data_centre() {
+    let sandbox = [("Gigya.BaseUrl", "http://127.0.0.1:9000/")];
+    assert_eq!(parse(&sandbox, false).unwrap_err(), ["Gigya.BaseUrl"]);
+    assert_eq!(&*parse(&sandbox, true).unwrap().origin, "http://127.0.0.1:9000");
+}
+
+#[test]
+fn every_setting_is_documented() {
+    assert_documented(include_str!("../../../../docs/providers.md"), &SETTINGS);
 }

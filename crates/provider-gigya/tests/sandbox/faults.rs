@@ -1,110 +1,83 @@
-//! What only Gigya's own envelope can say: each code has its kind, and only the documented ones are absence. The faults that
-//! every source meets are in the suite of sources (`masthead`'s tests).
+//! Gigya's own error codes: each has its kind, and only the documented ones mean an absent user. Faults common to all
+//! sources are in the source suite (`masthead`'s tests).
 
 use masthead_domain::query::UserFilter;
-use masthead_ports::source::{SourceErrorKind, UserSource};
+use masthead_ports::source::SourceErrorKind;
+use masthead_provider_testkit::{status, with_body};
 use masthead_sandbox::{Fault, FaultRule};
 
-use crate::support::{SourceClient, World, ids, kind, listing, reader};
+use crate::support::{GigyaFixture, SourceClient, ids, kind, listing, reader, with, with_attempts};
 use SourceErrorKind::{Corrupt, Misconfigured, RateLimited, Refused, Unavailable};
 
-fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: None,
-    }
-}
-
-fn with_body(status: u16, body: &str) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-        reset_in: None,
-        body: Some(body.to_owned()),
-    }
-}
-
-/// What every read says of an answer.
-async fn every_read_says(fault: Fault, wanted: SourceErrorKind) {
-    let mut world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+/// The result of every read for one answer.
+async fn every_read_fails_with(fault: Fault, wanted: SourceErrorKind) {
+    let mut fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let same = |got: SourceErrorKind| std::mem::discriminant(&got) == std::mem::discriminant(&wanted);
-    for read in ["by id", "by id of nobody", "by address", "by address of nobody", "list"] {
-        world.sandbox.inject(fault.clone());
-        // What is told to wait waits for itself only.
-        let (_, fresh) = world.take_gigya();
-        world = fresh;
-        let got = match read {
-            "by id" => kind(world.by_id("1").await),
-            "by id of nobody" => kind(world.by_id("nobody").await),
-            "by address" => kind(world.by_email("ann@example.com").await),
-            "by address of nobody" => kind(world.by_email("nobody@example.com").await),
-            _ => kind(
-                world
-                    .gigya
-                    .search(&world.cx(), &listing(UserFilter::default(), 10))
-                    .await,
-            ),
-        };
-        assert!(same(got), "{fault:?}, {read}: {got:?}");
+    // A pause of one read must not affect the next.
+    let again = |fixture: &mut GigyaFixture| {
+        fixture.inject(fault.clone());
+        fixture.restart();
+    };
+    let (known, unknown) = (["1", "ann@example.com"], ["nobody", "nobody@example.com"]);
+    for (read, kind) in fixture.read_errors(known, unknown, again).await {
+        assert!(same(kind), "{fault:?}, {read}: {kind:?}");
     }
 }
 
 #[tokio::test]
-async fn an_envelope_that_contradicts_its_status_is_silence() {
+async fn contradictory_envelope_is_unavailable() {
     for fault in [
         with_body(404, r#"{"errorCode":0,"UID":"1"}"#),
         with_body(500, r#"{"errorCode":403005,"errorDetails":"Unknown user"}"#),
         with_body(502, r#"{"errorCode":404003}"#),
     ] {
-        every_read_says(fault, Unavailable).await;
+        every_read_fails_with(fault, Unavailable).await;
     }
 }
 
 #[tokio::test]
-async fn a_failure_of_theirs_inside_a_200_is_silence() {
+async fn server_error_code_is_unavailable() {
     for code in [500_001, 500_002, 500_028, 504_001, 504_002, 403_004] {
-        every_read_says(Fault::ErrorCode { code }, Unavailable).await;
+        every_read_fails_with(Fault::ErrorCode { code }, Unavailable).await;
     }
 }
 
 #[tokio::test]
-async fn a_refusal_of_our_credentials_is_an_alarm_and_never_absence() {
+async fn credential_code_is_misconfiguration() {
     for code in [
         301_001, 400_008, 400_093, 403_002, 403_003, 403_005, 403_006, 403_007, 403_010, 403_023, 403_036,
     ] {
-        every_read_says(Fault::ErrorCode { code }, Misconfigured).await;
+        every_read_fails_with(Fault::ErrorCode { code }, Misconfigured).await;
     }
 }
 
 #[tokio::test]
-async fn a_request_that_gigya_will_not_take_is_refused() {
+async fn rejected_request_is_refused() {
     for code in [400_001, 400_002, 400_006, 400_009, 400_096, 405_001] {
-        every_read_says(Fault::ErrorCode { code }, Refused).await;
+        every_read_fails_with(Fault::ErrorCode { code }, Refused).await;
     }
-    every_read_says(with_body(418, "<html></html>"), Refused).await;
+    every_read_fails_with(with_body(418, "<html></html>"), Refused).await;
 }
 
 #[tokio::test]
-async fn too_many_calls_are_told_inside_a_200_and_held_off() {
+async fn rate_limit_code_pauses_calls() {
     for code in [403_048, 409_030] {
-        every_read_says(Fault::ErrorCode { code }, RateLimited { retry_after: None }).await;
+        every_read_fails_with(Fault::ErrorCode { code }, RateLimited { retry_after: None }).await;
     }
 }
 
 #[tokio::test]
-async fn only_the_documented_codes_are_absence_and_only_for_one_account() {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+async fn documented_codes_mean_one_absent_account() {
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     for code in [403_047, 404_000, 404_003] {
-        let fault = world.sandbox.inject(Fault::ErrorCode { code });
-        assert!(world.by_id("1").await.unwrap().is_none(), "{code}");
-        // A search that is "not found" found nothing that could be told.
+        let fault = fixture.inject(Fault::ErrorCode { code });
+        assert!(fixture.by_id("1").await.unwrap().is_none(), "{code}");
+        // "Not found" in answer to a search is no evidence of absence.
         let filter = UserFilter::default();
-        let answer = world.gigya.search(&world.cx(), &listing(filter, 10)).await;
+        let answer = fixture.search(&listing(filter, 10)).await;
         assert!(matches!(kind(answer), Refused | Misconfigured), "{code}");
-        assert!(world.by_email("nobody@example.com").await.is_err(), "{code}");
-        assert!(world.sandbox.withdraw(fault));
+        assert!(fixture.by_email("nobody@example.com").await.is_err(), "{code}");
+        assert!(fixture.sandbox.withdraw(fault));
     }
     let details = |text: &str| {
         with_body(
@@ -118,14 +91,14 @@ async fn only_the_documented_codes_are_absence_and_only_for_one_account() {
         "Unauthorized user",
         "",
     ] {
-        let fault = world.sandbox.inject(labelled(details(text)));
-        assert!(world.by_id("1").await.is_err(), "{text:?}");
-        assert!(world.sandbox.withdraw(fault));
+        let fault = fixture.inject(labelled(details(text)));
+        assert!(fixture.by_id("1").await.is_err(), "{text:?}");
+        assert!(fixture.sandbox.withdraw(fault));
     }
-    assert!(world.by_id("nobody").await.unwrap().is_none());
+    assert!(fixture.by_id("nobody").await.unwrap().is_none());
 }
 
-/// The stand-in labels a body of our own as the status before it: a 403 as JSON.
+/// The sandbox labels a custom body as the status before it: a 403 as JSON.
 fn labelled(fault: Fault) -> Fault {
     match fault {
         Fault::Status { body, .. } => Fault::Status {
@@ -139,8 +112,8 @@ fn labelled(fault: Fault) -> Fault {
 }
 
 #[tokio::test]
-async fn somebody_else_whom_the_search_alone_found_is_refused() {
-    let world = World::with(
+async fn foreign_search_result_is_refused() {
+    let fixture = with(
         vec![
             crate::support::social("1", "ann@example.com"),
             reader("2", "bob@example.com"),
@@ -148,47 +121,41 @@ async fn somebody_else_whom_the_search_alone_found_is_refused() {
         &[],
     )
     .await;
-    world
-        .sandbox
-        .inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
-    assert_eq!(kind(world.by_email("ann@example.com").await), Corrupt);
+    fixture.inject(FaultRule::from(Fault::OtherUser).on("/accounts.search"));
+    assert_eq!(kind(fixture.by_email("ann@example.com").await), Corrupt);
 }
 
 #[tokio::test]
-async fn a_list_that_lost_somebody_is_refused_and_one_in_disorder_is_put_right() {
+async fn incomplete_list_is_refused_disorder_is_not() {
     let accounts: Vec<_> = (0..5)
         .map(|n| reader(&n.to_string(), &format!("{n}@example.com")))
         .collect();
-    let world = World::with(accounts, &[]).await;
+    let fixture = with(accounts, &[]).await;
     let list = async || {
         let query = listing(UserFilter::default(), 10);
-        world
-            .gigya
-            .search(&world.cx(), &query)
-            .await
-            .map(|page| ids(&page.accounts))
+        fixture.search(&query).await.map(|page| ids(&page.accounts))
     };
     for fault in [Fault::Shuffled, Fault::Duplicated] {
-        let id = world.sandbox.inject(fault.clone());
+        let id = fixture.inject(fault.clone());
         let mut found = list().await.unwrap();
         found.sort();
         assert_eq!(found, ["0", "1", "2", "3", "4"], "{fault:?}");
-        assert!(world.sandbox.withdraw(id));
+        assert!(fixture.sandbox.withdraw(id));
     }
-    world.sandbox.inject(Fault::Missing);
+    fixture.inject(Fault::Missing);
     assert_eq!(kind(list().await), Corrupt);
 }
 
 #[tokio::test]
-async fn a_read_that_failed_once_is_signed_anew_and_tried_again() {
-    let world = World::patient(vec![reader("1", "ann@example.com")], &[], 2).await;
+async fn failed_read_is_signed_again_and_retried() {
+    let fixture = with_attempts(vec![reader("1", "ann@example.com")], &[], 2).await;
     for fault in [
         status(503),
         Fault::ResetMidBody,
         Fault::Html,
         Fault::ErrorCode { code: 500_001 },
     ] {
-        world.sandbox.inject(FaultRule::from(fault.clone()).times(1));
-        assert!(world.by_id("1").await.unwrap().is_some(), "{fault:?}");
+        fixture.inject(FaultRule::from(fault.clone()).times(1));
+        assert!(fixture.by_id("1").await.unwrap().is_some(), "{fault:?}");
     }
 }

@@ -1,23 +1,21 @@
-//! What we put on the wire, held against what npm gigya sends for the same calls.
+//! Compares the requests with those of npm gigya for the same calls.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use masthead_domain::{email::Email, metadata::Metadata, query::UserFilter};
-use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword},
-    source::UserSource as _,
-};
+use masthead_domain::{email::Email, query::UserFilter};
+use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword};
 use serde_json::{Value, json};
 
-use crate::support::{SourceClient, World, crid, listing};
+use crate::support::{GigyaFixture, SourceClient, decoded, listing, with};
+use masthead_provider_testkit::{first_name, new_account};
 
-fn fixture(name: &str) -> Value {
+fn recording(name: &str) -> Value {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../sandbox/fixtures/gigya-node");
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
-/// A request as it is compared: what differs from call to call, and the order of the fields, apart. Values are held against
-/// each other as they are escaped, objects as what they say.
+/// The compared parts of a request, without those that differ from call to call and the order of fields. Values are
+/// compared as escaped, objects as parsed.
 fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)], body: &str) -> Value {
     let header = |name: &str| {
         headers
@@ -31,7 +29,7 @@ fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)],
         let value = match name {
             "timestamp" => json!(value.parse::<i64>().is_ok()),
             "nonce" | "sig" => json!(!value.is_empty()),
-            "profile" | "data" | "findBy" => serde_json::from_str(&unescaped(value)).unwrap(),
+            "profile" | "data" | "findBy" => serde_json::from_str(&decoded(value)).unwrap(),
             _ => value.into(),
         };
         assert!(fields.insert(name, value).is_none(), "{name} comes twice");
@@ -43,22 +41,8 @@ fn compared(method: &str, path: &str, query: &str, headers: &[(String, String)],
     json!({"method": method, "path": path, "query": query, "content-type": header("content-type"), "bearer": bearer, "fields": fields})
 }
 
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
-            bytes.push(u8::try_from(digit() * 16 + digit()).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
 fn recorded(name: &str) -> Vec<Value> {
-    let requests = fixture(&format!("{name}.json"))["requests"].clone();
+    let requests = recording(&format!("{name}.json"))["requests"].clone();
     let all = requests.as_array().unwrap().iter();
     all.map(|request| {
         let text = |member: &str| request[member].as_str().unwrap();
@@ -71,8 +55,8 @@ fn recorded(name: &str) -> Vec<Value> {
     .collect()
 }
 
-fn ours(world: &World) -> Vec<Value> {
-    let log = world.sandbox.log_with_secrets().into_iter();
+fn local(fixture: &GigyaFixture) -> Vec<Value> {
+    let log = fixture.sandbox.log_with_secrets().into_iter();
     log.map(|entry| compared(&entry.method, &entry.path, &entry.query, &entry.headers, &entry.body))
         .collect()
 }
@@ -86,77 +70,77 @@ fn without(mut requests: Vec<Value>, field: &str) -> Vec<Value> {
 }
 
 fn seed() -> Vec<Value> {
-    fixture("seed/accounts.json").as_array().unwrap().clone()
+    recording("seed/accounts.json").as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn an_account_is_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
+async fn account_request_matches_library() {
+    let fixture = with(seed(), &[]).await;
     for (at, account) in seed().iter().enumerate() {
-        world.sandbox.clear_log();
-        let found = world.by_id(account["UID"].as_str().unwrap()).await.unwrap().unwrap();
+        fixture.sandbox.clear_log();
+        let found = fixture.by_id(account["UID"].as_str().unwrap()).await.unwrap().unwrap();
         assert_eq!(*found.first_name, *account["profile"]["firstName"].as_str().unwrap());
-        assert_eq!(ours(&world), recorded(&format!("get-{at}")));
+        assert_eq!(local(&fixture), recorded(&format!("get-{at}")));
     }
-    world.sandbox.clear_log();
-    assert!(world.by_id("nobody").await.unwrap().is_none());
-    // The library was told to show the usual.
-    assert_eq!(without(ours(&world), "include"), recorded("get-missing"));
+    fixture.sandbox.clear_log();
+    assert!(fixture.by_id("nobody").await.unwrap().is_none());
+    // The library requested its default fields.
+    assert_eq!(without(local(&fixture), "include"), recorded("get-missing"));
 }
 
 #[tokio::test]
-async fn an_account_is_asked_for_with_a_token_as_the_library_does() {
-    let world = World::with(seed(), &[("Gigya.Auth", "bearer")]).await;
-    world.by_id(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
-    assert_eq!(without(ours(&world), "include"), recorded("get-bearer"));
+async fn bearer_request_matches_library() {
+    let fixture = with(seed(), &[("Gigya.Auth", "bearer")]).await;
+    fixture.by_id(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
+    assert_eq!(without(local(&fixture), "include"), recorded("get-bearer"));
 }
 
 #[tokio::test]
-async fn an_address_is_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
-    assert_eq!(world.ids_by_email("Ann+News@example.com").await, ["ann", "twin"]);
-    let asked = ours(&world);
-    let search = asked
+async fn address_request_matches_library() {
+    let fixture = with(seed(), &[]).await;
+    assert_eq!(fixture.ids_by_email("Ann+News@example.com").await, ["ann", "twin"]);
+    let requests = local(&fixture);
+    let search = requests
         .iter()
         .find(|request| request["path"] == "/accounts.search")
         .unwrap();
     let condition = |request: &Value| {
-        let query = unescaped(request["fields"]["query"].as_str().unwrap());
+        let query = decoded(request["fields"]["query"].as_str().unwrap());
         let condition = query.split_once(" WHERE ").unwrap().1.to_lowercase();
         condition.replace(" limit 21", "")
     };
     // As the library's, and also for those who have it beside their profile.
-    let (asked_for, also) = condition(search)
+    let (condition_sent, also) = condition(search)
         .split_once(" or ")
         .map(|(first, rest)| (first.to_owned(), rest.to_owned()))
         .unwrap();
-    assert_eq!(asked_for, condition(&recorded("search-by-email")[0]));
+    assert_eq!(condition_sent, condition(&recorded("search-by-email")[0]));
     assert_eq!(also.matches("contains \"ann+news@example.com\"").count(), 3, "{also}");
     for at in 1..=5 {
-        world.sandbox.clear_log();
+        fixture.sandbox.clear_log();
         let (uid, email) = (
             &seed()[at]["UID"],
             seed()[at]["profile"]["email"].as_str().unwrap().to_owned(),
         );
-        assert_eq!(world.ids_by_email(&email).await, [uid.as_str().unwrap()]);
-        let asked = ours(&world);
-        let search = asked
+        assert_eq!(fixture.ids_by_email(&email).await, [uid.as_str().unwrap()]);
+        let requests = local(&fixture);
+        let search = requests
             .iter()
             .find(|request| request["path"] == "/accounts.search")
             .unwrap();
-        // The library was told to mind the case.
+        // The library's query compared case.
         let wanted = condition(&recorded(&format!("search-odd-email-{at}"))[0])
             .replace(" = ", " contains ")
             .replace(" limit 10", "");
-        let asked = condition(search);
-        let first = asked.split(" or ").next().unwrap();
+        let requests = condition(search);
+        let first = requests.split(" or ").next().unwrap();
         assert_eq!(first, wanted);
     }
-    world.sandbox.clear_log();
+    fixture.sandbox.clear_log();
     let odd = seed()[1]["profile"]["email"].as_str().unwrap().to_owned();
-    assert_eq!(world.by_email(&odd).await.unwrap().len(), 1);
-    let asked = without(ours(&world), "include");
-    let direct = asked
+    assert_eq!(fixture.by_email(&odd).await.unwrap().len(), 1);
+    let requests = without(local(&fixture), "include");
+    let direct = requests
         .iter()
         .find(|request| request["path"] == "/accounts.getAccountInfo")
         .unwrap();
@@ -164,31 +148,26 @@ async fn an_address_is_asked_for_as_the_library_does() {
 }
 
 #[tokio::test]
-async fn pages_are_asked_for_as_the_library_does() {
-    let world = World::with(seed(), &[("Gigya.PageSize", "3")]).await;
-    let page = world
-        .gigya
-        .search(&world.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+async fn page_requests_match_library() {
+    let fixture = with(seed(), &[("Gigya.PageSize", "3")]).await;
+    let page = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert_eq!(page.accounts.len(), seed().len());
-    let mut asked = ours(&world);
-    // More is shown of each account than the library was told to.
+    let mut requests = local(&fixture);
+    // Masthead requests more fields of each account than the library did.
     assert!(
-        asked[0]["fields"]["query"]
+        requests[0]["fields"]["query"]
             .as_str()
             .unwrap()
             .ends_with("%20FROM%20accounts%20LIMIT%203")
     );
-    asked[0]["fields"]["query"] = recorded("search-cursor")[0]["fields"]["query"].clone();
-    assert_eq!(asked, recorded("search-cursor"));
+    requests[0]["fields"]["query"] = recorded("search-cursor")[0]["fields"]["query"].clone();
+    assert_eq!(requests, recorded("search-cursor"));
 }
 
 #[tokio::test]
-async fn writes_are_made_as_the_library_makes_them() {
+async fn write_requests_match_library() {
     let settings = [("Gigya.MetadataMap", "note, plan")];
-    let world = World::with(seed(), &settings).await;
-    let (cx, ann) = (world.cx(), crid("ann"));
+    let fixture = with(seed(), &settings).await;
     let name = |at: usize| seed()[at]["profile"]["firstName"].as_str().unwrap().to_owned();
     let change = AccountChange {
         first_name: Some(name(1).into()),
@@ -199,66 +178,56 @@ async fn writes_are_made_as_the_library_makes_them() {
         ],
         ..AccountChange::default()
     };
-    world.gigya.update(&cx, &ann, &change).await.unwrap();
-    assert_eq!(ours(&world)[..1], recorded("set"));
-    world.sandbox.clear_log();
-    let odd = PlainPassword::new("geheim'<>()*!~+&=% 2\u{fc}");
-    world.gigya.set_password(&cx, &ann, &odd).await.unwrap();
-    assert_eq!(ours(&world), recorded("set-password"));
-    world.sandbox.clear_log();
-    let change = AccountChange {
-        first_name: Some("x".into()),
-        ..AccountChange::default()
-    };
-    assert!(world.gigya.update(&cx, &crid("nobody"), &change).await.is_err());
-    assert_eq!(ours(&world), recorded("set-missing"));
-    world.sandbox.clear_log();
-    world
-        .gigya
-        .delete(&cx, &crid(seed()[1]["UID"].as_str().unwrap()))
-        .await
-        .unwrap();
-    assert_eq!(ours(&world), recorded("delete"));
+    fixture.update("ann", &change).await.unwrap();
+    assert_eq!(local(&fixture)[..1], recorded("set"));
+    fixture.sandbox.clear_log();
+    let odd = "geheim'<>()*!~+&=% 2\u{fc}";
+    fixture.set_password("ann", odd).await.unwrap();
+    assert_eq!(local(&fixture), recorded("set-password"));
+    fixture.sandbox.clear_log();
+    assert!(fixture.update("nobody", &first_name("x")).await.is_err());
+    assert_eq!(local(&fixture), recorded("set-missing"));
+    fixture.sandbox.clear_log();
+    fixture.delete(seed()[1]["UID"].as_str().unwrap()).await.unwrap();
+    assert_eq!(local(&fixture), recorded("delete"));
 }
 
 #[tokio::test]
-async fn accounts_are_made_as_the_library_makes_them() {
-    let world = World::with(seed(), &[("Gigya.MetadataMap", "note")]).await;
+async fn registration_requests_match_library() {
+    let fixture = with(seed(), &[("Gigya.MetadataMap", "note")]).await;
     let new = |email: &str| NewAccount {
         email: Email::parse(email).unwrap(),
-        password: Some(PlainPassword::new("Sandbox-password-1")),
         first_name: seed()[2]["profile"]["firstName"].as_str().unwrap().into(),
         last_name: seed()[2]["profile"]["lastName"].as_str().unwrap().into(),
-        verified: false,
-        metadata: Metadata::from_valid([("note".to_owned(), "\u{fc}".to_owned())]),
+        ..new_account(&[("note", "\u{fc}")])
     };
     for (email, name) in [
         ("neu+'<>()*!~&=%@example.com", "register"),
         ("ann+news@example.com", "register-existing"),
     ] {
-        world.sandbox.clear_log();
-        let made = world.gigya.create(&world.cx(), &new(email)).await;
+        fixture.sandbox.clear_log();
+        let made = fixture.create(&new(email)).await;
         assert_eq!(made.is_ok(), name == "register", "{made:?}");
         let mut wanted = recorded(name);
         // The library was given an address in the profile too.
         wanted[1]["fields"]["profile"].as_object_mut().unwrap().remove("email");
-        let asked = ours(&world);
-        let token = asked[1]["fields"]["regToken"].clone();
+        let requests = local(&fixture);
+        let token = requests[1]["fields"]["regToken"].clone();
         wanted[1]["fields"]["regToken"] = token;
-        assert_eq!(asked, wanted);
+        assert_eq!(requests, wanted);
     }
 }
 
 #[tokio::test]
-async fn somebody_signs_in_as_the_library_does() {
-    let world = World::with(seed(), &[]).await;
+async fn login_request_matches_library() {
+    let fixture = with(seed(), &[]).await;
     for (password, name) in [("Sandbox-password-1", "login"), ("wrong", "login-wrong")] {
-        world.sandbox.clear_log();
-        world
-            .gigya
-            .login(&world.cx(), "Ann+News@example.com", &PlainPassword::new(password))
+        fixture.sandbox.clear_log();
+        fixture
+            .adapter
+            .login(&fixture.cx(), "Ann+News@example.com", &PlainPassword::new(password))
             .await
             .unwrap();
-        assert_eq!(ours(&world), recorded(name));
+        assert_eq!(local(&fixture), recorded(name));
     }
 }

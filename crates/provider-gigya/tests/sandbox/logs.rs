@@ -1,27 +1,22 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use masthead_domain::{email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountWriter, NewAccount, PlainPassword};
+use masthead_ports::accounts::PlainPassword;
+use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Fault, FaultRule, GigyaApplication};
 use masthead_testkit::logs::LogCapture;
 
-use crate::support::{SourceClient, WAYS, World, reader};
+use crate::support::{AUTH_METHODS, SourceClient, reader, with, with_secret};
 
 #[tokio::test]
-async fn whatever_fails_the_log_names_no_person_and_no_secret() {
+async fn failure_logs_show_no_private_data() {
     let logged = LogCapture::start(tracing::Level::DEBUG);
     let details = |code: u64| {
         let body = format!(
             r#"{{"errorCode":{code},"errorMessage":"sentinel@example.com","errorDetails":"sentinel","validationErrors":[{{"fieldName":"sentinel"}}]}}"#
         );
-        Fault::Status {
-            status: u16::try_from(code / 1_000).unwrap(),
-            retry_after: None,
-            reset_in: None,
-            body: Some(body),
-        }
+        with_body(u16::try_from(code / 1_000).unwrap(), &body)
     };
-    for way in WAYS {
+    for method in AUTH_METHODS {
         for fault in [
             details(400_006),
             details(403_005),
@@ -33,56 +28,43 @@ async fn whatever_fails_the_log_names_no_person_and_no_secret() {
                 reader("sentinel-1", "sentinel@example.com"),
                 reader("sentinel-2", "sentinel-2@example.org"),
             ];
-            let world = World::with(accounts, &[("Gigya.Auth", way)]).await;
-            world.sandbox.inject(FaultRule::from(fault.clone()));
+            let fixture = with(accounts, &[("Gigya.Auth", method)]).await;
+            fixture.inject(FaultRule::from(fault.clone()));
             let errors = [
-                format!("{:?}", world.by_id("sentinel-1").await.unwrap_err()),
-                format!("{:?}", world.by_email("sentinel@example.com").await.unwrap_err()),
+                format!("{:?}", fixture.by_id("sentinel-1").await.unwrap_err()),
+                format!("{:?}", fixture.by_email("sentinel@example.com").await.unwrap_err()),
             ];
-            let new = NewAccount {
-                email: Email::parse("sentinel-3@example.com").unwrap(),
-                password: Some(PlainPassword::new("sentinel-password")),
-                first_name: "Sentinel".into(),
-                last_name: "".into(),
-                verified: false,
-                metadata: Metadata::default(),
-            };
-            let made = world.gigya.create(&world.cx(), &new).await;
-            let login = world
-                .gigya
+            let new = sentinel_account();
+            let made = fixture.create(&new).await;
+            let login = fixture
+                .adapter
                 .login(
-                    &world.cx(),
+                    &fixture.cx(),
                     "sentinel@example.com",
                     &PlainPassword::new("sentinel-password"),
                 )
                 .await;
-            let shown = format!("{errors:?}{made:?}{login:?}{:?}", world.gigya).to_lowercase();
+            let shown = format!("{errors:?}{made:?}{login:?}{:?}", fixture.adapter).to_lowercase();
             assert!(!shown.contains("sentinel"), "{shown}");
         }
     }
-    let _ = World::with(vec![], &[("Gigya.PageSize", "sentinel")])
+    let _ = with(vec![], &[("Gigya.PageSize", "sentinel")])
         .await
         .by_id("sentinel")
         .await;
-    let _ = World::told(vec![], &[], 1, Some("sentinel!".into()))
+    let _ = with_secret(vec![], &[], 1, Some("sentinel!".into()))
         .await
         .by_id("sentinel")
         .await;
-    let logged = logged.text();
-    for told in [
-        "gigya will not take our request",
-        "gigya rejects our credentials or settings",
-        "gigya's answer is refused",
-        "Gigya.PageSize",
-        "the secret is not base64",
-    ] {
-        assert!(logged.contains(told), "{told} is not told:\n{logged}");
-    }
-    let secret = GigyaApplication::default().secret;
-    for private in ["sentinel", &*secret, "Bearer", "sig="] {
-        assert!(
-            !logged.to_lowercase().contains(&private.to_lowercase()),
-            "{private} is told:\n{logged}"
-        );
-    }
+    assert_logged(
+        &logged.text(),
+        &[
+            "gigya will not take our request",
+            "gigya rejects our credentials or settings",
+            "the provider's answer is refused",
+            "Gigya.PageSize",
+            "the secret is not base64",
+        ],
+        &["sentinel", &GigyaApplication::default().secret, "Bearer", "sig="],
+    );
 }

@@ -1,12 +1,12 @@
 //! Look-ups by id and by address, trap by trap of `providers.md` §4.
 
-use masthead_ports::{accounts::AccountWriter as _, source::SourceErrorKind};
+use masthead_ports::source::SourceErrorKind;
 use serde_json::json;
 
-use crate::support::{SourceClient, WAYS, World, crid, kind, reader, social};
+use crate::support::{AUTH_METHODS, SourceClient, called, kind, reader, social, with, with_secret};
 
 #[tokio::test]
-async fn a_user_is_found_by_any_id_however_odd_and_however_we_prove_ourselves() {
+async fn user_is_found_by_odd_id() {
     let odd = [
         "plain",
         "odd'<>()*!~+&=%0",
@@ -14,25 +14,25 @@ async fn a_user_is_found_by_any_id_however_odd_and_however_we_prove_ourselves() 
         "k\u{e4}se%41\"\\",
         "\u{5c71}\u{7530} \u{1f600}",
     ];
-    for way in WAYS {
+    for method in AUTH_METHODS {
         let accounts = odd.iter().map(|uid| reader(uid, "ann@example.com")).collect();
-        let world = World::with(accounts, &[("Gigya.Auth", way)]).await;
+        let fixture = with(accounts, &[("Gigya.Auth", method)]).await;
         for uid in odd {
-            let found = world.by_id(uid).await.unwrap().unwrap();
+            let found = fixture.by_id(uid).await.unwrap().unwrap();
             assert_eq!(found.crid.as_str(), uid);
             assert_eq!(
                 (&*found.first_name, &*found.last_name, found.verified),
                 ("Ann", "Lee", Some(true))
             );
         }
-        assert_eq!(world.called().len(), odd.len(), "one call each");
-        assert!(world.by_id("nobody").await.unwrap().is_none());
+        assert_eq!(called(&fixture).len(), odd.len(), "one call each");
+        assert!(fixture.by_id("nobody").await.unwrap().is_none());
     }
 }
 
 #[tokio::test]
-async fn an_address_full_of_odd_characters_is_found_and_so_is_its_absence() {
-    for way in WAYS {
+async fn odd_addresses_are_found() {
+    for method in AUTH_METHODS {
         let odd = [
             "'<>()*!~+&=%@example.com",
             "o'neil+news&co=1%@example.com",
@@ -42,18 +42,18 @@ async fn an_address_full_of_odd_characters_is_found_and_so_is_its_absence() {
             "ann@m\u{fc}nchen.example",
         ];
         let accounts = odd.iter().enumerate().map(|(n, email)| reader(&format!("u{n}"), email));
-        let world = World::with(accounts.collect(), &[("Gigya.Auth", way)]).await;
+        let fixture = with(accounts.collect(), &[("Gigya.Auth", method)]).await;
         for (n, email) in odd.iter().enumerate() {
-            assert_eq!(world.ids_by_email(email).await, [format!("u{n}")], "{email}");
-            assert!(world.by_email(&format!("x{email}")).await.unwrap().is_empty());
+            assert_eq!(fixture.ids_by_email(email).await, [format!("u{n}")], "{email}");
+            assert!(fixture.by_email(&format!("x{email}")).await.unwrap().is_empty());
         }
     }
 }
 
 /// Unicode Standard Annex #15 and RFC 5890 §2.3.2.1: one address, whose local part and domain are written each in its own way,
-/// and which may be kept outside of the profile.
+/// and which may be stored outside of the profile.
 #[tokio::test]
-async fn absence_by_address_is_confirmed_only_for_every_spelling() {
+async fn absence_needs_every_spelling() {
     for kept in [
         "jose\u{301}@m\u{fc}nchen.example",
         "Jos\u{e9}@mu\u{308}nchen.example",
@@ -67,39 +67,39 @@ async fn absence_by_address_is_confirmed_only_for_every_spelling() {
         of_list["UID"] = json!("3");
         of_list["loginIDs"] = json!({"emails": [], "unverifiedEmails": []});
         of_list["emails"] = json!({"verified": [], "unverified": [kept]});
-        let world = World::with(vec![reader("1", kept), of_login, of_list], &[]).await;
+        let fixture = with(vec![reader("1", kept), of_login, of_list], &[]).await;
         assert_eq!(
-            world.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
+            fixture.ids_by_email("jos\u{e9}@m\u{fc}nchen.example").await,
             ["1", "2", "3"],
             "{kept}"
         );
     }
-    let world = World::with(vec![], &[]).await;
+    let fixture = with(vec![], &[]).await;
     let many = "\u{e9}".repeat(9);
     assert_eq!(
-        kind(world.by_email(&format!("{many}@example.com")).await),
+        kind(fixture.by_email(&format!("{many}@example.com")).await),
         SourceErrorKind::Refused
     );
-    assert_eq!(world.sandbox.calls(), 0);
+    assert_eq!(fixture.sandbox.calls(), 0);
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_asked_for_is_unknown_and_never_absent() {
-    let world = World::with(vec![reader("1", "\"a\"b@example.com")], &[]).await;
+async fn unquotable_address_is_refused() {
+    let fixture = with(vec![reader("1", "\"a\"b@example.com")], &[]).await;
     for email in [
         "\"a\"b@example.com",
         "a\\b@example.com",
         "a\u{201c}b@example.com",
         "\"x y\"@example.com",
     ] {
-        assert_eq!(kind(world.by_email(email).await), SourceErrorKind::Refused, "{email}");
+        assert_eq!(kind(fixture.by_email(email).await), SourceErrorKind::Refused, "{email}");
     }
-    assert_eq!(world.sandbox.calls(), 0);
+    assert_eq!(fixture.sandbox.calls(), 0);
 }
 
 #[tokio::test]
-async fn every_account_of_an_address_is_returned_however_it_is_written() {
-    let world = World::with(
+async fn every_account_of_an_address_is_found() {
+    let fixture = with(
         vec![
             reader("1", "ann@example.com"),
             social("2", "Ann@Example.com"),
@@ -109,83 +109,86 @@ async fn every_account_of_an_address_is_returned_however_it_is_written() {
         &[],
     )
     .await;
-    assert_eq!(world.ids_by_email("ann@example.com").await, ["1", "2", "3"]);
-    assert!(world.by_email("nobody@example.com").await.unwrap().is_empty());
+    assert_eq!(fixture.ids_by_email("ann@example.com").await, ["1", "2", "3"]);
+    assert!(fixture.by_email("nobody@example.com").await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn more_accounts_than_can_be_one_persons_are_too_broad() {
+async fn too_many_accounts_are_too_broad() {
     let many = (0..25).map(|n| social(&n.to_string(), "all@example.com")).collect();
-    let world = World::with(many, &[]).await;
-    assert_eq!(kind(world.by_email("all@example.com").await), SourceErrorKind::TooBroad);
+    let fixture = with(many, &[]).await;
+    assert_eq!(
+        kind(fixture.by_email("all@example.com").await),
+        SourceErrorKind::TooBroad
+    );
 }
 
 #[tokio::test]
-async fn what_search_does_not_know_yet_is_found_and_what_it_still_knows_is_not() {
-    let world = World::with(
+async fn search_lag_is_corrected_by_lookups() {
+    let fixture = with(
         vec![social("1", "ann@example.com"), social("2", "ann@example.com")],
         &[],
     )
     .await;
-    world
+    fixture
         .sandbox
         .gigya()
         .change_settings(|settings| settings.search_lag_ms = 60_000);
-    world.gigya.delete(&world.cx(), &crid("1")).await.unwrap();
-    assert_eq!(world.ids_by_email("ann@example.com").await, ["2"]);
-    world.gigya.delete(&world.cx(), &crid("2")).await.unwrap();
-    assert!(world.by_email("ann@example.com").await.unwrap().is_empty());
+    fixture.delete("1").await.unwrap();
+    assert_eq!(fixture.ids_by_email("ann@example.com").await, ["2"]);
+    fixture.delete("2").await.unwrap();
+    assert!(fixture.by_email("ann@example.com").await.unwrap().is_empty());
     let new = crate::writes::nova();
-    let made = world.gigya.create(&world.cx(), &new).await.unwrap();
-    assert_eq!(world.ids_by_email("nova@example.com").await, [made.crid.as_str()]);
+    let made = fixture.create(&new).await.unwrap();
+    assert_eq!(fixture.ids_by_email("nova@example.com").await, [made.crid.as_str()]);
 }
 
 #[tokio::test]
-async fn somebody_who_only_signs_in_with_an_address_is_known_by_another() {
+async fn login_address_is_not_the_profile_address() {
     let mut account = reader("1", "new@example.com");
     account["loginIDs"] = json!({"emails": ["old@example.com"]});
     let mut bare = reader("2", "bare@example.com");
     bare["profile"].as_object_mut().unwrap().remove("email");
-    let world = World::with(vec![account, bare], &[]).await;
-    assert!(world.by_email("old@example.com").await.unwrap().is_empty());
-    assert_eq!(world.ids_by_email("new@example.com").await, ["1"]);
+    let fixture = with(vec![account, bare], &[]).await;
+    assert!(fixture.by_email("old@example.com").await.unwrap().is_empty());
+    assert_eq!(fixture.ids_by_email("new@example.com").await, ["1"]);
     // Without an address in the profile it is the one that signs in.
-    assert_eq!(world.ids_by_email("bare@example.com").await, ["2"]);
-    let found = world.by_id("2").await.unwrap().unwrap();
+    assert_eq!(fixture.ids_by_email("bare@example.com").await, ["2"]);
+    let found = fixture.by_id("2").await.unwrap().unwrap();
     assert_eq!(found.email.unwrap().as_str(), "bare@example.com");
 }
 
 #[tokio::test]
-async fn lite_accounts_are_users_only_where_the_settings_say_so() {
+async fn lite_accounts_need_the_setting() {
     let mut lite = reader("1", "ann@example.com");
     lite["isLite"] = true.into();
     lite["isRegistered"] = false.into();
     for (setting, wanted) in [("false", 0), ("true", 1)] {
-        let world = World::with(vec![lite.clone()], &[("Gigya.LiteAccounts", setting)]).await;
-        assert_eq!(usize::from(world.by_id("1").await.unwrap().is_some()), wanted);
-        assert_eq!(world.by_email("ann@example.com").await.unwrap().len(), wanted);
+        let fixture = with(vec![lite.clone()], &[("Gigya.LiteAccounts", setting)]).await;
+        assert_eq!(usize::from(fixture.by_id("1").await.unwrap().is_some()), wanted);
+        assert_eq!(fixture.by_email("ann@example.com").await.unwrap().len(), wanted);
     }
 }
 
 #[tokio::test]
-async fn somebody_who_is_not_active_exists() {
+async fn inactive_account_exists() {
     let mut account = reader("1", "ann@example.com");
     account["isActive"] = false.into();
-    let world = World::with(vec![account], &[]).await;
-    assert!(world.by_id("1").await.unwrap().is_some());
+    let fixture = with(vec![account], &[]).await;
+    assert!(fixture.by_id("1").await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn mistakes_in_the_settings_and_a_missing_secret_are_an_alarm() {
-    let world = World::with(vec![reader("1", "a@example.com")], &[("Gigya.PageSize", "0")]).await;
-    assert_eq!(kind(world.by_id("1").await), SourceErrorKind::Misconfigured);
+async fn wrong_settings_or_secret_are_misconfiguration() {
+    let fixture = with(vec![reader("1", "a@example.com")], &[("Gigya.PageSize", "0")]).await;
+    assert_eq!(kind(fixture.by_id("1").await), SourceErrorKind::Misconfigured);
     for secret in [None, Some("no base64!".to_owned())] {
-        let world = World::told(vec![], &[], 1, secret).await;
-        assert_eq!(kind(world.by_id("1").await), SourceErrorKind::Misconfigured);
+        let fixture = with_secret(vec![], &[], 1, secret).await;
+        assert_eq!(kind(fixture.by_id("1").await), SourceErrorKind::Misconfigured);
         assert_eq!(
-            kind(world.by_email("a@example.com").await),
+            kind(fixture.by_email("a@example.com").await),
             SourceErrorKind::Misconfigured
         );
-        assert_eq!(world.sandbox.calls(), 0);
+        assert_eq!(fixture.sandbox.calls(), 0);
     }
 }

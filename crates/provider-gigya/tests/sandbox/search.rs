@@ -7,7 +7,7 @@ use masthead_domain::{
     metadata::MetadataPair,
     query::{EmailFilter, NamePrefix, Total, UserFilter},
 };
-use masthead_ports::source::UserSource;
+use masthead_provider_kit::ProviderAdapter as _;
 use masthead_sandbox::sample_accounts;
 use proptest::{
     prelude::*,
@@ -15,57 +15,35 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::support::{SourceClient, World, ids, listing, reader};
+use crate::support::{GigyaFixture, SourceClient, called, decoded, ids, listing, reader, with};
 
-/// What was asked, decoded.
-fn queries(world: &World) -> Vec<String> {
-    let log = world.sandbox.log_with_secrets().into_iter();
+/// The decoded requests.
+fn queries(fixture: &GigyaFixture) -> Vec<String> {
+    let log = fixture.sandbox.log_with_secrets().into_iter();
     let query = |body: String| {
         let pair = body
             .split('&')
             .find_map(|pair| pair.strip_prefix("query=").map(str::to_owned));
-        pair.map(|text| unescaped(&text))
+        pair.map(|text| decoded(&text))
     };
     log.filter_map(|entry| query(entry.body)).collect()
 }
 
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
-            bytes.push(u8::try_from(digit() * 16 + digit()).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
 #[tokio::test]
-async fn a_short_list_is_one_call_and_knows_that_there_is_more() {
-    let world = World::with(sample_accounts(40).collect(), &[]).await;
-    let page = world
-        .gigya
-        .search(&world.cx(), &listing(UserFilter::default(), 10))
-        .await
-        .unwrap();
+async fn short_list_is_one_call() {
+    let fixture = with(sample_accounts(40).collect(), &[]).await;
+    let page = fixture.search(&listing(UserFilter::default(), 10)).await.unwrap();
     assert_eq!((page.accounts.len(), page.more, page.truncated), (10, true, false));
     assert_eq!(page.total, Some(Total::Estimate(40)));
-    let whole = world
-        .gigya
-        .search(&world.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+    let whole = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert_eq!((whole.accounts.len(), whole.more), (40, false));
     assert_eq!(whole.total, Some(Total::Exact(40)));
-    assert_eq!(world.called(), ["search", "search"]);
-    assert!(queries(&world)[0].ends_with(" FROM accounts LIMIT 11"));
+    assert_eq!(called(&fixture), ["search", "search"]);
+    assert!(queries(&fixture)[0].ends_with(" FROM accounts LIMIT 11"));
 }
 
 #[tokio::test]
-async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_short() {
+async fn cursor_search_passes_five_thousand() {
     for (count, page_size, short) in [(5_200, 1_000, false), (60, 20, true)] {
         let mut accounts: Vec<_> = sample_accounts(count).collect();
         accounts.retain(|one| one["isLite"] != true);
@@ -75,8 +53,8 @@ async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_s
         let whole = accounts.len();
         assert!(short || whole > 5_000);
         let setting = page_size.to_string();
-        let world = World::with(accounts, &[("Gigya.PageSize", &setting)]).await;
-        world
+        let fixture = with(accounts, &[("Gigya.PageSize", &setting)]).await;
+        fixture
             .sandbox
             .gigya()
             .change_settings(|settings| settings.short_batches = short);
@@ -84,39 +62,35 @@ async fn a_search_goes_beyond_five_thousand_with_a_cursor_whose_batches_may_be_s
             first_name: Some(NamePrefix::from_text("zebed")),
             ..UserFilter::default()
         };
-        let page = world.gigya.search(&world.cx(), &listing(filter, 10)).await.unwrap();
+        let page = fixture.search(&listing(filter, 10)).await.unwrap();
         assert_eq!(ids(&page.accounts), ["zzz"]);
         assert!(!page.truncated && page.total == Some(Total::Exact(1)));
         let batch = if short { page_size / 2 } else { page_size };
-        assert_eq!(world.called().len(), whole.div_ceil(batch));
+        assert_eq!(called(&fixture).len(), whole.div_ceil(batch));
     }
 }
 
 #[tokio::test]
-async fn a_search_that_is_never_at_its_end_says_so() {
-    let world = World::with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
-    let nobody = UserFilter {
-        first_name: Some(NamePrefix::from_text("nobody is called so")),
+async fn endless_search_is_truncated() {
+    let fixture = with(sample_accounts(120).collect(), &[("Gigya.PageSize", "2")]).await;
+    let unknown = UserFilter {
+        first_name: Some(NamePrefix::from_text("no user has this name")),
         ..UserFilter::default()
     };
-    let page = world.gigya.search(&world.cx(), &listing(nobody, 10)).await.unwrap();
+    let page = fixture.search(&listing(unknown, 10)).await.unwrap();
     assert!(page.truncated && page.accounts.is_empty());
-    assert_eq!(world.sandbox.calls(), 50);
+    assert_eq!(fixture.sandbox.calls(), 50);
 }
 
 #[tokio::test]
-async fn the_same_user_is_the_same_by_id_by_address_and_in_a_list() {
-    let world = World::with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
-    let page = world
-        .gigya
-        .search(&world.cx(), &listing(UserFilter::default(), 100))
-        .await
-        .unwrap();
+async fn lookups_and_lists_agree() {
+    let fixture = with(sample_accounts(60).filter(|one| one["isLite"] != true).collect(), &[]).await;
+    let page = fixture.search(&listing(UserFilter::default(), 100)).await.unwrap();
     assert!(page.accounts.len() >= 58);
     for listed in &page.accounts {
-        let by_id = world.by_id(listed.crid.as_str()).await.unwrap().unwrap();
+        let by_id = fixture.by_id(listed.crid.as_str()).await.unwrap().unwrap();
         assert_eq!(by_id, *listed);
-        let by_email = world
+        let by_email = fixture
             .by_email(listed.email.as_ref().unwrap().key().as_str())
             .await
             .unwrap();
@@ -125,13 +99,13 @@ async fn the_same_user_is_the_same_by_id_by_address_and_in_a_list() {
 }
 
 #[tokio::test]
-async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
+async fn conditions_are_applied_locally() {
     let mut accented = reader("2", "jose@example.com");
     accented["profile"]["firstName"] = "Jos\u{e9}".into();
     accented["data"]["timeZone"] = "Europe/Madrid".into();
-    let world = World::with(vec![reader("1", "ann@example.com"), accented], &[]).await;
+    let fixture = with(vec![reader("1", "ann@example.com"), accented], &[]).await;
     let found = async |filter: UserFilter| {
-        let page = world.gigya.search(&world.cx(), &listing(filter, 10)).await.unwrap();
+        let page = fixture.search(&listing(filter, 10)).await.unwrap();
         ids(&page.accounts)
     };
     let base = UserFilter::default;
@@ -163,20 +137,20 @@ async fn conditions_are_checked_here_and_exact_ones_are_look_ups() {
         .await,
         ["2"]
     );
-    assert!(queries(&world).iter().all(|query| !query.contains("WHERE")));
+    assert!(queries(&fixture).iter().all(|query| !query.contains("WHERE")));
     assert_eq!(
         found(email(EmailFilter::Exact(EmailKey::from_text("Ann@example.com")))).await,
         ["1"]
     );
-    let searchable = world.gigya.searchable(&world.tenant);
+    let searchable = fixture.adapter.searchable(&fixture.tenant);
     assert!(searchable.list && !searchable.email_prefix && searchable.email_contains.is_none());
     assert!(!searchable.name_prefix && !searchable.metadata);
 }
 
 /// Every value of every field, hostile or plain: the queries that reach Gigya are of two shapes, and it understands each.
 #[tokio::test]
-async fn no_value_of_any_field_changes_the_structure_of_a_query() {
-    let world = World::with(vec![reader("1", "ann@example.com")], &[]).await;
+async fn hostile_values_keep_query_structure() {
+    let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     let config = Config {
         failure_persistence: None,
         ..Config::default()
@@ -209,13 +183,13 @@ async fn no_value_of_any_field_changes_the_structure_of_a_query() {
         ];
         for filter in filters {
             let exact = matches!(filter.emails[0], EmailFilter::Exact(_));
-            world.sandbox.clear_log();
-            let answer = world.gigya.search(&world.cx(), &listing(filter, 10)).await;
+            fixture.sandbox.clear_log();
+            let answer = fixture.search(&listing(filter, 10)).await;
             if let Err(error) = &answer {
-                // What cannot be asked for is not asked for; nothing else goes wrong.
-                assert!(exact && world.sandbox.calls() == 0, "{text:?}: {error:?}");
+                // A text that cannot be sent is not sent; nothing else fails.
+                assert!(exact && fixture.sandbox.calls() == 0, "{text:?}: {error:?}");
             }
-            for query in queries(&world) {
+            for query in queries(&fixture) {
                 let parts: Vec<&str> = query.split('"').collect();
                 let shape: Vec<&str> = parts.iter().step_by(2).copied().collect();
                 let inside: Vec<&str> = parts.iter().skip(1).step_by(2).copied().collect();

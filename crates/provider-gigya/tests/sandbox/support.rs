@@ -1,114 +1,71 @@
-//! A stand-in Gigya and the adapter that calls it for one tenant.
+//! The sandbox of Gigya, and its accounts.
 
-use std::sync::Arc;
-
-use masthead_domain::tenant::Tenant;
-use masthead_ports::{clock::Clock, source::UserSource};
-use masthead_provider_gigya::Gigya;
-use masthead_sandbox::{GigyaApplication, GigyaConfig, Sandbox};
-pub(crate) use masthead_testkit::source_client::{SourceClient, crid, ids, kind, listing};
-use masthead_testkit::{clock::StoppedClock, tenants::tenant};
+use masthead_provider_gigya::GigyaAdapter;
+use masthead_provider_testkit::AdapterFixture;
+pub(crate) use masthead_provider_testkit::{SourceClient, assert_differs, crid, ids, kind, listing};
+use masthead_sandbox::{GigyaApplication, GigyaConfig};
 use serde_json::{Value, json};
 
-use crate::calling::{SECRET_ENV, Told, client, options};
+pub(crate) const AUTH_METHODS: [&str; 3] = ["signed", "secret", "bearer"];
 
-/// The three ways in which an application proves itself.
-pub(crate) const WAYS: [&str; 3] = ["signed", "secret", "bearer"];
+pub(crate) type GigyaFixture = AdapterFixture<GigyaAdapter>;
 
-/// The adapter, its tenant, and the Gigya that it calls.
-pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) gigya: Gigya,
-    remake: Box<dyn Fn() -> Gigya + Send + Sync>,
-    pub(crate) tenant: Arc<Tenant>,
+/// A tenant with these accounts and settings, no quota, and one attempt for each call.
+pub(crate) async fn with(accounts: Vec<Value>, settings: &[(&str, &str)]) -> GigyaFixture {
+    with_attempts(accounts, settings, 1).await
 }
 
-impl SourceClient for World {
-    fn source(&self) -> &dyn UserSource {
-        &self.gigya
-    }
-
-    fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
-    }
+/// A tenant with this many attempts for each call.
+pub(crate) async fn with_attempts(accounts: Vec<Value>, settings: &[(&str, &str)], attempts: u32) -> GigyaFixture {
+    let application = GigyaApplication::default();
+    let secret = if is_bearer(settings) {
+        application.private_key_pem().unwrap()
+    } else {
+        application.secret
+    };
+    with_secret(accounts, settings, attempts, Some(secret)).await
 }
 
-impl World {
-    /// A tenant with these accounts and settings, no quota, and one try for each call.
-    pub(crate) async fn with(accounts: Vec<Value>, settings: &[(&str, &str)]) -> Self {
-        Self::patient(accounts, settings, 1).await
-    }
+/// A tenant with another secret, or none.
+pub(crate) async fn with_secret(
+    accounts: Vec<Value>,
+    settings: &[(&str, &str)],
+    attempts: u32,
+    secret: Option<String>,
+) -> GigyaFixture {
+    let config = GigyaConfig {
+        accounts,
+        ..GigyaConfig::default()
+    };
+    let place = if is_bearer(settings) {
+        "PrivateKeyEnv"
+    } else {
+        "SecretEnv"
+    };
+    let base = [
+        ("ApiKey", "3_sandbox-api-key"),
+        ("UserKey", "sandbox-user-key"),
+        (place, "SANDBOX_SECRET"),
+    ];
+    let settings: Vec<_> = base.iter().chain(settings).copied().collect();
+    AdapterFixture::start(config, "Gigya", &settings, secret, attempts, GigyaAdapter::new).await
+}
 
-    /// The same with so many tries for each call.
-    pub(crate) async fn patient(accounts: Vec<Value>, settings: &[(&str, &str)], attempts: u32) -> Self {
-        let bearer = settings.contains(&("Gigya.Auth", "bearer"));
-        let application = GigyaApplication::default();
-        let secret = if bearer {
-            application.private_key_pem().unwrap()
-        } else {
-            application.secret
-        };
-        Self::told(accounts, settings, attempts, Some(secret)).await
-    }
+fn is_bearer(settings: &[(&str, &str)]) -> bool {
+    settings.contains(&("Gigya.Auth", "bearer"))
+}
 
-    /// The same with another secret, or none.
-    pub(crate) async fn told(
-        accounts: Vec<Value>,
-        settings: &[(&str, &str)],
-        attempts: u32,
-        secret: Option<String>,
-    ) -> Self {
-        let config = GigyaConfig {
-            accounts,
-            ..GigyaConfig::default()
-        };
-        let sandbox = Sandbox::start(config).await.unwrap();
-        let clock = Arc::new(StoppedClock::default());
-        sandbox.clock().freeze_at(clock.now());
-        let place = if settings.contains(&("Gigya.Auth", "bearer")) {
-            "Gigya.PrivateKeyEnv"
-        } else {
-            "Gigya.SecretEnv"
-        };
-        let base = [
-            ("Gigya.BaseUrl", sandbox.url()),
-            ("Gigya.ApiKey", "3_sandbox-api-key"),
-            ("Gigya.UserKey", "sandbox-user-key"),
-            (place, SECRET_ENV),
-            ("Gigya.BudgetPerSecond", "1000"),
-            ("Gigya.BudgetBurst", "1000"),
-        ];
-        let settings: Vec<_> = base.iter().chain(settings).copied().collect();
-        let tenant = Arc::new(tenant("north/daily/herald", 1, &settings));
-        let client = client();
-        let remake = Box::new(move || {
-            Gigya::new(
-                options(attempts),
-                client.clone(),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-                Arc::new(Told(secret.clone())),
-            )
-        });
-        Self {
-            sandbox,
-            gigya: remake(),
-            remake,
-            tenant,
-        }
-    }
+pub(crate) fn called(fixture: &GigyaFixture) -> Vec<String> {
+    let log = fixture.sandbox.log().into_iter();
+    log.map(|entry| entry.path.trim_start_matches("/accounts.").to_owned())
+        .collect()
+}
 
-    /// The adapter, to put something around it; another stays in its place.
-    pub(crate) fn take_gigya(mut self) -> (Gigya, Self) {
-        let another = (self.remake)();
-        (std::mem::replace(&mut self.gigya, another), self)
-    }
-
-    /// The methods that were called.
-    pub(crate) fn called(&self) -> Vec<String> {
-        let log = self.sandbox.log().into_iter();
-        log.map(|entry| entry.path.trim_start_matches("/accounts.").to_owned())
-            .collect()
-    }
+pub(crate) fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .unwrap()
+        .into_owned()
 }
 
 /// An account that signs in with its address.
@@ -119,7 +76,7 @@ pub(crate) fn reader(uid: &str, email: &str) -> Value {
     account
 }
 
-/// An account whose address is only its profile's.
+/// An account whose address is only in its profile.
 pub(crate) fn social(uid: &str, email: &str) -> Value {
     json!({
         "UID": uid, "isRegistered": true, "isActive": true, "isVerified": true, "loginProvider": "googleplus",

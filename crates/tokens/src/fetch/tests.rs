@@ -1,9 +1,9 @@
-//! A key set over a real socket, and every answer that is none.
+//! Fetches over a real socket: a key set, and every invalid answer.
 
 use std::{net::SocketAddr, sync::Arc};
 
+use masthead_http_client::HttpOptions;
 use masthead_ports::tokens::{TokenError, TokenVerifier};
-use masthead_provider_http::HttpOptions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -11,8 +11,8 @@ use tokio::{
 
 use super::*;
 use crate::{
-    testing::{AUDIENCE, HandClock, ISSUER, NOW, Signer, key_set},
-    verifier::{KeySource, Verifier, VerifierOptions},
+    testing::{AUDIENCE, ISSUER, NOW, SettableClock, TestSigner, key_set},
+    verifier::{Verifier, VerifierKeySource, VerifierOptions},
 };
 
 fn client() -> HttpClient {
@@ -65,19 +65,19 @@ async fn verifier(bytes: Vec<u8>) -> Verifier {
         leeway: Duration::ZERO,
         types: vec!["JWT".into()],
         max_lifetime: Duration::from_hours(24),
-        keys: KeySource::JwksUrl {
+        keys: VerifierKeySource::JwksUrl {
             url: url.into(),
             cooldown: Duration::from_secs(30),
             max_age: Duration::from_mins(5),
             max_stale: Duration::from_hours(1),
         },
     };
-    Verifier::new(options, HandClock::at(NOW), &client()).unwrap()
+    Verifier::new(options, SettableClock::at(NOW), &client()).unwrap()
 }
 
 #[tokio::test]
-async fn a_key_set_is_fetched_from_its_address() {
-    let signer = Signer::ed25519();
+async fn key_set_is_fetched_from_url() {
+    let signer = TestSigner::ed25519();
     for kind in ["application/json; charset=utf-8", "application/jwk-set+json"] {
         let verifier = verifier(answer("200 OK", kind, &key_set(&[signer.jwk("k")]))).await;
         assert_eq!(verifier.warm_up().await, Ok(()));
@@ -86,8 +86,8 @@ async fn a_key_set_is_fetched_from_its_address() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_key_set_leaves_none() {
-    let signer = Signer::ed25519();
+async fn invalid_key_set_answer_is_refused() {
+    let signer = TestSigner::ed25519();
     let json = "application/json";
     let good = key_set(&[signer.jwk("k")]);
     let whole = answer("200 OK", json, &good);
@@ -117,8 +117,8 @@ async fn an_answer_that_is_no_key_set_leaves_none() {
 }
 
 #[tokio::test]
-async fn a_key_set_is_read_from_a_file() {
-    let signer = Signer::ed25519();
+async fn key_set_is_read_from_file() {
+    let signer = TestSigner::ed25519();
     let path = std::env::temp_dir().join(format!("masthead-keys-{}.json", std::process::id()));
     std::fs::write(&path, key_set(&[signer.jwk("k")])).unwrap();
     let options = VerifierOptions {
@@ -127,13 +127,13 @@ async fn a_key_set_is_read_from_a_file() {
         leeway: Duration::ZERO,
         types: vec!["JWT".into()],
         max_lifetime: Duration::from_hours(24),
-        keys: KeySource::JwksFile(path.clone()),
+        keys: VerifierKeySource::JwksFile(path.clone()),
     };
-    let verifier = Verifier::new(options, HandClock::at(NOW), &client()).unwrap();
+    let verifier = Verifier::new(options, SettableClock::at(NOW), &client()).unwrap();
     assert!(verifier.verify(&signer.token("k")).await.is_ok());
-    assert!(FromFile(path.clone()).fetch().await.is_ok());
+    assert!(KeySetFile(path.clone()).fetch().await.is_ok());
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(FromFile(path).fetch().await, Err("unreadable file"));
+    assert_eq!(KeySetFile(path).fetch().await, Err("unreadable file"));
     assert!(
         verifier.verify(&signer.token("k")).await.is_ok(),
         "the last good keys were dropped"

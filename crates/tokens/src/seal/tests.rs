@@ -1,4 +1,4 @@
-//! The library against RFC 5297, our form against golden values, and every way in which a text must not open.
+//! The library against RFC 5297, the sealed form against golden values, and every text that must not open.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn keys(ids: &[(&str, u8)]) -> BTreeMap<String, Secret> {
     ids.iter().map(|(id, fill)| ((*id).to_owned(), key(*fill))).collect()
 }
 
-fn sealer() -> Sealer {
+fn codec() -> Sealer {
     Sealer::new("1", &keys(&[("1", 0)])).unwrap()
 }
 
@@ -23,7 +23,7 @@ fn tenant() -> TenantId {
 const CRID: Purpose<'_> = Purpose::CustomerRegistrationId;
 
 #[test]
-fn the_library_computes_what_rfc_5297_prints() {
+fn library_matches_rfc_5297() {
     // Appendix A.1, deterministic authenticated encryption.
     let key: [u8; 32] = *b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3\xf2\xf1\xf0\
                            \xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff";
@@ -62,14 +62,14 @@ fn published_ids_never_change() {
         ),
         (Purpose::Email, "", "ATG7G+ldW+dtMx5I3K9MbXxW"),
     ] {
-        assert_eq!(sealer().seal(&tenant(), purpose, plain), golden);
-        assert_eq!(sealer().open(&tenant(), purpose, golden).unwrap(), plain);
+        assert_eq!(codec().seal(&tenant(), purpose, plain), golden);
+        assert_eq!(codec().open(&tenant(), purpose, golden).unwrap(), plain);
     }
 }
 
 #[test]
-fn what_is_sealed_opens_for_the_same_tenant_and_purpose_alone() {
-    let ours = sealer();
+fn seal_is_bound_to_tenant_and_purpose() {
+    let codec = codec();
     let cursor = |binding| Purpose::Cursor { binding };
     let purposes = [CRID, Purpose::Email, cursor(""), cursor("a"), cursor("ab")];
     let tenants = ["a/b/c", "a/b/cc", "aa/b/c", "a/bb/c"].map(|text| TenantId::parse(text).unwrap());
@@ -77,14 +77,14 @@ fn what_is_sealed_opens_for_the_same_tenant_and_purpose_alone() {
         .iter()
         .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
     {
-        let sealed = ours.seal(tenant, purpose, "x");
+        let sealed = codec.seal(tenant, purpose, "x");
         for (other, wanted) in tenants
             .iter()
             .flat_map(|tenant| purposes.map(|purpose| (tenant, purpose)))
         {
             let same = (tenant, purpose) == (other, wanted);
             assert_eq!(
-                ours.open(other, wanted, &sealed).is_ok(),
+                codec.open(other, wanted, &sealed).is_ok(),
                 same,
                 "{purpose:?} as {wanted:?}"
             );
@@ -93,11 +93,11 @@ fn what_is_sealed_opens_for_the_same_tenant_and_purpose_alone() {
 }
 
 #[test]
-fn every_text_opens_in_every_spelling_of_base64() {
-    let ours = sealer();
+fn every_base64_variant_opens() {
+    let codec = codec();
     proptest::proptest!(|(plain in "\\PC{0,60}")| {
-        let sealed = ours.seal(&tenant(), Purpose::Email, &plain);
-        proptest::prop_assert_eq!(&sealed, &ours.seal(&tenant(), Purpose::Email, &plain));
+        let sealed = codec.seal(&tenant(), Purpose::Email, &plain);
+        proptest::prop_assert_eq!(&sealed, &codec.seal(&tenant(), Purpose::Email, &plain));
         let url_safe = sealed.replace('+', "-").replace('/', "_");
         for spelling in [
             sealed.clone(),
@@ -106,29 +106,29 @@ fn every_text_opens_in_every_spelling_of_base64() {
             url_safe.trim_end_matches('=').to_owned(),
             sealed.replace('+', " "),
         ] {
-            let opened = ours.open(&tenant(), Purpose::Email, &spelling);
+            let opened = codec.open(&tenant(), Purpose::Email, &spelling);
             proptest::prop_assert_eq!(opened.as_deref(), Ok(&*plain));
         }
     });
 }
 
 #[test]
-fn a_changed_text_never_opens() {
-    let ours = sealer();
-    let sealed = ours.seal(&tenant(), CRID, "auth0|abcdef");
+fn changed_text_never_opens() {
+    let codec = codec();
+    let sealed = codec.seal(&tenant(), CRID, "auth0|abcdef");
     let bytes = STANDARD.decode(&sealed).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(
-            ours.open(&tenant(), CRID, &STANDARD.encode(changed)),
+            codec.open(&tenant(), CRID, &STANDARD.encode(changed)),
             Err(SealError),
             "bit {bit}"
         );
     }
     for length in 0..bytes.len() {
         assert_eq!(
-            ours.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
+            codec.open(&tenant(), CRID, &STANDARD.encode(&bytes[..length])),
             Err(SealError)
         );
     }
@@ -145,18 +145,18 @@ fn a_changed_text_never_opens() {
         &format!("{sealed}=="),
         &"A".repeat(20_000),
     ] {
-        assert_eq!(ours.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
+        assert_eq!(codec.open(&tenant(), CRID, nonsense), Err(SealError), "{nonsense:?}");
     }
 }
 
 #[test]
-fn older_keys_open_and_only_the_current_one_seals() {
-    let old = sealer().seal(&tenant(), CRID, "2937");
+fn older_keys_only_open() {
+    let old = codec().seal(&tenant(), CRID, "2937");
     let rotated = Sealer::new("2", &keys(&[("1", 0), ("2", 99)])).unwrap();
     assert_eq!(rotated.open(&tenant(), CRID, &old).as_deref(), Ok("2937"));
     let new = rotated.seal(&tenant(), CRID, "2937");
     assert_ne!(new, old);
-    assert_eq!(sealer().open(&tenant(), CRID, &new), Err(SealError));
+    assert_eq!(codec().open(&tenant(), CRID, &new), Err(SealError));
     // The same id with other bytes is another key.
     let impostor = Sealer::new("1", &keys(&[("1", 7)])).unwrap();
     assert_eq!(impostor.open(&tenant(), CRID, &old), Err(SealError));
@@ -171,16 +171,16 @@ fn older_keys_open_and_only_the_current_one_seals() {
 }
 
 #[test]
-fn keys_that_cannot_be_are_refused_and_none_is_shown() {
+fn invalid_sealing_keys_are_refused() {
     for (current, ids, reason) in [
-        ("1", vec![("2", 0)], InvalidSealingKeys::NoCurrent),
-        ("", vec![("", 0)], InvalidSealingKeys::BadId),
-        ("a b", vec![("a b", 0)], InvalidSealingKeys::BadId),
-        ("1", vec![("1", 0), ("x2345678901234567", 0)], InvalidSealingKeys::BadId),
+        ("1", vec![("2", 0)], SealingKeysError::NoCurrent),
+        ("", vec![("", 0)], SealingKeysError::BadId),
+        ("a b", vec![("a b", 0)], SealingKeysError::BadId),
+        ("1", vec![("1", 0), ("x2345678901234567", 0)], SealingKeysError::BadId),
     ] {
         assert_eq!(Sealer::new(current, &keys(&ids)).err(), Some(reason));
     }
     let short = BTreeMap::from([("1".to_owned(), Secret::new([0; 32]))]);
-    assert_eq!(Sealer::new("1", &short).err(), Some(InvalidSealingKeys::BadLength));
-    assert_eq!(format!("{:?}", sealer()), r#"Sealer { current: "1", older: 0, .. }"#);
+    assert_eq!(Sealer::new("1", &short).err(), Some(SealingKeysError::BadLength));
+    assert_eq!(format!("{:?}", codec()), r#"Sealer { current: "1", older: 0, .. }"#);
 }

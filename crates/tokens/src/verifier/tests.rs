@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::{
-    mint::{Minting, mint},
-    testing::{AUDIENCE, CountedSource, HandClock, ISSUER, NOW, Signer, claims, key_set},
+    mint::{MintRequest, mint},
+    testing::{AUDIENCE, CountingKeySource, ISSUER, NOW, SettableClock, TestSigner, claims, key_set},
 };
 
 fn options() -> VerifierOptions {
@@ -22,23 +22,23 @@ fn options() -> VerifierOptions {
         leeway: Duration::from_secs(30),
         types: vec!["JWT".into(), "application/at+jwt".into()],
         max_lifetime: Duration::from_hours(24),
-        keys: KeySource::Hs256(Secret::new([b's'; 32])),
+        keys: VerifierKeySource::Hs256(Secret::new([b's'; 32])),
     }
 }
 
 fn client() -> HttpClient {
-    HttpClient::new(masthead_provider_http::HttpOptions::default()).unwrap()
+    HttpClient::new(masthead_http_client::HttpOptions::default()).unwrap()
 }
 
 /// A verifier over a key set that never changes.
-fn over(keys: &[Value], clock: &Arc<HandClock>) -> Verifier {
-    let freshness = Freshness {
+fn verifier_over(keys: &[Value], clock: &Arc<SettableClock>) -> Verifier {
+    let freshness = KeySetFreshness {
         cooldown: Duration::from_secs(30),
         max_age: Duration::from_mins(5),
         max_stale: Duration::from_hours(24),
     };
-    let keys = Keys::new(CountedSource::new(Ok(key_set(keys))), freshness);
-    testing::over(Arc::new(keys), Arc::clone(clock) as _)
+    let keys = KeySetCache::new(CountingKeySource::new(Ok(key_set(keys))), freshness);
+    testing::verifier_over(Arc::new(keys), Arc::clone(clock) as _)
 }
 
 fn with(name: &str, value: Value) -> Value {
@@ -54,11 +54,11 @@ fn without(name: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_good_token_of_each_kind_grants_what_it_says() {
-    let clock = HandClock::at(NOW);
-    let signers = [Signer::rsa(0), Signer::p256(), Signer::ed25519()];
+async fn valid_token_of_each_algorithm_is_accepted() {
+    let clock = SettableClock::at(NOW);
+    let signers = [TestSigner::rsa(0), TestSigner::p256(), TestSigner::ed25519()];
     let keys: Vec<_> = signers.iter().map(|signer| signer.jwk(signer.algorithm())).collect();
-    let verifier = over(&keys, &clock);
+    let verifier = verifier_over(&keys, &clock);
     for signer in &signers {
         let grant = verifier.verify(&signer.token(signer.algorithm())).await.unwrap();
         assert_eq!(
@@ -70,24 +70,24 @@ async fn a_good_token_of_each_kind_grants_what_it_says() {
         assert!(grant.allows(Scope::UsersRead, &TenantId::parse("north/daily/times").unwrap()));
         assert!(!grant.allows(Scope::UsersRead, &TenantId::parse("south/weekly/times").unwrap()));
     }
-    let many = Signer::rsa(0).token_with("RS256", &with("aud", json!(["other", AUDIENCE])));
+    let many = TestSigner::rsa(0).token_with("RS256", &with("aud", json!(["other", AUDIENCE])));
     assert!(verifier.verify(&many).await.is_ok());
-    let fractions = Signer::rsa(0).token_with("RS256", &with("exp", json!(1_800_000_000.5)));
+    let fractions = TestSigner::rsa(0).token_with("RS256", &with("exp", json!(1_800_000_000.5)));
     assert!(verifier.verify(&fractions).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_forged_token_is_refused_with_its_reason() {
+async fn forged_tokens_are_refused() {
     use TokenError::{BadClaims, BadSignature, Expired, Malformed, NotYetValid, WrongAudience, WrongIssuer};
-    let clock = HandClock::at(NOW);
-    let (rsa, other, ec) = (Signer::rsa(0), Signer::rsa(1), Signer::p256());
-    let verifier = over(&[rsa.jwk("r"), ec.jwk("e")], &clock);
+    let clock = SettableClock::at(NOW);
+    let (rsa, other, ec) = (TestSigner::rsa(0), TestSigner::rsa(1), TestSigner::p256());
+    let verifier = verifier_over(&[rsa.jwk("r"), ec.jwk("e")], &clock);
     let good = rsa.token("r");
     assert!(verifier.verify(&good).await.is_ok());
 
     let claims_text = claims().to_string();
     let header = |header: Value| rsa.sign(&header.to_string(), &claims_text);
-    let saying = |claims: Value| rsa.token_with("r", &claims);
+    let token_with = |claims: Value| rsa.token_with("r", &claims);
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else {
         panic!()
     };
@@ -98,7 +98,7 @@ async fn every_forged_token_is_refused_with_its_reason() {
     let richer = URL_SAFE_NO_PAD.encode(with("tenants", json!(["*/*/*"])).to_string());
     let doubled = |more: &str| rsa.sign(r#"{"alg":"RS256","kid":"r"}"#, &claims_text.replacen('{', more, 1));
 
-    let Signer::Rsa(pair) = &rsa else { panic!() };
+    let TestSigner::Rsa(pair) = &rsa else { panic!() };
     let pkcs1 = pair.public_key().as_ref().to_vec();
     let mut spki =
         b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00".to_vec();
@@ -108,7 +108,7 @@ async fn every_forged_token_is_refused_with_its_reason() {
         STANDARD.encode(&spki)
     );
     let modulus = rsa.jwk("r")["n"].as_str().unwrap().as_bytes().to_vec();
-    let confused = |secret: Vec<u8>| Signer::Shared(secret).token("r");
+    let confused = |secret: Vec<u8>| TestSigner::Shared(secret).token("r");
 
     let table = [
         ("an empty text", String::new(), Malformed),
@@ -175,49 +175,57 @@ async fn every_forged_token_is_refused_with_its_reason() {
         ("too long", format!("{good}{}", "A".repeat(MAX_TOKEN_BYTES)), Malformed),
         (
             "another issuer",
-            saying(with("iss", json!("https://issuer.example"))),
+            token_with(with("iss", json!("https://issuer.example"))),
             WrongIssuer,
         ),
-        ("no issuer", saying(without("iss")), WrongIssuer),
-        ("issuers", saying(with("iss", json!([ISSUER]))), WrongIssuer),
+        ("no issuer", token_with(without("iss")), WrongIssuer),
+        ("issuers", token_with(with("iss", json!([ISSUER]))), WrongIssuer),
         (
             "another audience",
-            saying(with("aud", json!("masthead2"))),
+            token_with(with("aud", json!("masthead2"))),
             WrongAudience,
         ),
-        ("other audiences", saying(with("aud", json!(["a", "b"]))), WrongAudience),
-        ("no audience", saying(without("aud")), WrongAudience),
-        ("expired", saying(with("exp", json!(NOW - 31))), Expired),
+        (
+            "other audiences",
+            token_with(with("aud", json!(["a", "b"]))),
+            WrongAudience,
+        ),
+        ("no audience", token_with(without("aud")), WrongAudience),
+        ("expired", token_with(with("exp", json!(NOW - 31))), Expired),
         (
             "expired at the leeway's end",
-            saying(with("exp", json!(NOW - 30))),
+            token_with(with("exp", json!(NOW - 30))),
             Expired,
         ),
-        ("expired long ago", saying(with("exp", json!(-1.0e300))), Expired),
-        ("no expiry", saying(without("exp")), BadClaims),
+        ("expired long ago", token_with(with("exp", json!(-1.0e300))), Expired),
+        ("no expiry", token_with(without("exp")), BadClaims),
         (
             "an expiry in words",
-            saying(with("exp", json!("2099-01-01"))),
+            token_with(with("exp", json!("2099-01-01"))),
             BadClaims,
         ),
-        ("not yet valid", saying(with("nbf", json!(NOW + 31))), NotYetValid),
-        ("a start in words", saying(with("nbf", json!("now"))), BadClaims),
-        ("no scope", saying(without("scope")), BadClaims),
+        ("not yet valid", token_with(with("nbf", json!(NOW + 31))), NotYetValid),
+        ("a start in words", token_with(with("nbf", json!("now"))), BadClaims),
+        ("no scope", token_with(without("scope")), BadClaims),
         (
             "scopes as an array",
-            saying(with("scope", json!(["users:read"]))),
+            token_with(with("scope", json!(["users:read"]))),
             BadClaims,
         ),
-        ("no tenants", saying(without("tenants")), BadClaims),
-        ("tenants as a text", saying(with("tenants", json!("*/*/*"))), BadClaims),
+        ("no tenants", token_with(without("tenants")), BadClaims),
+        (
+            "tenants as a text",
+            token_with(with("tenants", json!("*/*/*"))),
+            BadClaims,
+        ),
         (
             "a tenant that is none",
-            saying(with("tenants", json!(["north/daily/*", "*"]))),
+            token_with(with("tenants", json!(["north/daily/*", "*"]))),
             BadClaims,
         ),
         (
             "a tenant that is no text",
-            saying(with("tenants", json!([1]))),
+            token_with(with("tenants", json!([1]))),
             BadClaims,
         ),
         ("doubled tenants", doubled(r#"{"tenants":["*/*/*"],"#), BadClaims),
@@ -248,20 +256,20 @@ async fn every_forged_token_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_shared_secret_takes_hs256_alone() {
-    let clock = HandClock::at(NOW);
+async fn shared_secret_accepts_only_hs256() {
+    let clock = SettableClock::at(NOW);
     let verifier = Verifier::new(options(), clock, &client()).unwrap();
-    let shared = Signer::Shared(vec![b's'; 32]);
+    let shared = TestSigner::Shared(vec![b's'; 32]);
     assert!(verifier.verify(&shared.token("any")).await.is_ok());
     for (what, token, reason) in [
         (
             "another secret",
-            Signer::Shared(vec![b't'; 32]).token("any"),
+            TestSigner::Shared(vec![b't'; 32]).token("any"),
             TokenError::BadSignature,
         ),
         (
             "another algorithm",
-            Signer::rsa(0).token("any"),
+            TestSigner::rsa(0).token("any"),
             TokenError::BadSignature,
         ),
         (
@@ -275,10 +283,10 @@ async fn a_shared_secret_takes_hs256_alone() {
 }
 
 #[tokio::test]
-async fn a_minted_token_is_taken_until_its_lifetime_ends() {
-    let clock = HandClock::at(NOW);
+async fn minted_token_is_valid_until_expiry() {
+    let clock = SettableClock::at(NOW);
     let secret = Secret::new([b's'; 32]);
-    let minting = Minting {
+    let minting = MintRequest {
         issuer: ISSUER,
         audience: AUDIENCE,
         scopes: &[Scope::UsersRead, Scope::Admin],
@@ -304,7 +312,7 @@ async fn a_minted_token_is_taken_until_its_lifetime_ends() {
 
     let short = Secret::new([b's'; 31]);
     assert_eq!(mint(&short, &minting, &*clock), Err(crate::MintError::ShortSecret));
-    let endless = Minting {
+    let endless = MintRequest {
         lifetime: Duration::MAX,
         ..minting
     };
@@ -312,10 +320,10 @@ async fn a_minted_token_is_taken_until_its_lifetime_ends() {
 }
 
 #[tokio::test]
-async fn a_verified_token_is_known_without_waiting() {
-    let clock = HandClock::at(NOW);
+async fn verified_token_is_remembered() {
+    let clock = SettableClock::at(NOW);
     let verifier = Verifier::new(options(), clock, &client()).unwrap();
-    let token = Signer::Shared(vec![b's'; 32]).token("any");
+    let token = TestSigner::Shared(vec![b's'; 32]).token("any");
     assert_eq!(verifier.remembered(&token), None);
     let grant = verifier.verify(&token).await.unwrap();
     let Some(Ok(known)) = verifier.remembered(&token) else {
@@ -326,17 +334,17 @@ async fn a_verified_token_is_known_without_waiting() {
 }
 
 #[test]
-fn options_of_which_no_verifier_can_be_made_are_refused() {
+fn invalid_verifier_options_are_refused() {
     let url = |url: &str, times: [u64; 3]| {
         let [cooldown, max_age, max_stale] = times.map(Duration::from_secs);
-        KeySource::JwksUrl {
+        VerifierKeySource::JwksUrl {
             url: url.into(),
             cooldown,
             max_age,
             max_stale,
         }
     };
-    let file = |path: &str| KeySource::JwksFile(path.into());
+    let file = |path: &str| VerifierKeySource::JwksFile(path.into());
     let keys = |keys| VerifierOptions { keys, ..options() };
     for (options, reason) in [
         (
@@ -344,59 +352,62 @@ fn options_of_which_no_verifier_can_be_made_are_refused() {
                 issuer: "".into(),
                 ..options()
             },
-            InvalidVerifier::NoIssuer,
+            VerifierOptionsError::NoIssuer,
         ),
         (
             VerifierOptions {
                 audience: "".into(),
                 ..options()
             },
-            InvalidVerifier::NoAudience,
+            VerifierOptionsError::NoAudience,
         ),
         (
             VerifierOptions {
                 leeway: Duration::from_secs(301),
                 ..options()
             },
-            InvalidVerifier::LongLeeway,
+            VerifierOptionsError::LongLeeway,
         ),
         (
-            keys(KeySource::Hs256(Secret::new([1; 31]))),
-            InvalidVerifier::ShortSecret,
+            keys(VerifierKeySource::Hs256(Secret::new([1; 31]))),
+            VerifierOptionsError::ShortSecret,
         ),
-        (keys(file("/nowhere/keys.json")), InvalidVerifier::KeyFile),
+        (keys(file("/nowhere/keys.json")), VerifierOptionsError::KeyFile),
         (
             keys(file(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))),
-            InvalidVerifier::KeyFile,
+            VerifierOptionsError::KeyFile,
         ),
-        (keys(url("keys.json", [30, 300, 3600])), InvalidVerifier::KeyAddress),
+        (
+            keys(url("keys.json", [30, 300, 3600])),
+            VerifierOptionsError::KeyAddress,
+        ),
         (
             keys(url("http://keys.example/", [30, 300, 3600])),
-            InvalidVerifier::KeyAddress,
+            VerifierOptionsError::KeyAddress,
         ),
         (
             keys(url("ftp://keys.example/", [30, 300, 3600])),
-            InvalidVerifier::KeyAddress,
+            VerifierOptionsError::KeyAddress,
         ),
         (
             keys(url("https://keys.example/", [301, 300, 3600])),
-            InvalidVerifier::Times,
+            VerifierOptionsError::Times,
         ),
         (
             keys(url("https://keys.example/", [30, 3601, 3600])),
-            InvalidVerifier::Times,
+            VerifierOptionsError::Times,
         ),
     ] {
-        let made = Verifier::new(options, HandClock::at(NOW), &client());
+        let made = Verifier::new(options, SettableClock::at(NOW), &client());
         assert_eq!(made.err(), Some(reason));
     }
 }
 
-/// RFC 8725 §3.11 and RFC 9068 §4: a token that states another kind is refused, whoever signed it.
+/// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, whoever signed it.
 #[tokio::test]
-async fn a_token_of_another_kind_is_refused() {
-    let verifier = Verifier::new(options(), HandClock::at(NOW), &client()).unwrap();
-    let shared = Signer::Shared(vec![b's'; 32]);
+async fn other_token_types_are_refused() {
+    let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();
+    let shared = TestSigner::Shared(vec![b's'; 32]);
     let typed = |typ: Value| {
         let header = json!({"alg": "HS256", "typ": typ});
         shared.sign(&header.to_string(), &claims().to_string())
@@ -444,17 +455,17 @@ async fn a_token_of_another_kind_is_refused() {
         types: vec!["logout+jwt".into()],
         ..options()
     };
-    let wider = Verifier::new(wider, HandClock::at(NOW), &client()).unwrap();
+    let wider = Verifier::new(wider, SettableClock::at(NOW), &client()).unwrap();
     assert!(wider.verify(&typed("application/logout+jwt".into())).await.is_ok());
     assert!(wider.verify(&typed("JWT".into())).await.is_err());
 }
 
 /// The issue's rule: from `iat` to `exp`, from now where there is no `iat`. A day is what Auth0 gives by default.
 #[tokio::test]
-async fn a_token_that_lives_too_long_is_refused() {
+async fn long_lived_token_is_refused() {
     const DAY: i64 = 86_400;
-    let verifier = Verifier::new(options(), HandClock::at(NOW), &client()).unwrap();
-    let shared = Signer::Shared(vec![b's'; 32]);
+    let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();
+    let shared = TestSigner::Shared(vec![b's'; 32]);
     for (issued, expires, result) in [
         (Some(NOW), NOW + DAY, Ok(())),
         (Some(NOW - 10), NOW + DAY, Ok(())),
@@ -479,11 +490,11 @@ async fn a_token_that_lives_too_long_is_refused() {
 
 /// RFC 9864 §2.2.
 #[tokio::test(start_paused = true)]
-async fn a_token_may_name_its_algorithm_ed25519() {
-    let signer = Signer::ed25519();
+async fn ed25519_algorithm_name_is_accepted() {
+    let signer = TestSigner::ed25519();
     let mut jwk = signer.jwk("k");
     jwk["alg"] = json!("Ed25519");
-    let verifier = over(&[jwk], &HandClock::at(NOW));
+    let verifier = verifier_over(&[jwk], &SettableClock::at(NOW));
     for alg in ["Ed25519", "EdDSA"] {
         let header = json!({"alg": alg, "kid": "k"});
         let token = signer.sign(&header.to_string(), &claims().to_string());
@@ -491,9 +502,9 @@ async fn a_token_may_name_its_algorithm_ed25519() {
     }
 }
 
-/// Whoever can change an answer of plain http can sign tokens.
+/// An attacker who can change an answer over plain http could sign tokens.
 #[test]
-fn a_key_set_is_fetched_by_https_or_from_this_host_alone() {
+fn key_set_url_needs_https_or_loopback() {
     for (url, is_safe) in [
         ("https://id.example/.well-known/jwks.json", true),
         ("HTTPS://id.example/", true),

@@ -20,7 +20,7 @@ use masthead_ports::{
     source::{CallContext, Priority, SourceErrorKind},
     tenants::Tenants,
 };
-use masthead_provider_subscribe::{RemoteSubscribe, Stretch};
+use masthead_provider_subscribe::{RemoteScanPage, RemoteSubscribe};
 use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
@@ -145,7 +145,7 @@ impl Migration<'_> {
     }
 
     /// The next page; a remote side that is down for a moment is retried.
-    async fn next_page(&self, mark: Option<&str>) -> Result<Stretch, CommandError> {
+    async fn next_page(&self, mark: Option<&str>) -> Result<RemoteScanPage, CommandError> {
         let mut attempts = 0;
         loop {
             let cx = CallContext::new(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
-use masthead_provider_subscribe::Row;
+use masthead_provider_subscribe::RemoteRow;
 use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStopError, Imported, Importer, NewRegistration};
 
 use crate::command_error::CommandError;
@@ -58,7 +58,7 @@ impl fmt::Display for UserNote {
 
 impl MigrationPage {
     /// Converts these users; `before` users came on earlier pages.
-    pub(super) fn from_rows(users: Vec<Row>, before: u64) -> Self {
+    pub(super) fn from_rows(users: Vec<RemoteRow>, before: u64) -> Self {
         let mut page = Self {
             users: Vec::with_capacity(users.len()),
             rejected: Vec::new(),
@@ -154,7 +154,7 @@ fn registration(account: Account) -> NewRegistration {
 
 #[cfg(test)]
 mod tests {
-    use masthead_provider_subscribe::Flaw;
+    use masthead_provider_subscribe::RemoteAnswerError;
 
     use super::*;
 
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn unreadable_users_and_fields_are_reported_by_id() {
         let id = |text: &str| Some(CustomerRegistrationId::parse(text).unwrap());
-        let row = |id: Option<CustomerRegistrationId>, account, lost: &[&'static str]| Row {
+        let row = |id: Option<CustomerRegistrationId>, account, lost: &[&'static str]| RemoteRow {
             id,
             account,
             lost: lost.to_vec(),
@@ -171,8 +171,8 @@ mod tests {
         let users = vec![
             row(id("a"), account("a"), &[]),
             row(id("b"), account("b"), &["metadata", "verified"]),
-            row(id("c"), Err(Flaw::Field("email")), &["metadata"]),
-            row(None, Err(Flaw::Shape), &[]),
+            row(id("c"), Err(RemoteAnswerError::Field("email")), &["metadata"]),
+            row(None, Err(RemoteAnswerError::Shape), &[]),
         ];
         let page = MigrationPage::from_rows(users, 10);
         let text = |noted: &[UserNote]| noted.iter().map(UserNote::to_string).collect::<Vec<_>>();

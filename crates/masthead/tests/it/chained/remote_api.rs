@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::tenant::{PoolId, Scope, Tenant};
 use masthead_orchestrator::{Dependencies, UseCases};
-use masthead_provider_http::{AdapterOptions, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
+use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
     clock::StoppedClock,
@@ -120,5 +120,10 @@ pub(crate) fn adapter() -> RemoteSubscribe {
         allow_private: true,
         ..AdapterOptions::default()
     };
-    RemoteSubscribe::new(options, client, Arc::new(StoppedClock::default()), Arc::new(FixedToken))
+    RemoteSubscribe::new(AdapterParts {
+        options,
+        client,
+        clock: Arc::new(StoppedClock::default()),
+        secrets: Arc::new(FixedToken),
+    })
 }

@@ -15,7 +15,7 @@ use masthead_ports::{
     scan::{ScanExtent, UserScans},
     source::Priority,
 };
-use masthead_provider_http::BreakerOptions;
+use masthead_provider_kit::BreakerOptions;
 use tokio::time::sleep;
 
 use crate::{

@@ -1,0 +1,155 @@
+//! Connects: resolves a name once, checks every address, and connects to a checked address.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::connect::{HttpConnector, dns::Name},
+    rt::TokioIo,
+};
+use rustls::ClientConfig;
+use tokio::{net::TcpStream, time::timeout};
+use tower_service::Service;
+
+use crate::{address::is_public, error::TransportError};
+
+type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// Resolves a name: the system's resolver, or a test's.
+pub(crate) type NameLookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
+
+pub(crate) fn system_lookup() -> NameLookup {
+    Arc::new(|name| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    })
+}
+
+/// Resolves through a [`NameLookup`] and returns only allowed addresses.
+#[derive(Clone)]
+pub(crate) struct GuardedResolver {
+    lookup: NameLookup,
+    allow_private: bool,
+}
+
+impl Service<Name> for GuardedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = TransportError;
+    type Future = Boxed<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let allow_private = self.allow_private;
+        let found = (self.lookup)(name.as_str().to_owned());
+        Box::pin(async move {
+            let found = found.await.map_err(|_| TransportError::Resolve)?;
+            if found.is_empty() {
+                return Err(TransportError::Resolve);
+            }
+            // A private address among public ones indicates DNS rebinding: none of them is used.
+            if !allow_private && !found.iter().all(|address| is_public(*address)) {
+                return Err(TransportError::PrivateAddress);
+            }
+            let addresses: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
+            Ok(addresses.into_iter())
+        })
+    }
+}
+
+/// Connects for the client: resolves, checks, connects and does the TLS handshake within the connect time-out.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    https: HttpsConnector<HttpConnector<GuardedResolver>>,
+    allow_private: bool,
+    connect_timeout: Duration,
+}
+
+impl Dialer {
+    pub(crate) fn new(tls: ClientConfig, lookup: NameLookup, allow_private: bool, connect_timeout: Duration) -> Self {
+        let mut http = HttpConnector::new_with_resolver(GuardedResolver { lookup, allow_private });
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(Duration::from_mins(1)));
+        // The connector divides this time among the addresses, so that a dead one leaves time for the next.
+        http.set_connect_timeout(Some(connect_timeout));
+        Self {
+            https: HttpsConnector::from((http, tls)),
+            allow_private,
+            connect_timeout,
+        }
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = TransportError;
+    type Future = Boxed<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        // A literal address bypasses the resolver, so it is checked here.
+        let literal = uri.host().and_then(parse_literal_address);
+        if !self.allow_private && literal.is_some_and(|address| !is_public(address)) {
+            return Box::pin(std::future::ready(Err(TransportError::PrivateAddress)));
+        }
+        let connecting = self.https.call(uri);
+        let patience = self.connect_timeout;
+        Box::pin(async move {
+            match timeout(patience, connecting).await {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(classify(&*error)),
+                Err(_) => Err(TransportError::ConnectTimeout),
+            }
+        })
+    }
+}
+
+/// The address in a host part, where it is a literal.
+pub(crate) fn parse_literal_address(host: &str) -> Option<IpAddr> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.parse().ok()
+}
+
+/// Finds the cause in the chain of a connection error.
+fn classify(error: &(dyn std::error::Error + 'static)) -> TransportError {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(class) = cause.downcast_ref::<TransportError>() {
+            return *class;
+        }
+        if cause.is::<rustls::Error>() {
+            return TransportError::Tls;
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            if io.kind() == io::ErrorKind::TimedOut {
+                return TransportError::ConnectTimeout;
+            }
+            // An io::Error exposes its inner error through `get_ref`, not through `source`.
+            if let Some(inner) = io.get_ref() {
+                next = Some(inner);
+                continue;
+            }
+        }
+        next = cause.source();
+    }
+    TransportError::Connect
+}

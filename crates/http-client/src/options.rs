@@ -1,0 +1,49 @@
+//! The options of the client, and why they can be invalid.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// The options of an outbound client.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// The time limit for a connection: name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// The longest pause between two pieces of a body.
+    pub idle_timeout: Duration,
+    /// The time limit for one call, also when its deadline is later.
+    pub total_timeout: Duration,
+    /// The largest accepted body, both as received and decompressed.
+    pub max_body_bytes: usize,
+    /// Allows loopback, private and other non-public addresses, and plain http.
+    pub allow_private: bool,
+    /// Allows plain http to public addresses.
+    pub allow_plain_http: bool,
+    /// Root certificates (PEM) in addition to the platform's.
+    pub extra_roots_pem: Option<Vec<u8>>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(5),
+            total_timeout: Duration::from_secs(30),
+            max_body_bytes: 8 * 1024 * 1024,
+            allow_private: false,
+            allow_plain_http: false,
+            extra_roots_pem: None,
+        }
+    }
+}
+
+/// The options are invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ClientOptionsError {
+    /// The extra roots are not PEM, or contain no certificate.
+    #[error("the extra root certificates are not PEM, or hold no certificate")]
+    ExtraRoots,
+    /// The TLS library rejects its settings.
+    #[error("tls cannot be set up")]
+    Tls,
+}

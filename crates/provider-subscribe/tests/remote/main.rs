@@ -1,0 +1,7 @@
+//! The adapter against a scripted remote API: its exact requests, and its result for every answer.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod faults;
+mod golden;
+mod support;
+mod tokens;
