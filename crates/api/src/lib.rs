@@ -13,7 +13,7 @@ mod v4;
 pub use crate::{
     export::state::ExportState,
     http::{
-        body::{BodyTimeout, RequestBody},
+        body::{BodyTimeoutError, RequestBody},
         error::ServerRefusal,
         limits::ApiLimits,
         request::{CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},

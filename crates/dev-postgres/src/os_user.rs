@@ -24,7 +24,7 @@ pub(crate) enum OsUser {
 }
 
 impl OsUser {
-    /// The current user; for root, `postgres` if it exists, else `nobody`.
+    /// The current user; for root, `postgres` if it exists, else the unprivileged user of the system.
     pub(crate) fn choose() -> Result<Self, Error> {
         if current_uid() != Some(0) {
             return Ok(Self::Current);

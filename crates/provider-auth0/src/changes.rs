@@ -130,8 +130,9 @@ pub(crate) fn write_error(body: &Auth0ErrorBody) -> Option<WriteError> {
     let rule = PASSWORD_RULES.iter().find_map(|rule| message.strip_prefix(rule));
     if rule.is_some() || code == "invalid_password" {
         let text = rule.unwrap_or(message).trim_start_matches([':', ' ']);
-        let told = UserFacingMessage::new(text);
-        return Some(WriteError::Refused { message: told });
+        return Some(WriteError::Refused {
+            message: UserFacingMessage::new(text),
+        });
     }
     let is_taken = code == "auth0_idp_error" && message.to_ascii_lowercase().contains("already exists");
     is_taken.then_some(WriteError::AlreadyExists)
@@ -163,10 +164,10 @@ mod tests {
                 "Password has been used",
             ),
         ] {
-            let Some(WriteError::Refused { message: told }) = error(code, message) else {
+            let Some(WriteError::Refused { message: reported }) = error(code, message) else {
                 panic!("{message}")
             };
-            assert_eq!(told, UserFacingMessage::new(text));
+            assert_eq!(reported, UserFacingMessage::new(text));
         }
         let taken = error(Some("auth0_idp_error"), "The specified new email already exists");
         assert!(matches!(taken, Some(WriteError::AlreadyExists)));

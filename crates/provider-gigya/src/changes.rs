@@ -191,8 +191,8 @@ pub(crate) fn write_error(body: &GigyaErrorBody) -> Option<WriteError> {
                 return Some(WriteError::AlreadyExists);
             }
             let is_password = |field: &&InvalidField| matches!(&*field.field_name, "password" | "newPassword");
-            let told = UserFacingMessage::new(&fields.iter().find(is_password)?.message);
-            Some(WriteError::Refused { message: told })
+            let message = UserFacingMessage::new(&fields.iter().find(is_password)?.message);
+            Some(WriteError::Refused { message })
         }
         _ => None,
     }
@@ -319,10 +319,11 @@ mod tests {
             write_error(&serde_json::from_value(body).unwrap())
         };
         let field = |code: u64, name: &str| json!({"errorCode": code, "fieldName": name, "message": "too weak"});
-        let Some(WriteError::Refused { message: told }) = error(400_009, json!([field(400_006, "password")])) else {
+        let Some(WriteError::Refused { message: reported }) = error(400_009, json!([field(400_006, "password")]))
+        else {
             panic!("the password is refused")
         };
-        assert_eq!(told, UserFacingMessage::new("too weak"));
+        assert_eq!(reported, UserFacingMessage::new("too weak"));
         let taken = json!([field(400_006, "password"), field(400_003, "email")]);
         for (code, fields) in [(400_009, taken), (400_003, json!(null))] {
             assert!(matches!(error(code, fields), Some(WriteError::AlreadyExists)), "{code}");

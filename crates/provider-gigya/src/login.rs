@@ -31,7 +31,7 @@ pub enum Login {
     /// The account is disabled, or locked for a while.
     Locked,
     /// Gigya requires more than a password, such as a captcha or a second factor.
-    MoreAsked,
+    VerificationRequired,
 }
 
 /// The sign-in result of a rejected call; `None` when Masthead's own request is at fault.
@@ -39,7 +39,7 @@ fn verdict(refused: &GigyaErrorBody) -> Option<Login> {
     match refused.error_code {
         403_042 | 403_047 => Some(Login::WrongCredentials),
         403_041 | 403_120 => Some(Login::Locked),
-        401_020 | 403_100..=403_102 => Some(Login::MoreAsked),
+        401_020 | 403_100..=403_102 => Some(Login::VerificationRequired),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! A remote Users API, v4 or legacy, as the Subscribe source in place of Masthead's own registrations: another
 //! Masthead, or the deployment that a publisher migrates from.
 //!
-//! Each request tells the remote API to leave its own provider out (`ignoreProvider=true`), so that its store answers.
+//! Each request leaves out the provider of the remote API (`ignoreProvider=true`), so that its store answers.
 //! It is read-only.
 
 mod adapter;

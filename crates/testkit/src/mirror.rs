@@ -309,11 +309,11 @@ impl UserMirror for FakeMirror {
             let profiles = pool.profiles.len();
             let is_full = run.extent == ScanExtent::Everything;
             let whole = pool.run.take().is_some_and(|held| held.has_shown_all());
-            let tells_missing = is_full && whole;
+            let marks_missing = is_full && whole;
             let unseen: Vec<CustomerRegistrationId> = pool
                 .profiles
                 .iter()
-                .filter(|(_, kept)| tells_missing && kept.profile.as_of < run.started)
+                .filter(|(_, kept)| marks_missing && kept.profile.as_of < run.started)
                 .filter(|(_, kept)| kept.missing > 0 || kept.missing_at.is_none_or(|at| at < run.started))
                 .map(|(crid, _)| crid.clone())
                 .collect();
@@ -329,7 +329,7 @@ impl UserMirror for FakeMirror {
                 if is_full {
                     pool.full_as_of = Some(run.started);
                 }
-                if tells_missing {
+                if marks_missing {
                     pool.braked_at = None;
                 }
             }

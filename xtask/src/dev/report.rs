@@ -143,7 +143,7 @@ fn find_sample(tenant: &DevTenant, address: &str, headers: &TenantHeaders) -> Ta
 }
 
 fn pick_fields(user: &Value) -> TaskResult<Value> {
-    // A look-up by id returns a user, or a list with one user, as the tenant's settings say.
+    // A look-up by id returns a user, or a list with one user, by the tenant's settings.
     let user = user.get(0).unwrap_or(user);
     let mut sample = Map::new();
     for key in ["customerRegistrationId", "email", "firstName", "lastName"] {

@@ -97,7 +97,7 @@ const KEPT_OUT: &[(&str, &[&str], &str)] = &[
 
 /// Every arrow that the table does not allow.
 pub(super) fn faults(packages: &[Package]) -> Vec<String> {
-    let ours = |name: &str| packages.iter().any(|package| package.name == name);
+    let is_member = |name: &str| packages.iter().any(|package| package.name == name);
     let mut faults = Vec::new();
     for package in packages {
         let name = &package.name;
@@ -109,7 +109,7 @@ pub(super) fn faults(packages: &[Package]) -> Vec<String> {
         };
         for (used, kind) in &package.uses {
             let for_tests = *kind == Kind::Dev && FOR_TESTS.contains(&used.as_str());
-            if ours(used) && used != name && !for_tests && !allowed.contains(&used.as_str()) {
+            if is_member(used) && used != name && !for_tests && !allowed.contains(&used.as_str()) {
                 faults.push(format!("{name}: may not use {used}"));
             }
             if used.starts_with("sqlx") && name != "subscribe-store" {

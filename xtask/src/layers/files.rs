@@ -1,4 +1,4 @@
-//! What holds for every Rust file: how it opens, how long it is, what it does not say.
+//! The rules for every Rust file: its first line, its length, and patterns that are not allowed.
 
 use std::path::Path;
 

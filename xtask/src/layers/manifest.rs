@@ -22,7 +22,7 @@ pub(super) struct Package {
     /// Without the `masthead-` prefix.
     pub(super) name: String,
     pub(super) folder: PathBuf,
-    /// What it uses, ours without the prefix.
+    /// Its dependencies; those of the workspace without the prefix.
     pub(super) uses: Vec<(String, Kind)>,
 }
 
@@ -64,7 +64,7 @@ fn short(name: &str) -> String {
 }
 
 impl Package {
-    /// Whether the manifest opts in to what the workspace says for all.
+    /// Whether the manifest opts in to the lints of the workspace.
     pub(super) fn faults(&self) -> TaskResult<Vec<String>> {
         let text = fs::read_to_string(self.folder.join("Cargo.toml"))?;
         Ok(manifest_faults(&self.name, &text))

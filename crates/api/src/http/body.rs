@@ -19,15 +19,15 @@ impl<B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send> Requ
 
 /// The error of a [`RequestBody`] that did not arrive in time: the response is 408.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BodyTimeout;
+pub struct BodyTimeoutError;
 
-impl fmt::Display for BodyTimeout {
+impl fmt::Display for BodyTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the body did not arrive in time")
     }
 }
 
-impl Error for BodyTimeout {}
+impl Error for BodyTimeoutError {}
 
 /// Reads the whole body.
 ///
@@ -57,7 +57,7 @@ pub(crate) async fn read_json_body<B: RequestBody>(
     match tokio::time::timeout_at(deadline.into(), collected).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RequestError::BodyTooLarge(limit)),
-        Ok(Err(error)) if error.is::<BodyTimeout>() => Err(RequestError::BodyTimeout),
+        Ok(Err(error)) if error.is::<BodyTimeoutError>() => Err(RequestError::BodyTimeout),
         Ok(Err(_)) => Err(RequestError::BodyIncomplete),
         Err(_) => Err(RequestError::BodyTimeout),
     }

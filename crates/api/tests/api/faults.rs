@@ -11,7 +11,7 @@ use futures_util::{Stream, TryStreamExt};
 use http::Request;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use masthead_api::{ApiLimits, BodyTimeout, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at};
+use masthead_api::{ApiLimits, BodyTimeoutError, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{ContractCase, Expectation},
@@ -171,7 +171,7 @@ async fn endless_body_is_408() {
 async fn broken_body_is_400_and_late_body_is_408() {
     let api = ApiFixture::new();
     let (cut, late): (Box<dyn Error + Send + Sync>, Box<dyn Error + Send + Sync>) =
-        (std::io::Error::other("cut").into(), BodyTimeout.into());
+        (std::io::Error::other("cut").into(), BodyTimeoutError.into());
     for (error, status) in [(cut, 400), (late, 408)] {
         let request = api.with_good_headers(Request::post("/v4/Users/Search"));
         let body = StreamBody::new(futures_util::stream::iter([Err::<Frame<Bytes>, _>(error)]));

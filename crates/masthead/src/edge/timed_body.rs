@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use masthead_api::BodyTimeout;
+use masthead_api::BodyTimeoutError;
 use tokio::time::{Sleep, sleep};
 
 /// The body and its time limit. The timer starts when the body is first waited for, so most bodies need none.
@@ -39,7 +39,7 @@ impl Body for TimedBody {
         }
         let until = body.until.get_or_insert_with(|| Box::pin(sleep(body.limit)));
         ready!(until.as_mut().poll(cx));
-        Poll::Ready(Some(Err(BodyTimeout.into())))
+        Poll::Ready(Some(Err(BodyTimeoutError.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -204,7 +204,7 @@ async fn login_is_tried_once() {
         Login::Locked
     );
     for (fault, wanted) in [
-        (Fault::ErrorCode { code: 401_020 }, Ok(Login::MoreAsked)),
+        (Fault::ErrorCode { code: 401_020 }, Ok(Login::VerificationRequired)),
         (Fault::ErrorCode { code: 206_001 }, Err(SourceErrorKind::Unavailable)),
         (Fault::ErrorCode { code: 500_001 }, Err(SourceErrorKind::Unavailable)),
         (Fault::ResetMidBody, Err(SourceErrorKind::Unavailable)),

@@ -62,13 +62,16 @@ impl EntryRows {
             return Ok(());
         };
         let keys = SearchKeys::new(merged.email.as_ref(), &merged.first_name, &merged.last_name)?;
-        let profile_email = pair.provider.as_ref().map(|theirs| {
-            let email = theirs.email.as_ref();
+        let profile_email = pair.provider.as_ref().map(|account| {
+            let email = account.email.as_ref();
             email.map_or("", |email| email.key().as_str())
         });
         let ids_differ = |registration: &Account| registration.crid != merged.crid;
-        self.registration_ids
-            .push(pair.store.as_ref().and_then(|ours| ours.registration_id));
+        self.registration_ids.push(
+            pair.store
+                .as_ref()
+                .and_then(|registration| registration.registration_id),
+        );
         self.registered_at.push(merged.registered_at);
         self.changed_at.push(merged.changed_at);
         self.profile_as_of.push(profile.map(|profile| profile.as_of));
@@ -167,7 +170,10 @@ fn own_terms(
     keys: &SearchKeys,
     merged: &Account,
 ) -> Result<Option<Vec<i64>>, MirrorError> {
-    let beside = pair.store.as_ref().filter(|ours| ours.crid == merged.crid);
+    let beside = pair
+        .store
+        .as_ref()
+        .filter(|registration| registration.crid == merged.crid);
     match (beside, &pair.provider) {
         (Some(_), None) => Ok(None),
         (Some(registration), Some(_)) => {

@@ -65,8 +65,8 @@ async fn count(
     .await?;
     let whole = state.has_shown_all(counts.shown);
     // An incomplete run may have skipped the users that it has not seen.
-    let tells_missing = run.extent == ScanExtent::Everything && whole;
-    let missing = if tells_missing { counts.missing } else { 0 };
+    let marks_missing = run.extent == ScanExtent::Everything && whole;
+    let missing = if marks_missing { counts.missing } else { 0 };
     let braked = brake == RemovalBrake::On && missing > (counts.profiles / BRAKE_SHARE).max(1);
     if braked {
         sqlx::query!(

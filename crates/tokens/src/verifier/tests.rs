@@ -403,7 +403,7 @@ fn invalid_verifier_options_are_refused() {
     }
 }
 
-/// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, whoever signed it.
+/// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, also with a valid signature.
 #[tokio::test]
 async fn other_token_types_are_refused() {
     let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();

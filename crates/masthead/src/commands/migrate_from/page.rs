@@ -184,8 +184,8 @@ mod tests {
         assert_eq!(
             text(&page.rejected),
             [
-                "user 13: a user's email cannot be one (id c)",
-                "user 14: the answer is not of the API's form"
+                "user 13: a user's email is invalid (id c)",
+                "user 14: the answer's format is not the API's"
             ]
         );
     }

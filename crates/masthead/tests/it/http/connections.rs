@@ -22,7 +22,7 @@ use masthead::{
     ops::{Ops, ServiceHealth},
     settings::{HttpSettings, LogFormat, UncheckedSettings},
 };
-use masthead_api::{ApiResponse, BodyTimeout, RequestContext};
+use masthead_api::{ApiResponse, BodyTimeoutError, RequestContext};
 use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use tokio::{
     net::TcpListener,
@@ -107,7 +107,7 @@ impl Routes for OddRoutes {
             },
             "/v4/Users/Search" => match body.collect().await {
                 Ok(whole) => whole.to_bytes(),
-                Err(error) if error.is::<BodyTimeout>() => return with_status(StatusCode::REQUEST_TIMEOUT),
+                Err(error) if error.is::<BodyTimeoutError>() => return with_status(StatusCode::REQUEST_TIMEOUT),
                 Err(_broken_off) => return with_status(StatusCode::BAD_REQUEST),
             },
             "" => return with_status(StatusCode::NOT_FOUND),
