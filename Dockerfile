@@ -20,5 +20,8 @@ USER 65534:65534
 ENV MASTHEAD__HTTP__LISTEN=0.0.0.0:8080 MASTHEAD__LOG__FORMAT=json
 EXPOSE 8080
 STOPSIGNAL SIGTERM
+# The image has no HTTP client; bash opens the connection by itself. Liveness only: a database that is down must not restart the server.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /health/live HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
 ENTRYPOINT ["/usr/local/bin/masthead"]
 CMD ["serve"]
