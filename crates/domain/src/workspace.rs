@@ -86,8 +86,8 @@ impl fmt::Debug for KeyHash {
 
 /// The credential of a workspace: its name and one of its keys, as one SHA-256.
 ///
-/// An unknown workspace and a wrong key are both an unknown digest, so that a lookup takes the same path for both (ADR 0069).
-/// Compared in constant time; `Debug` hides it.
+/// An unknown workspace and a wrong key both give an unknown digest, so that a lookup takes the same path for both
+/// (ADR 0067). Compared in constant time; `Debug` hides it.
 #[derive(Clone, Copy, Eq)]
 pub struct Credential([u8; 32]);
 
