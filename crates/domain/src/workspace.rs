@@ -124,7 +124,7 @@ impl fmt::Debug for Credential {
 pub struct ExportLimits {
     /// Identifiers per payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
     pub identifiers_per_payload: u32,
-    /// Users per minute and client address; at least as many as identifiers per payload.
+    /// Users per minute and client address; at least the identifiers per payload.
     pub users_per_minute: u32,
     /// The maximum size of the body, in units of 1,024 bytes.
     pub body_kilobytes: u32,
@@ -183,7 +183,7 @@ pub struct Workspace {
     pub tenant: TenantId,
     /// Whether its requests are rejected.
     pub suspended: bool,
-    /// Whether an answer with unresolved users is rejected.
+    /// Whether a request fails as a whole when some of its users are unresolved.
     pub strict: bool,
     /// Its limits.
     pub limits: ExportLimits,
