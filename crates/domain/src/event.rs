@@ -1,4 +1,4 @@
-//! The audit log's events (contract §2.7).
+//! The events of the audit log: who read or changed which users, with the ids and names of the contract (§2.7).
 
 use std::sync::Arc;
 
@@ -62,8 +62,8 @@ impl EventKind {
         }
     }
 
-    /// Whether it records a change. Events of changes are written in the transaction of the change and relayed; events of
-    /// reads may be lost and are not relayed.
+    /// Whether it records a change. Events of changes are written in the transaction of the change; events of reads may be
+    /// lost.
     #[must_use]
     pub const fn is_change(self) -> bool {
         match self {
@@ -86,7 +86,7 @@ pub enum EventOutcome {
     Found,
     /// The source has no such user.
     Absent,
-    /// The source gave no usable answer.
+    /// The source is unavailable, or its answer is unusable.
     Unknown,
 }
 

@@ -86,8 +86,8 @@ impl fmt::Debug for KeyHash {
 
 /// The credential of a workspace: its name and one of its keys, as one SHA-256.
 ///
-/// An unknown workspace and a wrong key are both an unknown digest, so that a lookup takes the same path for both (ADR 0069).
-/// Compared in constant time; `Debug` hides it.
+/// An unknown workspace and a wrong key both give an unknown digest, so that a lookup takes the same path for both
+/// (ADR 0067). Compared in constant time; `Debug` hides it.
 #[derive(Clone, Copy, Eq)]
 pub struct Credential([u8; 32]);
 
@@ -124,7 +124,7 @@ impl fmt::Debug for Credential {
 pub struct ExportLimits {
     /// Identifiers per payload, 1 to [`MAX_IDENTIFIERS_PER_PAYLOAD`].
     pub identifiers_per_payload: u32,
-    /// Users per minute and client address; at least as many as identifiers per payload.
+    /// Users per minute and client address; at least the identifiers per payload.
     pub users_per_minute: u32,
     /// The maximum size of the body, in units of 1,024 bytes.
     pub body_kilobytes: u32,
@@ -183,7 +183,7 @@ pub struct Workspace {
     pub tenant: TenantId,
     /// Whether its requests are rejected.
     pub suspended: bool,
-    /// Whether an answer with unresolved users is rejected.
+    /// Whether a request fails as a whole when some of its users are unresolved.
     pub strict: bool,
     /// Its limits.
     pub limits: ExportLimits,

@@ -1,4 +1,5 @@
-//! Connects: resolves a name once, checks every address, and connects to a checked address.
+//! Opens connections: resolves a name once, checks every address, and connects only to a checked one, so that a
+//! configured URL cannot reach a private network (server-side request forgery, DNS rebinding).
 
 use std::{
     io,
@@ -23,7 +24,7 @@ use crate::{address::is_public, error::TransportError};
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Resolves a name: the system's resolver, or a test's.
+/// Resolves a name to addresses: by the system's resolver, or by one of a test.
 pub(crate) type NameLookup = Arc<dyn Fn(String) -> Boxed<Vec<IpAddr>, io::Error> + Send + Sync>;
 
 pub(crate) fn system_lookup() -> NameLookup {
@@ -69,7 +70,8 @@ impl Service<Name> for GuardedResolver {
     }
 }
 
-/// Connects for the client: resolves, checks, connects and does the TLS handshake within the connect time-out.
+/// The connector of the HTTP client: resolves, checks, connects and completes the TLS handshake within the connect
+/// timeout.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     https: HttpsConnector<HttpConnector<GuardedResolver>>,
@@ -83,7 +85,7 @@ impl Dialer {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(Some(Duration::from_mins(1)));
-        // The connector divides this time among the addresses, so that a dead one leaves time for the next.
+        // The connector divides this time among the addresses, so that an unresponsive one leaves time for the next.
         http.set_connect_timeout(Some(connect_timeout));
         Self {
             https: HttpsConnector::from((http, tls)),
@@ -109,9 +111,9 @@ impl Service<Uri> for Dialer {
             return Box::pin(std::future::ready(Err(TransportError::PrivateAddress)));
         }
         let connecting = self.https.call(uri);
-        let patience = self.connect_timeout;
+        let connect_timeout = self.connect_timeout;
         Box::pin(async move {
-            match timeout(patience, connecting).await {
+            match timeout(connect_timeout, connecting).await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(classify(&*error)),
                 Err(_) => Err(TransportError::ConnectTimeout),
@@ -120,7 +122,7 @@ impl Service<Uri> for Dialer {
     }
 }
 
-/// The address in a host part, where it is a literal.
+/// The IP address in the host part of a URL, where it is a literal.
 pub(crate) fn parse_literal_address(host: &str) -> Option<IpAddr> {
     let bare = host
         .strip_prefix('[')
@@ -129,7 +131,7 @@ pub(crate) fn parse_literal_address(host: &str) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
-/// Finds the cause in the chain of a connection error.
+/// Classifies a connection error by the first known cause in its chain.
 fn classify(error: &(dyn std::error::Error + 'static)) -> TransportError {
     let mut next = Some(error);
     while let Some(cause) = next {

@@ -1,5 +1,5 @@
 //! The worker threads that serve connections. Each has its own runtime, so that a request is read, processed and answered
-//! without waking another thread (ADR 0034).
+//! without waking another thread (`docs/performance.md`).
 
 use std::{
     io,

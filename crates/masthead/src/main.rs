@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// A request makes about forty small allocations and frees them on the same thread, which this allocator is optimised for
-/// (ADR 0034).
+/// (`docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! Maps an Auth0 user to a Masthead account.
+//! Maps an Auth0 user to an account, the form that all sources share.
 
 use masthead_domain::{account::Account, metadata::Metadata};
 use masthead_provider_kit::{
@@ -13,9 +13,9 @@ use crate::{
     wire::Auth0User,
 };
 
-/// Makes an account of a user. Names are only what Auth0 calls first and last name: a full name is never split.
+/// Converts a user to an account. First and last name are `given_name` and `family_name` only: `name` is never split.
 ///
-/// `user_metadata` comes before the root attributes, which Auth0 fills in by itself.
+/// `user_metadata` takes precedence over the root attributes, which Auth0 fills in by itself.
 pub(crate) fn account(user: &Auth0User, map: &Auth0MetadataMap) -> Result<Account, AnswerError> {
     let crid = id(&user.user_id).ok_or(AnswerError::UnusableId)?;
     let email = user.email.as_deref().and_then(address);
@@ -37,14 +37,14 @@ fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
     let mut take = |tree: &Map<String, Value>, place: fn(Box<str>) -> Auth0MetadataPlace| {
         for (key, value) in tree {
             let place = place(key.as_str().into());
-            if let (Some(local), Some(text)) = (map.key_for(&place), scalar(value)) {
-                put(local, text);
+            if let (Some(metadata_key), Some(text)) = (map.key_for(&place), scalar(value)) {
+                put(metadata_key, text);
             }
         }
     };
     take(&user.user_metadata, Auth0MetadataPlace::User);
     take(&user.app_metadata, Auth0MetadataPlace::App);
-    // Without a display name of their own, Auth0 calls users by their address.
+    // Auth0 uses the address as the name of a user who has no other; that is not a display name.
     let is_address = |name: &&String| {
         user.email
             .as_ref()
@@ -66,7 +66,7 @@ fn metadata(user: &Auth0User, map: &Auth0MetadataMap) -> Metadata {
     Metadata::from_source(pairs)
 }
 
-/// A time as a text (RFC 3339), or as `{"$date": …}`; `None` for anything else.
+/// Parses a time: RFC 3339 text, or `{"$date": …}` with such a text or Unix milliseconds; `None` for anything else.
 pub(crate) fn moment(value: &Value) -> Option<OffsetDateTime> {
     match value.get("$date") {
         Some(Value::Number(milliseconds)) => {
@@ -189,14 +189,14 @@ mod tests {
 
     #[test]
     fn invalid_date_is_none() {
-        for strange in [
+        for invalid in [
             json!("yesterday"),
             json!(5),
             json!({}),
             json!({"$date": []}),
             json!({"$date": i64::MAX}),
         ] {
-            assert_eq!(moment(&strange), None, "{strange}");
+            assert_eq!(moment(&invalid), None, "{invalid}");
         }
         assert_eq!(
             moment(&json!({"$date": 1_700_000_000_000_i64})),

@@ -6,7 +6,7 @@ use masthead_provider_kit::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// What stands for itself in one segment of a path (ECMAScript's encodeURIComponent).
+/// The characters that are escaped in one segment of a path (as by ECMAScript's encodeURIComponent).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')

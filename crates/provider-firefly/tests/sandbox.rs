@@ -1,4 +1,4 @@
-//! The preset against the sandbox Firefly, over real sockets: the suite that every described directory keeps.
+//! The preset against the sandbox Firefly, over real sockets: the suite that every generic provider passes.
 
 #[cfg(test)]
 #[path = "../../provider-generic/tests/support/fixture.rs"]

@@ -1,4 +1,4 @@
-//! One tenant's directory: its calls, and how their answers are read.
+//! One tenant's generic provider: its calls, and how their responses are parsed.
 
 use std::{
     collections::HashSet,

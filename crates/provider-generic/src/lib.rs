@@ -1,7 +1,7 @@
-//! A user directory over HTTP whose whole contract is settings (`providers.md` §3.4).
+//! A generic identity provider over HTTP: settings describe its whole contract (`providers.md` §3.4).
 //!
-//! The contract is Masthead's own: what SSOR and Firefly really speak between servers is private to their owners. Their
-//! presets are lists of the same settings that describe any other directory, and any of them can be set otherwise.
+//! The presets of SSOR and Firefly are Masthead's own proposals: the vendors do not publish their server-to-server
+//! protocols. A preset is a list of the same settings that describe any other provider, and each can be overridden.
 
 mod adapter;
 mod answer_error;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// Names whose values open a session, or stand for one: as Tribune's and Gannett's own scripts use them
-/// (`providers.md` §3.1 and §3.2), and what others call the same. Without case and punctuation.
+/// Names of fields whose values open or identify a session: those in Tribune's and Gannett's own scripts
+/// (`providers.md` §3.1 and §3.2), and the usual names elsewhere. Compared without case and punctuation.
 const SESSION_GRADE: [&str; 15] = [
     "masterid",
     "cmid",
@@ -70,7 +70,7 @@ impl Pointer {
         document.pointer_mut(&self.text).map(Value::take)
     }
 
-    /// What is there, where a number stands for every entry of a list.
+    /// All values at this path, where a number selects every entry of a list.
     pub(crate) fn find_each<'a>(&self, document: &'a Value) -> Vec<&'a Value> {
         let mut found = vec![document];
         for step in &self.steps {

@@ -174,7 +174,7 @@ struct PushedFilter {
 
 impl PushedFilter {
     /// What can be requested without losing a user who meets the filter. Of addresses only what no spelling changes: a
-    /// directory may keep accents decomposed and domains in Unicode.
+    /// provider may store accents decomposed and domains in Unicode.
     fn from_filter(filter: &UserFilter, takes: impl Fn(Placeholder) -> bool, contains_from: usize) -> Self {
         let name = |slot, prefix: &Option<NamePrefix>| {
             let text = prefix.as_ref().map_or("", NamePrefix::as_str);

@@ -4,7 +4,7 @@ use masthead_provider_kit::path::is_segment;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-/// What stands for itself in a path, a query and a form: the unreserved characters of RFC 3986 §2.3.
+/// The characters that are escaped in a path, a query and a form: all but the unreserved ones of RFC 3986 §2.3.
 const DATA: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A value that a template has a place for.

@@ -1,21 +1,21 @@
 //! Request signatures (`providers.md` §2.2 b): `base64(HMAC-SHA1(key, METHOD & enc(URL) & enc(parameters)))`.
 //!
-//! Gigya requires SHA-1; as a keyed hash it is still safe.
+//! Gigya requires SHA-1. Its collisions do not weaken HMAC, so that it is still safe here.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use ring::hmac;
 
-/// Characters that are not escaped (RFC 3986 §2.3); with any other left unescaped, Gigya answers 403005 in place of
-/// 403003.
+/// The characters that are escaped: all but the unreserved ones of RFC 3986 §2.3. If any other is left unescaped, Gigya
+/// returns error 403005 instead of 403003.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The text, safe in a form and in a signature's base.
+/// Percent-encodes a text for a form body and for the base string of a signature.
 pub(crate) fn escaped(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, UNRESERVED)
 }
 
-/// `name=value&…`, each value escaped; names are plain constants.
+/// A form body, `name=value&…`, with each value escaped; names need no escaping.
 pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let pairs = parameters
         .into_iter()
@@ -23,7 +23,7 @@ pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>)
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// The signature of a POST to this address with these parameters. A default port is no part of the address.
+/// The signature of a POST to this URL with these parameters. The URL must not contain a default port.
 pub(crate) fn signature(key: &hmac::Key, address: &str, parameters: &[(&str, &str)]) -> String {
     let mut sorted = parameters.to_vec();
     sorted.sort_unstable();
@@ -41,7 +41,7 @@ mod tests {
         hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, bytes)
     }
 
-    /// Produced by npm gigya 3.0.1 and computed again, independently, in Python; the key is no real one.
+    /// Produced by npm gigya 3.0.1 and computed again, independently, in Python; the key is not a real one.
     #[test]
     fn known_signature_is_reproduced() {
         let query = r#"SELECT * FROM accounts WHERE profile.email = "a'b@x.com" LIMIT 10"#;
@@ -60,7 +60,8 @@ mod tests {
         );
     }
 
-    /// Every recording, including names and addresses full of odd characters, has the signature Masthead computes.
+    /// Recorded requests of Gigya's Node SDK, some with unusual characters in names and addresses, have the signature
+    /// that this module computes.
     #[test]
     fn recorded_signatures_are_reproduced() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/fixtures/gigya-node");

@@ -223,7 +223,7 @@ impl<'a> SettingReader<'a> {
 }
 
 impl ProviderSettingSpec {
-    /// Whether it describes the setting with this name. A `*` at its end stands for any name.
+    /// Whether it describes the setting with this name. A `*` at its end matches any name.
     #[must_use]
     pub fn describes(&self, name: &str) -> bool {
         match self.name.strip_suffix('*') {

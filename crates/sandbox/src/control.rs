@@ -95,7 +95,7 @@ impl ControlApi {
         Ok(StubResponse::json(200, &body))
     }
 
-    /// Carries out the calls that do not wait; `null` stands for the state.
+    /// Carries out the calls that do not wait; `null` means that the state is returned.
     fn respond_at_once(&self, request: &WireRequest) -> std::result::Result<Value, StubResponse> {
         let server = &self.0.server;
         match (request.method.as_str(), request.path()) {

@@ -1,4 +1,5 @@
-//! What all simulated providers share: users, settings and a quota behind one lock, and the faults of their responses.
+//! What all simulated providers share: users, settings and a rate limit behind one lock, and responses with injected
+//! faults.
 
 use std::fmt::Debug;
 use std::io::Result;
@@ -74,16 +75,16 @@ pub trait StubProvider: Debug + Send + Sized + 'static {
 
     fn sample_user(settings: &Self::Settings, number: usize) -> Value;
 
-    /// The right response. It takes the lock, so that a long search can release it.
+    /// The response without a fault. It takes the lock, so that a long search can release it.
     fn respond(state: MutexGuard<'_, Self>, request: &WireRequest, now: OffsetDateTime) -> StubResponse;
 
-    /// What the provider, or the proxy in front of it, sends with this status.
+    /// The response that the provider, or a proxy in front of it, sends with this status.
     fn status_response(&mut self, status: u16, request: &WireRequest, now: OffsetDateTime) -> StubResponse;
 
     /// An error in the provider's own format.
     fn error_response(&mut self, code: u64, request: &WireRequest, now: OffsetDateTime) -> StubResponse;
 
-    /// Applies a fault that spoils users to the body of a right response.
+    /// Applies a fault that corrupts users to the body of a correct response.
     fn spoil_users(&mut self, fault: &Fault, body: &mut Value);
 
     /// Adjusts a seeded user before it is stored.
@@ -96,7 +97,7 @@ pub trait StubProvider: Debug + Send + Sized + 'static {
     /// Adjusts the rest of the state to changed settings.
     fn settings_changed(&mut self, _now: OffsetDateTime) {}
 
-    /// What only this provider adds to `GET /state`.
+    /// The members that only this provider adds to `GET /state`.
     fn details(&mut self) -> Map<String, Value> {
         Map::new()
     }
@@ -112,7 +113,7 @@ pub trait StubProvider: Debug + Send + Sized + 'static {
     /// The call ended, with or without a response.
     fn end_call(&mut self, _request: &WireRequest) {}
 
-    /// Keeps what a reset must not lose.
+    /// Copies the state that a reset must preserve from `before`.
     fn keep_through_reset(&mut self, _before: Self) {}
 }
 
@@ -131,16 +132,16 @@ fn seed_users<P: StubProvider>(
     lag_ms: u64,
     now: OffsetDateTime,
 ) -> usize {
-    let mut taken = 0;
+    let mut stored = 0;
     for mut user in users {
         let Some(id) = P::user_id(&state.shared().settings, &user) else {
             continue;
         };
         state.prepare_seed(&id, &mut user);
         state.shared().users.put(&id, Some(user), now, lag_ms);
-        taken += 1;
+        stored += 1;
     }
-    taken
+    stored
 }
 
 fn initial_state<P: StubProvider>(config: &P::Config, url: &str, now: OffsetDateTime) -> Result<P> {
@@ -160,8 +161,7 @@ impl<P: StubProvider> Stub<P> {
         })
     }
 
-    /// Adds or replaces users, stored unchanged; search sees them at once. Returns how many were taken: users without an
-    /// id are not.
+    /// Adds or replaces users; search sees them at once. Returns how many were stored: users without an id are skipped.
     pub fn seed(&self, users: impl IntoIterator<Item = Value>) -> usize {
         let now = self.clock.now();
         seed_users(&mut *self.lock(), users, 0, now)
@@ -238,7 +238,7 @@ pub(crate) trait ControlledStub: Debug + Send + Sync {
     fn respond(&self, request: &WireRequest, fault: Option<&Fault>) -> StubResponse;
     /// Restores the initial state.
     fn reset(&self);
-    /// What `GET /state` shows of the provider.
+    /// The provider's part of `GET /state`.
     fn state(&self) -> Map<String, Value>;
     fn users(&self) -> Vec<Value>;
     fn seed(&self, users: Vec<Value>) -> usize;

@@ -1,7 +1,7 @@
 //! Workspaces: all are read at once and cached for a few seconds.
 //!
 //! There are few of them. A request for an unknown workspace must take as long as any other, and must not cost a statement
-//! of its own (ADR 0067, ADR 0069).
+//! of its own (ADR 0067).
 
 use std::{
     collections::HashMap,

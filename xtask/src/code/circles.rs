@@ -13,7 +13,7 @@ pub(crate) struct Circle {
     pub(crate) members: Vec<String>,
 }
 
-/// Stands for the code of a parent module itself among its children.
+/// The name of a parent module's own code among its children.
 pub(crate) const PARENT: &str = "(parent)";
 
 /// Finds the circles at every level of the tree of modules.

@@ -1,4 +1,4 @@
-//! `cargo xtask layers`: the rules of the house that a program can check.
+//! `cargo xtask layers`: the rules of this repository that a program can check.
 
 mod arrows;
 mod deploy;

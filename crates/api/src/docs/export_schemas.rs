@@ -1,4 +1,4 @@
-//! The schemas of the export.
+//! The OpenAPI schemas of the customers export, generated from its tables of identifier types and attributes.
 
 use super::{
     node::{DocNode, list, object, schema_ref},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::export::{attributes::TABLE, body::TYPES};
 
-/// The schemas, by name.
+/// The schemas, each with its name under `components`.
 pub(super) fn schemas() -> [(&'static str, DocNode); 8] {
     [
         ("ExportIdentifier", identifier()),
@@ -27,7 +27,7 @@ pub(super) fn schemas() -> [(&'static str, DocNode); 8] {
     ]
 }
 
-/// Identifiers, and the fields to answer.
+/// The identifiers to look up, and the attributes to return.
 fn request(description: &'static str) -> DocNode {
     object! {
         "type": "object",
@@ -61,7 +61,7 @@ fn under_data() -> DocNode {
     }
 }
 
-/// An identifier, with the form of each type.
+/// An identifier, with the format that each type requires.
 fn identifier() -> DocNode {
     let types: Vec<String> = TYPES
         .iter()
@@ -69,7 +69,7 @@ fn identifier() -> DocNode {
         .collect();
     let names: Vec<DocNode> = TYPES.iter().map(|(name, ..)| DocNode::from(*name)).collect();
     let of_type = |types: DocNode| object! {"properties": object! {"identifier_type": object! {"enum": types}}};
-    let like = |description: &'static str, pattern: &'static str| {
+    let with_pattern = |description: &'static str, pattern: &'static str| {
         object! {"properties": object! {
             "identifier": object! {"description": description, "pattern": pattern},
         }}
@@ -86,14 +86,14 @@ fn identifier() -> DocNode {
             "identifier": object! {"type": "string", "minLength": 1_u32},
         },
         "if": of_type(list!["id", "moengage_id"]),
-        "then": like(
+        "then": with_pattern(
             "a number as it is answered, or a reserved word, which never matches",
             "^(0|[1-9][0-9]{0,17}|unknown|guest|null|true|false|na|n/a|none)$",
         ),
         "else": object! {
             "if": of_type(list!["customer_id"]),
-            "then": like("at most 255 bytes", ID),
-            "else": like("at most 320 bytes", TEXT),
+            "then": with_pattern("at most 255 bytes", ID),
+            "else": with_pattern("at most 320 bytes", TEXT),
         },
     }
 }

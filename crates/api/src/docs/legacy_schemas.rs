@@ -1,4 +1,4 @@
-//! The schemas of the legacy API.
+//! The OpenAPI schemas of the legacy API; those of users are generated from the table of legacy fields.
 
 use masthead_domain::state::UserState;
 
@@ -8,7 +8,7 @@ use crate::legacy::{
     systems::{SYSTEMS, state_number},
 };
 
-/// The schemas, by name.
+/// The schemas, each with its name under `components`.
 pub(super) fn schemas() -> [(&'static str, DocNode); 5] {
     [
         ("LegacyUser", user()),

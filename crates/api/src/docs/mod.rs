@@ -1,5 +1,6 @@
-//! The documents about the APIs: the OpenAPI document, the readable page, and the tables of docs/api.md and
-//! docs/migration.md. All are made of the tables that drive the parsers and the responses (ADR 0040).
+//! The API documentation: the OpenAPI document, the HTML page, and the tables of docs/api.md and docs/migration.md. All
+//! are generated from the tables that drive the parsers and the responses, so that they agree with the server
+//! (ADR 0040).
 
 mod examples;
 mod export_operations;

@@ -1,4 +1,5 @@
-//! Serves the OpenAPI document and the readable page, without a token and without any other host.
+//! Serves the OpenAPI document and the HTML documentation page. Neither needs a token, and the page loads nothing from
+//! other hosts.
 
 use std::sync::LazyLock;
 
@@ -17,12 +18,12 @@ use crate::http::response::ApiResponse;
 
 /// The path of the OpenAPI document.
 pub(crate) const OPENAPI: &str = "/openapi.json";
-/// The path of the page.
+/// The path of the HTML page.
 pub(crate) const PAGE: &str = "/docs";
 /// The path of the page's style sheet.
 pub(crate) const STYLE: &str = "/docs/style.css";
 
-/// No script, frame or form; only the page's own style sheet.
+/// The content security policy: no script, frame or form; only the page's own style sheet.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -44,7 +45,8 @@ pub(crate) fn style() -> ApiResponse {
     )
 }
 
-/// Redirects to the path without a slash: the links of the page are relative, so that it works behind a prefix.
+/// Redirects to the path without the trailing slash. The links of the page are relative, so that it works behind a path
+/// prefix, and would break under the trailing slash.
 pub(crate) fn page_redirect() -> ApiResponse {
     let mut response = document("text/plain; charset=utf-8", Bytes::new());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;

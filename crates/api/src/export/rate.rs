@@ -1,4 +1,4 @@
-//! Limits how many users a caller of a workspace requests per minute, in this process (ADR 0043).
+//! Limits how many users a caller of a workspace requests per minute, in this process (ADR 0068).
 //!
 //! The window slides: the published limit holds for every minute, which a token bucket would not guarantee.
 

@@ -1,4 +1,5 @@
-//! A JSON writer for the hot part of every v4 response; serde would escape each constant key anew (ADR 0081).
+//! A JSON writer for the hot part of every v4 response; serde would escape each constant key again
+//! (`docs/performance.md`).
 
 /// A value that writes itself as JSON.
 pub(crate) trait WriteJson {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What a `+` stands for.
+/// What a `+` decodes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plus {
     /// Itself.

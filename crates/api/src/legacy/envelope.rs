@@ -1,4 +1,5 @@
-//! The legacy envelopes: answers and business errors have status 200, infrastructure errors their own.
+//! The response envelopes of the legacy API. Successes and business errors have status 200 with an envelope;
+//! infrastructure errors have their own status and `{"error":"…"}`.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -21,7 +22,7 @@ use crate::{
     },
 };
 
-/// How an error is published.
+/// The form in which an error is returned.
 enum PublishedError {
     /// Status 200, in `Errors`.
     Business(BusinessError),
@@ -135,9 +136,9 @@ impl From<&LegacyError> for PublishedError {
     }
 }
 
-/// The response to an error; `retry_after` is the usual value of `Retry-After`.
+/// The response to an error; `retry_after` is the `Retry-After` of a 500 where the error reports no time of its own.
 pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_after: Duration) -> ApiResponse {
-    // Texts are always writable.
+    // Serialising strings does not fail.
     let (status, body) = match PublishedError::from(error) {
         PublishedError::Business(error) => {
             let body = envelope_json(std::slice::from_ref(&error), None::<()>, request_id, 512);
@@ -150,11 +151,11 @@ pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_
     };
     let mut response = json_response(status, body, request_id.clone());
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        let known = match error {
+        let reported = match error {
             LegacyError::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
             _ => None,
         };
-        let wait = retry_after_seconds(known.unwrap_or(retry_after));
+        let wait = retry_after_seconds(reported.unwrap_or(retry_after));
         response.headers_mut().insert(RETRY_AFTER, wait);
     }
     response

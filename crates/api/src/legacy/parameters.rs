@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// The sources that a type selects.
+/// The sources that the legacy `Type` parameter, or `{type}` in a path, selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LegacySources {
     /// Type 0.
@@ -32,7 +32,7 @@ pub(crate) enum LegacySources {
     StoreOnly,
 }
 
-/// The parameters of one request; `None` is an absent one. A field for each row of the table.
+/// The parsed parameters of one request, one field for each row of [`TABLE`]; `None` where one is absent.
 #[derive(Debug, Default)]
 pub(super) struct LegacyParameters<'a> {
     pub(super) email: Option<Cow<'a, str>>,
@@ -66,7 +66,7 @@ pub(crate) struct LegacyParameterRow {
 /// The optional prefix of each name, in any case.
 pub(crate) const PREFIX: &str = "request.";
 
-/// The types, in paths and as a parameter.
+/// The values of `Type` and of `{type}` in paths.
 pub(super) const TYPES: [(&str, LegacySources); 3] = [
     ("0", LegacySources::ProviderAndStore),
     ("1", LegacySources::ProviderOnly),

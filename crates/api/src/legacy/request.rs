@@ -1,4 +1,4 @@
-//! Turns a legacy request into a request of the use cases.
+//! Parses the path and query of a legacy request into the sources to read and a lookup or a list query.
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::v4::parameters::conditions::{email_by_form, email_contains, open_email, open_id, parse_path_id};
 
-/// What a legacy request reads.
+/// The read that a legacy request describes.
 #[derive(Debug)]
 pub(super) enum LegacyRead {
     /// One user.
@@ -27,7 +27,7 @@ pub(super) enum LegacyRead {
     Empty,
 }
 
-/// Parses path and query.
+/// Parses path and query; parameters that the tenant's settings ignore are skipped.
 pub(super) fn parse_request(
     path: LegacyPath<'_>,
     query: &str,

@@ -1,4 +1,4 @@
-//! The numbers of identity systems and user states in the legacy API.
+//! The numbers of identity systems (`AuthSystem`) and user states (`UserState`) in the users of the legacy API.
 
 use masthead_domain::{flow::UserProvider, settings::TenantSettings, state::UserState};
 
@@ -10,7 +10,8 @@ pub(crate) struct AuthSystem {
     pub(crate) code: &'static str,
 }
 
-/// Every system: that of accounts without an outside provider, and one for each provider. Only the first two numbers are published.
+/// Every system: that of accounts without an external provider, and one for each provider. The published legacy API
+/// documents only the first two numbers.
 pub(crate) const SYSTEMS: [AuthSystem; 1 + UserProvider::ALL.len()] = {
     let mut systems = [AuthSystem::MASTHEAD; 1 + UserProvider::ALL.len()];
     let mut at = 0;
@@ -25,7 +26,7 @@ pub(crate) const SYSTEMS: [AuthSystem; 1 + UserProvider::ALL.len()] = {
 pub(crate) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
 
 impl AuthSystem {
-    /// The system of accounts without an outside provider.
+    /// The system of accounts without an external provider.
     pub(crate) const MASTHEAD: Self = Self { id: 1, code: "MG2" };
 
     const fn for_provider(provider: UserProvider) -> Self {
@@ -46,7 +47,7 @@ impl From<&TenantSettings> for AuthSystem {
     }
 }
 
-/// The number of a state: 2 and 3 are published, 1 is inferred.
+/// The number of a state. The published legacy API documents 2 and 3; 1 is inferred.
 pub(crate) const fn state_number(state: UserState) -> u8 {
     match state {
         UserState::Lite => 1,

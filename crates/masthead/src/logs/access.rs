@@ -1,4 +1,5 @@
-//! The access log: one line per request, formatted by hand because `tracing`'s JSON costs several times as much (ADR 0031).
+//! The access log: one line per request, formatted by hand because `tracing`'s JSON costs several times as much
+//! (`docs/performance.md`).
 
 use std::{
     cell::RefCell,

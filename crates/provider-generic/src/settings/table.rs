@@ -1,5 +1,5 @@
 //! The settings of a generic provider. The name of the provider and a dot precede each name: `SSOR.BaseUrl`. A `*` at the
-//! end stands for any name; an empty value removes the value of a preset.
+//! end matches any name; an empty value removes the value of a preset.
 
 use masthead_provider_kit::ProviderSettingSpec;
 

@@ -1,4 +1,5 @@
-//! The adapter against sandbox providers, over real sockets: every way of proof, of paging, of failing.
+//! Integration tests of the adapter against simulated providers, over real sockets: each way to authenticate, each
+//! style of paging, each kind of failure.
 
 #[cfg(test)]
 mod check;

@@ -1,6 +1,6 @@
-//! What every described directory keeps: reads agree with the provider, its own failures have their kind, and nothing that
-//! opens a session is read. The presets' tests run it too; the faults that every source meets are in the suite of sources
-//! (`masthead`'s tests).
+//! The suite that every generic provider passes: reads return what the provider has, each failure has its error kind,
+//! and nothing that opens a session is read. The presets' tests run it too; the faults that every source can have are
+//! in the suite of sources (`masthead`'s tests).
 
 use std::collections::BTreeMap;
 

@@ -176,7 +176,7 @@ pub enum GenericStubEnvelope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GenericStubFilter {
-    /// Paths into a user, as JSON pointers; `*` stands for every entry of a list.
+    /// Paths into a user, as JSON pointers; `*` selects every entry of a list.
     pub fields: Vec<String>,
     /// The comparison.
     pub how: FilterComparison,

@@ -1,4 +1,4 @@
-//! The invented users of every provider.
+//! The sample users of each simulated provider: generated the same way each time, and varied enough for tests.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 #[test]
 fn samples_are_stable_and_their_ids_unique() {
-    let of_shape = |shape| {
+    let generic = |shape| {
         (
             sample_generic_users(shape, 500).collect(),
             sample_generic_user(shape, 123),
         )
     };
-    let (ssor, ssor_user) = of_shape(UserShape::Ssor);
-    let (firefly, firefly_user) = of_shape(UserShape::Firefly);
+    let (ssor, ssor_user) = generic(UserShape::Ssor);
+    let (firefly, firefly_user) = generic(UserShape::Firefly);
     let all: [(&str, Vec<Value>, Value); 6] = [
         ("user_id", sample_users(500).collect(), sample_user(123)),
         ("UID", sample_accounts(500).collect(), sample_account(123)),

@@ -98,7 +98,7 @@ async fn claim_within(
     }
     let wanted = scope(&state, beginning);
     let left = state.run_started.filter(|_| {
-        // A run about changes cannot stand in for a full run that is due.
+        // A run of changed users only does not replace a full run that is due.
         state.run_since.is_none() || wanted != ScanExtent::Everything
     });
     let run = match left {

@@ -1,8 +1,9 @@
-//! The length of stored keys, and filters that exceed it.
+//! Detects filters that no stored key can match, so that they need no query: PostgreSQL rejects NUL in text, and stored
+//! keys have a maximum length.
 
 use masthead_domain::query::{EmailFilter, UserFilter};
 
-/// The maximum length of a stored key, in bytes: a longer needle matches no row.
+/// The maximum length of a stored key, in bytes: a longer search text matches no row.
 pub(super) const MAX_KEY_BYTES: usize = 1000;
 
 /// Whether the filter contains a text that no key can contain.

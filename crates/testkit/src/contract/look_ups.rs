@@ -1,4 +1,4 @@
-//! Exact lookups.
+//! Contract tests that every account source passes: exact lookups by id and by e-mail address.
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use time::macros::datetime;
@@ -48,7 +48,7 @@ pub async fn lookup_by_id_returns_every_field(factory: &dyn SourceFactory) {
     }
 }
 
-/// An absence is not an error.
+/// An id without a user gives `None`, not an error.
 pub async fn unknown_id_is_absent(factory: &dyn SourceFactory) {
     let subject = factory.source(vec![local(readers(3))]).await;
     let found = subject.source.by_id(&subject.context(0), &crid("r-99999")).await;
@@ -66,7 +66,8 @@ pub async fn lookup_by_address_returns_all_users(factory: &dyn SourceFactory) {
     assert_eq!(ids(&found.expect("an answer")), ["10", "9", "B", "a", "b", "\u{e9}"]);
 }
 
-/// Case, blanks, composition and the script of the domain do not count; accents do.
+/// Addresses are compared without case, surrounding blanks, Unicode composition and the form of the domain (Unicode or
+/// Punycode); accents are significant.
 pub async fn addresses_match_in_any_spelling(factory: &dyn SourceFactory) {
     let subject = factory
         .source(vec![local(vec![
@@ -74,16 +75,16 @@ pub async fn addresses_match_in_any_spelling(factory: &dyn SourceFactory) {
             account("2", "jose@xn--mnchen-3ya.example", "", ""),
         ])])
         .await;
-    for (typed, id) in [
+    for (spelling, id) in [
         (" JOSE\u{301}@m\u{fc}nchen.example ", "1"),
         ("jos\u{e9}@xn--mnchen-3ya.example", "1"),
         ("JOSE@MU\u{308}NCHEN.EXAMPLE", "2"),
     ] {
         let found = subject
             .source
-            .by_email(&subject.context(0), &EmailKey::from_text(typed))
+            .by_email(&subject.context(0), &EmailKey::from_text(spelling))
             .await;
-        assert_eq!(ids(&found.expect("an answer")), [id], "{typed}");
+        assert_eq!(ids(&found.expect("an answer")), [id], "{spelling}");
     }
 }
 
@@ -134,7 +135,7 @@ pub async fn keeps_tenants_apart(factory: &dyn SourceFactory) {
     }
 }
 
-/// No key causes an error.
+/// No text causes an error: unusual and over-long addresses match no user.
 pub async fn unusual_keys_match_no_user(factory: &dyn SourceFactory) {
     let nameless = Account {
         email: None,

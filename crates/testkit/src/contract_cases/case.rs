@@ -109,7 +109,7 @@ pub struct ContractCase {
 
 impl ContractCase {
     /// A read of the first tenant by an application that it knows. `{{sealed-id:…}}` and `{{sealed-email:…}}` in target
-    /// and body stand for sealed texts, percent-encoded in the target.
+    /// and body are replaced by sealed texts, percent-encoded in the target.
     #[must_use]
     pub fn get(target: &str, expect: Expectation) -> Self {
         Self {

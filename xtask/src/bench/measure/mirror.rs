@@ -54,7 +54,7 @@ const FILL_MIRROR: &str = "\
       FROM registrations AS r JOIN tenants AS t ON t.pool = r.pool
      WHERE (t.client_group, t.client, t.paper) = (:tenant) AND r.deleted_at IS NULL";
 
-/// Whether a walk of the indexes need not look at the rows.
+/// Whether an index scan need not read the rows.
 const ALL_VISIBLE: &str = "SELECT bool_and(relallvisible >= 0.98 * relpages) FROM pg_class
      WHERE oid IN ('registrations'::regclass, 'mirror_entries'::regclass)";
 

@@ -136,7 +136,7 @@ pub(crate) const DEPRECATED: [(&str, &str); 7] = [
     ),
 ];
 
-/// What a name of a request stands for.
+/// What the name of a request's parameter means.
 #[derive(Debug)]
 pub(super) enum NameMatch<'a> {
     Known(&'static V4ParameterRow),

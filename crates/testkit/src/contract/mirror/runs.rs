@@ -62,7 +62,7 @@ pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
         .record_page(&cx, &third, &scan_page(&people[2..], None), minute(13))
         .await;
     taken.expect("taken");
-    // Killed before its end: nothing is walked twice.
+    // The run stopped before its end: its pages are not scanned again.
     let last = subject.begin(start_run("d", minute(30))).await;
     assert!(last.scanned && last.resumed);
     let finished = subject
