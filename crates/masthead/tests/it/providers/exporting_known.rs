@@ -105,7 +105,7 @@ fn export_survives_outage_with_fresh_mirror() {
 
     server
         .database
-        .run("UPDATE directories SET as_of = as_of - interval '2 hours'")
+        .run("UPDATE mirrors SET as_of = as_of - interval '2 hours'")
         .unwrap();
     server.runtime.block_on(async {
         let data = job.data(&some).await;

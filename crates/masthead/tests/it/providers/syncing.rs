@@ -154,7 +154,7 @@ fn manual_sync_reports_and_brakes() {
         "{response:?}"
     );
     let ended = server.stop();
-    let kept = ended.rows("SELECT count(*) FROM directory_entries WHERE profile IS NOT NULL");
+    let kept = ended.rows("SELECT count(*) FROM mirror_entries WHERE profile IS NOT NULL");
     assert_eq!(
         kept,
         ["42"],
