@@ -72,7 +72,7 @@ assert isinstance(missing, ErrorAnswer) and missing.message.type_ is MessageType
 legacy = legacy_get_user_by_id.sync(crid, LegacyGetUserByIdType.VALUE_0, **herald)
 assert isinstance(legacy, LegacyAnswer) and legacy.result.total_users_found == 1, legacy
 
-# A tenant with a provider: `meta` says who was asked.
+# A tenant with a provider: `meta` names the sources that were read.
 mirror, _ = tenant("harbor/news/mirror")
 page = get_users.sync(**mirror, page_size=2)
 assert page.meta.complete is True and len(page.meta.sources) == 2, page.meta
