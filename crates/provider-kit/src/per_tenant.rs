@@ -1,19 +1,19 @@
 //! One value for each tenant, rebuilt when the tenant's provider settings change.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
+
+use crate::settings::SettingMap;
 
 /// One `T` for each tenant in use.
 pub(crate) struct PerTenant<T> {
     depends_on: Box<dyn Fn(&str) -> bool + Send + Sync>,
     entries: RwLock<HashMap<TenantId, TenantEntry<T>>>,
 }
-
-type SettingMap = BTreeMap<Box<str>, Box<str>>;
 
 struct TenantEntry<T> {
     /// The settings that the value depends on.

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{account::Account, tenant::Tenant};
+use masthead_domain::{account::Account, tenant::Tenant, user_key::UserKey};
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, KeyResult, LookupKey},
     mirror::MirrorEntry,

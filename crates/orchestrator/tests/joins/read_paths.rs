@@ -1,6 +1,5 @@
 //! The read paths, and the answer of the model to each.
 
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     answer::Completeness,
@@ -10,6 +9,7 @@ use masthead_domain::{
     metadata::MetadataPair,
     order::Order,
     query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    user_key::UserKey,
 };
 use masthead_orchestrator::{ExportRequest, ExportedUser, LookupRequest, ReadError, SearchRequest};
 use masthead_ports::bulk::LookupKey;

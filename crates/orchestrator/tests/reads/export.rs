@@ -1,9 +1,8 @@
 //! The export without a mirror: one query to the store, three results by the answer table, one event.
 
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, event::EventKind,
-    event::EventOutcome,
+    event::EventOutcome, user_key::UserKey,
 };
 use masthead_orchestrator::{ExportAnswer, ExportRequest, ExportedUser};
 use masthead_ports::{bulk::LookupKey, source::SourceErrorKind};

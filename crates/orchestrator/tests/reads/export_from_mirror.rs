@@ -1,11 +1,11 @@
 //! The export with a current mirror: the same answers without calls to the provider, except for keys in doubt.
 
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
     event::{EventKind, EventOutcome},
+    user_key::UserKey,
 };
 use masthead_orchestrator::{ExportRequest, ExportedUser};
 use masthead_ports::{bulk::LookupKey, mirror::UserMirror as _, source::SourceErrorKind};

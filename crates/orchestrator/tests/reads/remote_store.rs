@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, SourceStatus},
@@ -11,6 +10,7 @@ use masthead_domain::{
     flow::{Sources, UserProvider},
     order::{ListCursor, Order},
     query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    user_key::UserKey,
 };
 use masthead_orchestrator::{LookupRequest, ReadError, SearchRequest};
 use masthead_ports::{

@@ -3,11 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, query::UserQuery,
-    tenant::Tenant,
-};
+use masthead_domain::{account::Account, query::UserQuery, tenant::Tenant, user_key::UserKey};
 use masthead_http_client::{HttpError, TransportError};
 use masthead_ports::{
     clock::Clock,
@@ -82,27 +78,15 @@ impl<S: UserSource + 'static> CachedSource<S> {
         self.0.answers.stale_after()
     }
 
-    /// The last answer for this id within [`CacheOptions::stale`], for when the source is unavailable.
-    pub async fn remembered_by_id(&self, tenant: &Tenant, id: &CustomerRegistrationId) -> Option<RememberedAnswer> {
-        self.remembered(tenant, UserKey::Id(id.clone())).await
-    }
-
-    /// The last answer for this address, likewise.
-    pub async fn remembered_by_email(&self, tenant: &Tenant, email: &EmailKey) -> Option<RememberedAnswer> {
-        self.remembered(tenant, UserKey::Email(email.clone())).await
-    }
-
-    /// Forgets the answers for an id and for addresses, also those in flight. Call it after a write, with the old and the new
+    /// Forgets the answers for these keys, also those in flight. Call it after a write, with the id, and the old and the new
     /// address.
-    pub async fn forget(&self, tenant: &Tenant, id: Option<&CustomerRegistrationId>, emails: &[&EmailKey]) {
-        let ids = id.into_iter().map(|id| UserKey::Id(id.clone()));
-        let emails = emails.iter().map(|email| UserKey::Email((*email).clone()));
-        for user in ids.chain(emails) {
-            self.0.answers.forget(self.0.answers.key(tenant, user)).await;
+    pub async fn forget(&self, tenant: &Tenant, keys: impl IntoIterator<Item = UserKey>) {
+        for key in keys {
+            self.0.answers.forget(self.0.answers.key(tenant, key)).await;
         }
     }
 
-    /// The last answer within [`CacheOptions::stale`].
+    /// The last answer for this key within [`CacheOptions::stale`], for when the source is unavailable.
     pub(crate) async fn remembered(&self, tenant: &Tenant, user: UserKey) -> Option<RememberedAnswer> {
         let key = self.0.answers.key(tenant, user);
         let CachedAnswer { accounts, as_of, .. } = self.0.answers.stale(&key).await?;

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use masthead_domain::tenant::PoolId;
-use masthead_domain::user_key::UserKey;
+use masthead_domain::{tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Connection as _, Executor,

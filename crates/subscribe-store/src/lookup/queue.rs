@@ -6,8 +6,7 @@ use std::{
     time::Instant,
 };
 
-use masthead_domain::tenant::PoolId;
-use masthead_domain::user_key::UserKey;
+use masthead_domain::{tenant::PoolId, user_key::UserKey};
 use tokio::sync::{Notify, oneshot};
 
 use super::key::KeyResult;

@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{account::Account, tenant::PoolId};
+use masthead_domain::{account::Account, tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 

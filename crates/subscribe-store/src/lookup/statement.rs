@@ -5,8 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use masthead_domain::tenant::PoolId;
-use masthead_domain::user_key::UserKey;
+use masthead_domain::{tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::SourceErrorKind;
 use sqlx::{
     Postgres,

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, tenant::PoolId, user_key::UserKey,
+};
 use masthead_ports::source::{SourceError, SourceErrorKind};
 use tokio::sync::Semaphore;
 

@@ -2,8 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use masthead_domain::tenant::PoolId;
-use masthead_domain::user_key::UserKey;
+use masthead_domain::{tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::SourceErrorKind;
 
 use super::{

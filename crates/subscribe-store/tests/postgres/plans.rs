@@ -10,12 +10,12 @@ use std::{
 
 use futures_util::future::join_all;
 use masthead_dev_postgres::PrivateServer;
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     order::{Direction, Order, SortColumn, SortKey},
     query::{CountMode, Position, UserFilter, UserQuery},
     settings::TenantSettings,
     tenant::Tenant,
+    user_key::UserKey,
 };
 use masthead_ports::{
     bulk::{BulkLookups as _, LookupKey},

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::TenantId, user_key::UserKey};
 use masthead_ports::{
     mirror::{RemovalBrake, UserMirror as _},
     tenants::Tenants as _,

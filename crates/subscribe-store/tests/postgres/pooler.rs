@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
@@ -14,6 +13,7 @@ use masthead_domain::{
     query::{CountMode, NamePrefix, Total, UserFilter, UserQuery},
     settings::TenantSettings,
     tenant::{PoolId, Tenant, TenantId},
+    user_key::UserKey,
     workspace::{Credential, KeyHash, WorkspaceId},
 };
 use masthead_ports::{

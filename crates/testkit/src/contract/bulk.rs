@@ -1,7 +1,8 @@
 //! Bulk lookups.
 
-use masthead_domain::user_key::UserKey;
-use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, user_key::UserKey,
+};
 use masthead_ports::bulk::LookupKey;
 
 use super::{SourceFactory, SourceSubject, federated, ids, local};

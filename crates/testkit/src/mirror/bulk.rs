@@ -1,11 +1,11 @@
 //! Bulk lookups in a mirror in memory.
 
 use async_trait::async_trait;
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     evidence::Evidence,
     join::{AccountPair, join},
     tenant::Tenant,
+    user_key::UserKey,
 };
 use masthead_ports::{
     bulk::{BulkAnswer, BulkLookups, BulkMirrorEntries, LookupKey},

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     answer::Completeness, customer_registration_id::CustomerRegistrationId, email::EmailKey, merge::SourceKind,
-    query::OnProviderFailure,
+    query::OnProviderFailure, user_key::UserKey,
 };
 use masthead_orchestrator::{ExportRequest, ExportedUser, ReadError};
 use masthead_ports::{

@@ -9,6 +9,8 @@ use std::{
 };
 
 use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    email::EmailKey,
     order::Order,
     query::{CountMode, Position, UserFilter},
 };
@@ -159,13 +161,13 @@ async fn absence_is_fresh_but_never_remembered() {
         // The source becomes unavailable: the found answer is available on request only.
         *source.inner().answer.lock().unwrap() = Err(SourceErrorKind::Unavailable);
         assert!(source.find(&patient(), &id().into()).await.is_err());
-        let remembered = source.remembered_by_id(&tenant(), &id()).await;
+        let remembered = source.remembered(&tenant(), id().into()).await;
         assert_eq!(remembered.is_some(), !answer.is_empty());
         if let Some(remembered) = remembered {
             assert_eq!((&*remembered.accounts, remembered.as_of), (&*answer, clock().now()));
         }
         advance(Duration::from_mins(10)).await;
-        assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
+        assert_eq!(source.remembered(&tenant(), id().into()).await, None);
     }
 }
 
@@ -186,7 +188,7 @@ async fn errors_are_never_cached() {
         assert_eq!(error.kind, kind);
         assert_eq!(
             source
-                .remembered_by_email(&tenant(), &EmailKey::from_text("a@b.example"))
+                .remembered(&tenant(), EmailKey::from_text("a@b.example").into())
                 .await,
             None
         );
@@ -212,10 +214,10 @@ async fn forgotten_user_is_fetched_again() {
     tokio::task::yield_now().await;
     advance(Duration::from_millis(10)).await;
     source
-        .forget(&tenant(), Some(&id()), &[&EmailKey::from_text("a@b.example")])
+        .forget(&tenant(), [id().into(), EmailKey::from_text("a@b.example").into()])
         .await;
     assert!(in_flight.await.unwrap().is_ok());
-    assert_eq!(source.remembered_by_id(&tenant(), &id()).await, None);
+    assert_eq!(source.remembered(&tenant(), id().into()).await, None);
     assert!(source.find(&patient(), &id().into()).await.is_ok());
     assert_eq!(calls(&source), 2);
 }

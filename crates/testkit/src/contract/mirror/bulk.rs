@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use masthead_domain::user_key::UserKey;
 use masthead_domain::{
     account::Account,
     email::Email,
     evidence::Evidence,
     join::{AccountPair, join},
     query::UserFilter,
+    user_key::UserKey,
 };
 use masthead_ports::{
     bulk::{BulkMirrorEntries, LookupKey},
