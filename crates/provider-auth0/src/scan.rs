@@ -26,7 +26,7 @@ use crate::{
     wire::Auth0User,
 };
 
-const SCAN: &str = "walk";
+const SCAN: &str = "scan";
 
 /// How far a scan of changes starts before its moment. Search lags behind the users by a second on average; no greatest
 /// lag is documented, and requesting a few users twice is cheap.

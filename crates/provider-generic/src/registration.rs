@@ -51,7 +51,7 @@ impl ProviderAdapter for GenericAdapter {
 
     /// A tenant's users can be scanned when its settings have a list.
     fn can_be_scanned(&self, tenant: &Tenant) -> bool {
-        let api = self.api_of(tenant, "walk");
+        let api = self.api_of(tenant, "scan");
         api.is_ok_and(|api| api.settings.search.is_some())
     }
 

@@ -25,7 +25,7 @@ use crate::{
     template::TemplateValues,
 };
 
-const SCAN: &str = "walk";
+const SCAN: &str = "scan";
 
 /// How often one scan may begin anew, because the provider does not know its own cursor any more, or because users went.
 const MOST_BEGINNINGS: u32 = 3;

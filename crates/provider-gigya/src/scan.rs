@@ -30,7 +30,7 @@ use crate::{
     wire::{self, GigyaErrorBody, GigyaSearchPage},
 };
 
-const SCAN: &str = "walk";
+const SCAN: &str = "scan";
 
 /// How far a scan of changes starts before its moment: search lags behind the accounts by 30 s at most, according to
 /// SAP.

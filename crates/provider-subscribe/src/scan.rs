@@ -10,7 +10,7 @@ use crate::{
     adapter::RemoteSubscribe, page::RemoteRow, page_start::PageStart, query::RemoteQuery, reads::next_page_mark,
 };
 
-const SCAN: &str = "walk";
+const SCAN: &str = "scan";
 
 /// One batch of the scan, ordered by id, so that users created or deleted meanwhile hide no other.
 #[derive(Debug)]
@@ -24,11 +24,16 @@ pub struct RemoteScanPage {
 }
 
 impl RemoteSubscribe {
-    /// The stretch of at most `size` users after this mark of an earlier one, or the first.
+    /// The page of at most `size` users after this mark of an earlier page, or the first one.
     ///
     /// # Errors
     /// Those of a search; also for an invalid position.
-    pub async fn walk(&self, cx: &CallContext, mark: Option<&str>, size: u16) -> Result<RemoteScanPage, SourceError> {
+    pub async fn scan_page(
+        &self,
+        cx: &CallContext,
+        mark: Option<&str>,
+        size: u16,
+    ) -> Result<RemoteScanPage, SourceError> {
         let far = self.remote_api(&cx.tenant, SCAN)?;
         let query = UserQuery {
             filter: UserFilter::default(),

@@ -31,7 +31,7 @@ impl Registrar for Putting {
 
 #[async_trait]
 impl MirrorFactory for FakeMirrorFactory {
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
+    async fn subject(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let store = Arc::new(FakeStore::default());
         let settings = settings.iter().copied().chain([("Flow.UserProvider", "Auth0")]);
         let (settings, mistakes) = TenantSettings::parse(settings);
@@ -43,10 +43,10 @@ impl MirrorFactory for FakeMirrorFactory {
                 settings: settings.clone(),
             })
         });
-        let directory = Arc::new(FakeMirror::over(Arc::clone(&store)));
+        let mirror = Arc::new(FakeMirror::over(Arc::clone(&store)));
         MirrorSubject {
-            directory: Arc::clone(&directory) as _,
-            bulk: directory,
+            mirror: Arc::clone(&mirror) as _,
+            bulk: mirror,
             registrations: Arc::clone(&store) as _,
             registrar: Arc::new(Putting(store)),
             tenants: tenants.collect(),

@@ -84,7 +84,7 @@ fn responses(doc: &LegacyOperationDoc) -> DocNode {
         "LegacyAnswer",
         [
             ("found", example(found_example())),
-            ("nobody", example(empty_example())),
+            ("none", example(empty_example())),
             ("refused", example(refused_example(doc))),
         ],
     );

@@ -44,40 +44,40 @@ const STATUS_TIME_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct SyncRunner {
     sync: MirrorSync,
-    directory: Arc<dyn UserMirror>,
+    mirror: Arc<dyn UserMirror>,
     states: SyncStates,
 }
 
 impl SyncRunner {
     /// For manual runs; `holder` is a name of this process.
     pub(crate) fn by_hand(
-        directory: Arc<dyn UserMirror>,
-        walks: Arc<dyn UserScans>,
+        mirror: Arc<dyn UserMirror>,
+        scans: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
     ) -> Self {
-        Self::new(directory, walks, clock, holder, full_every, MANUAL)
+        Self::new(mirror, scans, clock, holder, full_every, MANUAL)
     }
 
     /// For scheduled runs, which retry a failing provider later.
     pub(crate) fn scheduled(
-        directory: Arc<dyn UserMirror>,
-        walks: Arc<dyn UserScans>,
+        mirror: Arc<dyn UserMirror>,
+        scans: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
     ) -> Self {
-        Self::new(directory, walks, clock, holder, full_every, SCHEDULED)
+        Self::new(mirror, scans, clock, holder, full_every, SCHEDULED)
     }
 
     fn new(
-        directory: Arc<dyn UserMirror>,
-        walks: Arc<dyn UserScans>,
+        mirror: Arc<dyn UserMirror>,
+        scans: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
         holder: Box<str>,
         full_every: Duration,
-        patience: RetryOptions,
+        retry: RetryOptions,
     ) -> Self {
         let options = SyncOptions {
             holder,
@@ -85,11 +85,11 @@ impl SyncRunner {
             full_every,
             page_deadline: STEP_DEADLINE,
             grace: GRACE,
-            retry: patience,
+            retry,
         };
         Self {
-            sync: MirrorSync::new(Arc::clone(&directory), walks, clock, options),
-            directory,
+            sync: MirrorSync::new(Arc::clone(&mirror), scans, clock, options),
+            mirror,
             states: SyncStates::default(),
         }
     }
@@ -100,23 +100,23 @@ impl SyncRunner {
     }
 
     /// The status of the tenant's mirror; updates readiness and metrics too.
-    pub(crate) async fn standing(&self, tenant: &Arc<Tenant>) -> Result<Option<MirrorStatus>, SourceError> {
+    pub(crate) async fn status(&self, tenant: &Arc<Tenant>) -> Result<Option<MirrorStatus>, SourceError> {
         let deadline = (Instant::now() + STATUS_TIME_LIMIT).into_std();
         let cx = CallContext::new(Arc::clone(tenant), deadline, Priority::Sync);
-        let standing = self.directory.status(&cx).await?;
-        if let Some(standing) = &standing {
-            self.states.set_status(&tenant.id, standing);
+        let status = self.mirror.status(&cx).await?;
+        if let Some(status) = &status {
+            self.states.set_status(&tenant.id, status);
             let tenant = tenant.id.to_string();
-            if let Some(as_of) = standing.as_of {
+            if let Some(as_of) = status.as_of {
                 // Integral seconds since 1970 are exact in a float for a hundred million years.
                 #[expect(clippy::cast_precision_loss, reason = "exact, see above")]
                 gauge!("masthead_sync_last_success_timestamp_seconds", "tenant" => tenant.clone())
                     .set(as_of.unix_timestamp() as f64);
             }
-            gauge!("masthead_sync_whole", "tenant" => tenant.clone()).set(f64::from(u8::from(standing.whole)));
-            gauge!("masthead_sync_braked", "tenant" => tenant).set(f64::from(u8::from(standing.braked_at.is_some())));
+            gauge!("masthead_sync_whole", "tenant" => tenant.clone()).set(f64::from(u8::from(status.whole)));
+            gauge!("masthead_sync_braked", "tenant" => tenant).set(f64::from(u8::from(status.braked_at.is_some())));
         }
-        Ok(standing)
+        Ok(status)
     }
 
     /// Starts or resumes a run; `on_progress` is called after each step.
@@ -141,7 +141,7 @@ impl SyncRunner {
         counter!("masthead_sync_runs_total", "tenant" => tenant.id.to_string(), "outcome" => outcome.name())
             .increment(1);
         self.states.set_outcome(&tenant.id, outcome.name());
-        if let Err(error) = self.standing(tenant).await {
+        if let Err(error) = self.status(tenant).await {
             tracing::debug!(error = &error as &dyn std::error::Error, tenant = %tenant.id, "the status of the mirror cannot be read");
         }
         (last, outcome)

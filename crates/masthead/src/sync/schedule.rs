@@ -138,7 +138,7 @@ impl SyncSchedule {
                     turn = lanes.turn(failing) => turn,
                     () = end.cancelled() => return TurnOutcome::Done,
                 };
-                let standing = syncs.standing(&tenant).await;
+                let standing = syncs.status(&tenant).await;
                 if !standing.is_ok_and(|standing| is_due(standing.as_ref(), clock.now(), every)) {
                     return TurnOutcome::Done;
                 }

@@ -43,7 +43,7 @@ pub(crate) fn mirror_subject(
     keep: impl Send + Sync + 'static,
 ) -> MirrorSubject {
     MirrorSubject {
-        directory: store.mirror(),
+        mirror: store.mirror(),
         bulk: store.bulk_lookups(),
         registrations: store.registrations(),
         registrar: Arc::new(WriteBackRegistrar(store.registrations())),
@@ -54,7 +54,7 @@ pub(crate) fn mirror_subject(
 
 #[async_trait]
 impl MirrorFactory for PostgresFactory {
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
+    async fn subject(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject {
         let fixture = self.fixture().await;
         let store = Arc::clone(&fixture.store);
         let mut made = Vec::new();

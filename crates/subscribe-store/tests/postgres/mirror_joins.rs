@@ -80,7 +80,7 @@ fn side_change() -> impl Strategy<Value = SideChange> {
 
 /// A subject with one tenant, and its store.
 async fn subject(settings: &[(&str, &str)]) -> (Arc<MirrorSubject>, Arc<Store>) {
-    let subject = PostgresFactory::default().directory(1, settings).await;
+    let subject = PostgresFactory::default().subject(1, settings).await;
     let store = Arc::clone(&subject.keep.downcast_ref::<StoreFixture>().unwrap().store);
     (Arc::new(subject), store)
 }
@@ -127,7 +127,7 @@ async fn apply(
             profiles.extend(by_id(accounts));
         }
         SideChange::Gone(id) => {
-            subject.directory.record_absence(&cx, &id, minute(n)).await.unwrap();
+            subject.mirror.record_absence(&cx, &id, minute(n)).await.unwrap();
             profiles.remove(&id);
         }
         SideChange::Synced(accounts) => {
@@ -163,7 +163,7 @@ fn mirror_equals_join_after_any_history() {
             for change in changes {
                 apply(&subject, &store, &mut profiles, change, minutes).await;
                 minutes += 1;
-                if subject.directory.status(&subject.context(0)).await.unwrap().is_none() {
+                if subject.mirror.status(&subject.context(0)).await.unwrap().is_none() {
                     // Before the first run no profile is stored.
                     profiles.clear();
                     subject.run(&[], minute(minutes), RemovalBrake::On).await;
@@ -231,7 +231,7 @@ async fn five_thousand_per_side_make_eight_thousand_users() {
     for (n, page) in profiles.chunks(1_000).enumerate() {
         let next = (n < 4).then_some("more");
         let taken = subject
-            .directory
+            .mirror
             .record_page(&cx, &run, &scan_page(page, next), NOON)
             .await;
         assert_eq!(taken.unwrap().added, 1_000);
@@ -240,7 +240,7 @@ async fn five_thousand_per_side_make_eight_thousand_users() {
         }
     }
     subject
-        .directory
+        .mirror
         .finish_run(&cx, &run, minute(1), RemovalBrake::On)
         .await
         .unwrap();
@@ -283,15 +283,15 @@ async fn mirror_is_reset_unless_it_serves_another_tenant() {
             ..start_run("b", minute(minutes))
         };
         subject
-            .directory
+            .mirror
             .start_run(&subject.context(0), over_at_once)
             .await
             .unwrap()
     };
     assert_eq!(begin(&other, 10).await, StartOutcome::Elsewhere);
-    assert_eq!(other.directory.status(&other.context(0)).await.unwrap(), None);
+    assert_eq!(other.mirror.status(&other.context(0)).await.unwrap(), None);
     let everyone = list(UserFilter::default());
-    let listed = other.directory.search(&other.context(0), &everyone).await;
+    let listed = other.mirror.search(&other.context(0), &everyone).await;
     assert!(listed.unwrap().is_none());
     assert_eq!(subject.pairs().await.len(), 3);
 

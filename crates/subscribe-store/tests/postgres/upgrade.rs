@@ -109,7 +109,7 @@ async fn answers(subject: &MirrorSubject) -> Vec<(Option<MirrorPage>, Vec<Accoun
     let mut answers = Vec::new();
     for filter in [UserFilter::default(), containing("ann"), containing("example")] {
         let query = list(filter);
-        let page = subject.directory.search(&cx, &query).await.unwrap();
+        let page = subject.mirror.search(&cx, &query).await.unwrap();
         let registered = subject.registrations.search(&cx, &query).await.unwrap();
         answers.push((page, registered.accounts));
     }
@@ -130,12 +130,8 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     let cx = subject.context(0);
     let run = subject.begin(start_run("a", minute(1))).await;
     let first = scan_page(&users[4..5], Some("page-2"));
-    subject
-        .directory
-        .record_page(&cx, &run, &first, minute(1))
-        .await
-        .unwrap();
-    subject.directory.release_run(&cx, &run).await.unwrap();
+    subject.mirror.record_page(&cx, &run, &first, minute(1)).await.unwrap();
+    subject.mirror.release_run(&cx, &run).await.unwrap();
     let before = answers(&subject).await;
     assert_eq!(subject.pairs().await.len(), 5);
 
@@ -153,12 +149,12 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     assert!(resumed.resumed);
     assert_eq!(resumed.cursor.as_ref().map(ScanCursor::as_str), Some("page-2"));
     subject
-        .directory
+        .mirror
         .record_page(&cx, &resumed, &scan_page(&[], None), minute(2))
         .await
         .unwrap();
     let finished = subject
-        .directory
+        .mirror
         .finish_run(&cx, &resumed, minute(3), RemovalBrake::On)
         .await
         .unwrap();

@@ -153,7 +153,7 @@ impl Migration<'_> {
                 Instant::now() + PAGE_TIME_LIMIT,
                 Priority::Bulk,
             );
-            let error = match self.remote.walk(&cx, mark, self.page_size).await {
+            let error = match self.remote.scan_page(&cx, mark, self.page_size).await {
                 Ok(stretch) => return Ok(stretch),
                 Err(error) => error,
             };

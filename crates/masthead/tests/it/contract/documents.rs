@@ -252,7 +252,7 @@ fn user_examples_match_responses() {
         assert_eq!(user(&found), user(&shown), "{path}");
         assert_eq!(
             send("/User?AuthSystemId=2"),
-            example(operation, "200", "nobody"),
+            example(operation, "200", "none"),
             "{path}"
         );
         let refused = example(operation, "200", "refused");

@@ -35,17 +35,17 @@ fn cursor_lists_every_user_once() {
             let list = format!("orderBy={column}&orderByType={direction}");
             let whole = ids(&json_of(&server, &ok(&format!("/v4/Users?pageSize=1000&{list}"))));
             assert_eq!(whole.len(), 25);
-            let mut walked = Vec::new();
+            let mut listed = Vec::new();
             let mut page = json_of(&server, &ok(&format!("/v4/Users?pageSize=7&{list}")));
             loop {
                 assert_eq!(page["meta"]["totalRecords"], 25, "{list}");
-                walked.extend(ids(&page));
+                listed.extend(ids(&page));
                 let Some(cursor) = page["meta"]["nextCursor"].as_str() else {
                     break;
                 };
-                assert!(walked.len() < 25, "{list}: a cursor past the end");
+                assert!(listed.len() < 25, "{list}: a cursor past the end");
                 // By URL and by body in turn, which accept the same.
-                page = if walked.len() % 2 == 0 {
+                page = if listed.len() % 2 == 0 {
                     json_of(
                         &server,
                         &ok(&format!(
@@ -61,7 +61,7 @@ fn cursor_lists_every_user_once() {
                     )
                 };
             }
-            assert_eq!(walked, whole, "{list}");
+            assert_eq!(listed, whole, "{list}");
         }
     }
 }

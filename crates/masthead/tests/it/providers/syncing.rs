@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The state of the tenant's mirror in `/health/ready`, once it matches.
-fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+fn wait_for_mirror(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     let tenant = format!("north/daily/{paper}");
     loop {
@@ -36,13 +36,10 @@ fn directory_once(server: &ProviderTestServer, paper: &str, is_so: impl Fn(&Valu
 #[test]
 fn lists_come_from_the_mirror() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("kept")], &[("SYNC__EVERY", "1s")]);
-    let directory = directory_once(&server, "kept", |one| {
+    let mirror = wait_for_mirror(&server, "kept", |one| {
         one["asOf"].is_string() && one["running"] == false
     });
-    assert_eq!(
-        (&directory["profiles"], &directory["braked"]),
-        (&json!(2), &json!(false))
-    );
+    assert_eq!((&mirror["profiles"], &mirror["braked"]), (&json!(2), &json!(false)));
     let (_, metrics) = server.page("/metrics");
     for wanted in [
         "masthead_sync_last_success_timestamp_seconds{",
@@ -167,13 +164,13 @@ fn brake_is_shown_in_readiness_and_metrics() {
     let mut paper = FederatedTenant::new("alarm");
     paper.shown.extend((0..40).map(|number| format!("more{number}-alarm")));
     let server = ProviderTestServer::start(&[paper], &[("SYNC__EVERY", "1s"), ("SYNC__FULL_EVERY", "0s")]);
-    directory_once(&server, "alarm", |one| one["asOf"].is_string());
+    wait_for_mirror(&server, "alarm", |one| one["asOf"].is_string());
     let sandbox = server.sandbox("alarm");
     sandbox.auth0().clear_users();
     sandbox.auth0().seed([(AUTH0.user)("both-alarm")]);
-    let directory = directory_once(&server, "alarm", |one| one["braked"] == true && one["running"] == false);
+    let mirror = wait_for_mirror(&server, "alarm", |one| one["braked"] == true && one["running"] == false);
     assert_eq!(
-        (&directory["profiles"], &directory["lastOutcome"]),
+        (&mirror["profiles"], &mirror["lastOutcome"]),
         (&json!(42), &json!("braked"))
     );
     let (status, metrics) = server.page("/metrics");
@@ -211,7 +208,7 @@ fn failing_tenants_do_not_delay_others() {
     ];
     let server = ProviderTestServer::start(&papers, &settings);
     for paper in &papers {
-        directory_once(&server, paper.code, |one| one["asOf"].is_string());
+        wait_for_mirror(&server, paper.code, |one| one["asOf"].is_string());
     }
     server
         .runtime
@@ -220,7 +217,7 @@ fn failing_tenants_do_not_delay_others() {
         server.sandbox(code).inject(Fault::Silence);
     }
     for code in ["dead-1", "dead-2", "dead-3"] {
-        directory_once(&server, code, |one| one["lastOutcome"] == "failed");
+        wait_for_mirror(&server, code, |one| one["lastOutcome"] == "failed");
     }
     // Each failing tenant gets a permit meanwhile, for at least three seconds.
     let (before, began) = (runs(&server, "living", "finished"), Instant::now());

@@ -213,7 +213,7 @@ impl SourceHarness {
         let own = Arc::new(FakeStore::default());
         let store = adapters.subscribe(Arc::clone(&own) as _);
         let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
-        let directory = Arc::new(FakeMirror::over(Arc::clone(&own)));
+        let mirror = Arc::new(FakeMirror::over(Arc::clone(&own)));
         let (other, providers): (OtherSide, Arc<dyn Providers>) = match source.side {
             SourceKind::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
@@ -237,7 +237,7 @@ impl SourceHarness {
             bulk,
             registrations: Arc::clone(&registrations) as _,
             providers,
-            mirror: directory,
+            mirror,
             events: Arc::clone(&events) as _,
             clock,
         };

@@ -100,28 +100,28 @@ async fn path_recovers(source: &'static SourceUnderTest, path: RecoveryPath) {
 /// Makes the first sync run of the mirror.
 pub(crate) async fn run_sync(harness: &SourceHarness) {
     let cx = harness.caller(Instant::now() + PATIENT).context(Priority::Sync);
-    let (directory, at) = (&harness.world.mirror, harness.world.clock.now());
+    let (mirror, at) = (&harness.world.mirror, harness.world.clock.now());
     let beginning = StartRun {
         holder: "test",
         at,
         lease: PATIENT,
         full_every: Duration::ZERO,
     };
-    let StartOutcome::Run(run) = directory.start_run(&cx, beginning).await.unwrap() else {
+    let StartOutcome::Run(run) = mirror.start_run(&cx, beginning).await.unwrap() else {
         panic!("no other process has the run")
     };
-    let walk = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
+    let scan = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
     let mut from = None;
     loop {
-        let step = walk
+        let step = scan
             .fetch_page(&cx, ScanExtent::Everything, from.as_ref())
             .await
             .unwrap();
-        directory.record_page(&cx, &run, &step, at).await.unwrap();
+        mirror.record_page(&cx, &run, &step, at).await.unwrap();
         let Some(next) = step.next else { break };
         from = Some(next);
     }
-    directory.finish_run(&cx, &run, at, RemovalBrake::On).await.unwrap();
+    mirror.finish_run(&cx, &run, at, RemovalBrake::On).await.unwrap();
 }
 
 fn breaker(harness: &SourceHarness) -> &'static str {
@@ -172,9 +172,9 @@ async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
             return export.export(&caller, &request).await.outcomes == [ExportedUser::Absent];
         }
         RecoveryPath::Sync => {
-            let walk = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
+            let scan = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();
             let cx = caller.context(Priority::Sync);
-            return walk.fetch_page(&cx, ScanExtent::Everything, None).await.is_ok();
+            return scan.fetch_page(&cx, ScanExtent::Everything, None).await.is_ok();
         }
     };
     completeness.unwrap().complete

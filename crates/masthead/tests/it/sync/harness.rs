@@ -44,7 +44,7 @@ pub(crate) struct SyncHarness {
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) store: Arc<Store>,
-    walk: Arc<KillableScan>,
+    scan: Arc<KillableScan>,
     subject: MirrorSubject,
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum KillPoint {
 
 /// A scan during which a process can be killed.
 struct KillableScan {
-    walk: Arc<dyn UserScan>,
+    scan: Arc<dyn UserScan>,
     /// After this number of further steps, and at which point.
     kill: Mutex<Option<(u64, KillPoint)>>,
     met: Notify,
@@ -72,11 +72,11 @@ struct KillableScan {
 #[async_trait]
 impl UserScan for KillableScan {
     fn name(&self) -> SourceName {
-        self.walk.name()
+        self.scan.name()
     }
 
     fn can_list_changes(&self) -> bool {
-        self.walk.can_list_changes()
+        self.scan.can_list_changes()
     }
 
     async fn fetch_page(
@@ -97,19 +97,19 @@ impl UserScan for KillableScan {
             }
         };
         match death {
-            None => self.walk.fetch_page(cx, scope, from).await,
+            None => self.scan.fetch_page(cx, scope, from).await,
             Some(KillPoint::BeforeTheCall) => {
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(KillPoint::Overdue) => std::future::pending().await,
             Some(KillPoint::AfterTheCall) => {
-                let _ = self.walk.fetch_page(cx, scope, from).await;
+                let _ = self.scan.fetch_page(cx, scope, from).await;
                 self.met.notify_one();
                 std::future::pending().await
             }
             Some(KillPoint::WhileKeeping) => {
-                let step = self.walk.fetch_page(cx, scope, from).await;
+                let step = self.scan.fetch_page(cx, scope, from).await;
                 *self.kill.lock().unwrap() = Some((0, KillPoint::Overdue));
                 self.met.notify_one();
                 step
@@ -152,14 +152,14 @@ impl SyncHarness {
         let settings: BTreeMap<_, _> = kind.settings(sandbox.url()).into_iter().collect();
         store.admin().add_tenant(&id, None, &settings).await.unwrap();
         let tenant = store.tenants().by_id(&id).await.unwrap().unwrap();
-        let walk = Arc::new(KillableScan {
-            walk: ProviderKind::scan(&tenant, &(Arc::clone(&clock) as Arc<dyn Clock>)),
+        let scan = Arc::new(KillableScan {
+            scan: ProviderKind::scan(&tenant, &(Arc::clone(&clock) as Arc<dyn Clock>)),
             kill: Mutex::default(),
             met: Notify::new(),
         });
         Self {
             subject: MirrorSubject {
-                directory: store.mirror(),
+                mirror: store.mirror(),
                 bulk: store.bulk_lookups(),
                 registrations: store.registrations(),
                 registrar: Arc::new(NoRegistrar),
@@ -171,7 +171,7 @@ impl SyncHarness {
             clock,
             tenant,
             store,
-            walk,
+            scan,
         }
     }
 
@@ -200,8 +200,8 @@ impl SyncHarness {
             },
         };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let walks = Arc::new(SingleScan(Arc::clone(&self.walk)));
-        MirrorSync::new(self.store.mirror(), walks, clock, options)
+        let scans = Arc::new(SingleScan(Arc::clone(&self.scan)));
+        MirrorSync::new(self.store.mirror(), scans, clock, options)
     }
 
     /// Makes a run as the process with this name; full runs are a week apart.
@@ -219,16 +219,16 @@ impl SyncHarness {
 
     /// Lets the process make this number of steps, and kills it then.
     pub(crate) async fn kill_after(self: &Arc<Self>, steps: u64, death: KillPoint) {
-        *self.walk.kill.lock().unwrap() = Some((steps, death));
+        *self.scan.kill.lock().unwrap() = Some((steps, death));
         let harness = Arc::clone(self);
         let mut run = tokio::spawn(async move { harness.run("a").await });
         tokio::select! {
-            () = self.walk.met.notified() => {}
+            () = self.scan.met.notified() => {}
             outcome = &mut run => panic!("it ended before it was killed: {outcome:?}"),
         }
         run.abort();
         assert!(run.await.is_err_and(|error| error.is_cancelled()));
-        *self.walk.kill.lock().unwrap() = None;
+        *self.scan.kill.lock().unwrap() = None;
     }
 
     /// Imports registrations.
@@ -265,7 +265,7 @@ impl SyncHarness {
         let mut place = None;
         loop {
             let step = self
-                .walk
+                .scan
                 .fetch_page(&self.cx(), ScanExtent::Everything, place.as_ref())
                 .await
                 .unwrap();

@@ -50,7 +50,7 @@ impl MirrorSubject {
 
     /// The users of each key: the id of the profile and of the registration, `-` for none; `?` for a key in doubt.
     async fn named(&self, keys: &[LookupKey]) -> Vec<String> {
-        let entries = self.entries(0, keys, BEFORE).await.expect("a directory");
+        let entries = self.entries(0, keys, BEFORE).await.expect("a mirror");
         let found = entries.by_key.iter().map(|entries| {
             let Some(entries) = entries else {
                 return "?".to_owned();
@@ -85,7 +85,7 @@ impl MirrorSubject {
             .filter_map(|account| Some(LookupKey::User(UserKey::Email(account.email.as_ref()?.key().clone()))));
         let numbers = accounts().filter_map(|account| account.registration_id.map(LookupKey::Registration));
         let keys: Vec<LookupKey> = ids.chain(emails).chain(numbers).collect();
-        let found = self.entries(0, &keys, BEFORE).await.expect("a directory").by_key;
+        let found = self.entries(0, &keys, BEFORE).await.expect("a mirror").by_key;
         for (key, found) in keys.iter().zip(found) {
             let mut found: Vec<AccountPair> = found
                 .into_iter()
@@ -106,13 +106,13 @@ impl MirrorSubject {
 
     /// Whether the bulk answer is complete.
     pub(super) async fn is_whole(&self) -> bool {
-        self.entries(0, &[], BEFORE).await.expect("a directory").whole
+        self.entries(0, &[], BEFORE).await.expect("a mirror").whole
     }
 
     /// Whether lists are complete.
     async fn lists_as_whole(&self) -> bool {
         let query = list(UserFilter::default());
-        let page = self.directory.search(&self.context(0), &query).await;
+        let page = self.mirror.search(&self.context(0), &query).await;
         page.expect("an answer").expect("a finished run").whole
     }
 
@@ -131,7 +131,7 @@ fn id_of(account: Option<&Account>) -> &str {
 
 /// By an id of either source, by the address of the merged user, by the registration number.
 pub async fn bulk_lookup_returns_joined_users(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(2, &[]).await;
+    let subject = factory.subject(2, &[]).await;
     let numbered = |crid: &str, number, address: &str| Account {
         registration_id: Some(number),
         ..account(crid, address, "", "")
@@ -180,7 +180,7 @@ pub async fn bulk_lookup_returns_joined_users(factory: &dyn MirrorFactory) {
     let keys: Vec<LookupKey> = cases.iter().map(|(key, _)| key.clone()).collect();
     let wanted: Vec<&str> = cases.iter().map(|(_, users)| *users).collect();
     assert_eq!(subject.named(&keys).await, wanted);
-    let entries = subject.entries(0, &keys, BEFORE).await.expect("a directory");
+    let entries = subject.entries(0, &keys, BEFORE).await.expect("a mirror");
     assert_eq!((entries.as_of, entries.whole), (NOON, true));
     let ann = entries.by_key[0].as_ref().expect("no doubt")[0].clone();
     let sides = [ann.profile.map(|profile| profile.account), ann.registration];
@@ -200,20 +200,17 @@ pub async fn bulk_lookup_returns_joined_users(factory: &dyn MirrorFactory) {
 
 /// Neither before the first finished run, nor from a mirror that is older than requested.
 pub async fn old_or_foreign_mirror_answers_no_keys(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let keys = [id("r-00000")];
     let run = subject.begin(start_run("a", NOON)).await;
     let cx = subject.context(0);
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &run, &scan_page(&readers(1), None), NOON)
         .await;
     taken.expect("taken");
     assert_eq!(subject.entries(0, &keys, BEFORE).await, None);
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(9), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(9), RemovalBrake::On).await;
     finished.expect("finished");
     assert!(subject.entries(0, &keys, minute(-1)).await.is_some());
     assert_eq!(subject.entries(0, &keys, NOON).await, None);
@@ -229,13 +226,13 @@ pub async fn old_or_foreign_mirror_answers_no_keys(factory: &dyn MirrorFactory) 
 
 /// After a confirmed absence, until the provider returns the user again.
 pub async fn user_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
     let keys = [id("r-00000"), email("reader0@example.org"), id("r-00001")];
     let gone = &people[0].crid;
     let found = subject
-        .directory
+        .mirror
         .record_absence(&subject.context(0), gone, minute(1))
         .await;
     found.expect("an answer");
@@ -246,7 +243,7 @@ pub async fn user_missing_since_is_in_doubt(factory: &dyn MirrorFactory) {
 
 /// A page has gaps or is truncated, or an account cannot be stored, in the last full run or later.
 pub async fn mirror_is_whole_only_without_gaps(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(2);
     let long = Account {
@@ -276,28 +273,28 @@ pub async fn mirror_is_whole_only_without_gaps(factory: &dyn MirrorFactory) {
             }
             let run = subject.begin(begin).await;
             let at = minute(now);
-            let taken = subject.directory.record_page(&cx, &run, &first, at).await;
+            let taken = subject.mirror.record_page(&cx, &run, &first, at).await;
             taken.expect("taken");
             // After a restart the flaw is still known.
             let run = subject.begin(begin).await;
             let last = subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, &scan_page(&people, None), at)
                 .await;
             last.expect("taken");
-            let finished = subject.directory.finish_run(&cx, &run, at, RemovalBrake::On).await;
+            let finished = subject.mirror.finish_run(&cx, &run, at, RemovalBrake::On).await;
             assert!(!finished.expect("finished").braked);
             assert!(!subject.is_whole().await, "about changes: {about_changes}");
             // A run about changes cannot make it whole again.
             now += 60;
             let run = subject.begin(start_run("a", minute(now))).await;
             let last = subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, &scan_page(&[], None), minute(now))
                 .await;
             last.expect("taken");
             let finished = subject
-                .directory
+                .mirror
                 .finish_run(&cx, &run, minute(now), RemovalBrake::On)
                 .await;
             finished.expect("finished");
@@ -310,7 +307,7 @@ pub async fn mirror_is_whole_only_without_gaps(factory: &dyn MirrorFactory) {
 /// An account that cannot be stored, or a brake, makes it incomplete; a complete full run repairs it (contract
 /// `answers.md`).
 pub async fn list_reports_whether_mirror_is_whole(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let people = readers(200);
     let long = Account {
         first_name: "x".repeat(300).into(),

@@ -19,35 +19,32 @@ fn ann(crid: &str) -> Account {
 
 /// Neither before the first run nor during it; nothing is recorded before the first run.
 pub async fn no_list_before_first_finished_run(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let all_users = list(UserFilter::default());
-    let search = || subject.directory.search(&cx, &all_users);
+    let search = || subject.mirror.search(&cx, &all_users);
     subject.register(&ann("1")).await;
     subject.feed(&[ann("a|1")], NOON).await;
     assert_eq!(subject.as_of("a|1").await, None);
     assert!(search().await.expect("an answer").is_none());
     let run = subject.begin(start_run("a", NOON)).await;
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &run, &scan_page(&[ann("a|1")], None), NOON)
         .await;
     taken.expect("taken");
     assert!(search().await.expect("an answer").is_none());
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(1), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(1), RemovalBrake::On).await;
     finished.expect("finished");
     let page = search().await.expect("an answer").expect("a finished run");
     assert_eq!((page.entries.len(), page.as_of), (1, NOON));
-    let standing = subject.directory.status(&cx).await.expect("an answer").expect("one");
+    let standing = subject.mirror.status(&cx).await.expect("an answer").expect("one");
     assert_eq!((standing.as_of, standing.profiles), (Some(NOON), 1));
 }
 
 /// By id, or by a unique address; before the first run and after.
 pub async fn joined_user_is_one_entry(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     let cy = |crid| account(crid, "cy@example.com", "Cy", "Ash");
     subject.register(&ann("a|1")).await;
@@ -67,7 +64,7 @@ pub async fn joined_user_is_one_entry(factory: &dyn MirrorFactory) {
 
 /// In either source, in any order of arrival.
 pub async fn shared_address_separates_joined_users(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     subject.register(&ann("1")).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 1"]);
@@ -87,7 +84,7 @@ pub async fn shared_address_separates_joined_users(factory: &dyn MirrorFactory) 
 
 /// Also when the id arrives later and ends a join by address.
 pub async fn id_has_precedence_over_address(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     subject.register(&ann("1")).await;
     let bob = |crid| account(crid, "bob@example.com", "Bob", "Ray");
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
@@ -108,29 +105,23 @@ pub async fn id_has_precedence_over_address(factory: &dyn MirrorFactory) {
 
 /// A page of a slow scan does not replace the answer of a later lookup.
 pub async fn older_account_never_replaces_newer(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     let renamed = account("a|1", "ann@example.com", "Anna", "Lee");
     subject.feed(std::slice::from_ref(&renamed), minute(5)).await;
     subject.feed(&[ann("a|1")], minute(3)).await;
     let id = CustomerRegistrationId::parse("a|1").expect("an id");
-    let kept = subject
-        .directory
-        .profiles(&subject.context(0), &id.clone().into())
-        .await;
+    let kept = subject.mirror.profiles(&subject.context(0), &id.clone().into()).await;
     let kept = kept.expect("an answer").pop().expect("a profile");
     assert_eq!((&*kept.account.first_name, kept.as_of), ("Anna", minute(5)));
-    let absent = subject
-        .directory
-        .record_absence(&subject.context(0), &id, minute(4))
-        .await;
+    let absent = subject.mirror.record_absence(&subject.context(0), &id, minute(4)).await;
     absent.expect("an answer");
     assert_eq!(subject.as_of("a|1").await, Some(minute(5)));
 }
 
 /// Only accounts of the provider, never registrations.
 pub async fn profiles_are_found_by_key(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[("Merge.email", "store")]).await;
+    let subject = factory.subject(1, &[("Merge.email", "store")]).await;
     subject
         .register(&account("a|1", "store@example.com", "Ann", "Lee"))
         .await;
@@ -141,7 +132,7 @@ pub async fn profiles_are_found_by_key(factory: &dyn MirrorFactory) {
         let subject = &subject;
         async move {
             let found = subject
-                .directory
+                .mirror
                 .profiles(&subject.context(0), &EmailKey::from_text(text).into())
                 .await;
             let found = found.expect("an answer");
@@ -163,18 +154,18 @@ pub async fn profiles_are_found_by_key(factory: &dyn MirrorFactory) {
 
 /// The same ids and addresses in two pools.
 pub async fn mirrors_of_pools_are_separate(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(2, &[]).await;
+    let subject = factory.subject(2, &[]).await;
     let other = subject.context(1);
     subject.registrar.register(&other, &ann("1")).await;
     subject.run(&[ann("a|1")], NOON, RemovalBrake::On).await;
     assert_eq!(subject.pairs().await, ["a|1 -"]);
-    let page = subject.directory.search(&other, &list(UserFilter::default())).await;
+    let page = subject.mirror.search(&other, &list(UserFilter::default())).await;
     assert!(page.expect("an answer").is_none());
     let id = CustomerRegistrationId::parse("a|1").expect("an id");
-    let profiles = subject.directory.profiles(&other, &id.clone().into()).await;
+    let profiles = subject.mirror.profiles(&other, &id.clone().into()).await;
     assert_eq!(profiles.expect("an answer"), []);
     subject
-        .directory
+        .mirror
         .record_absence(&other, &id, minute(1))
         .await
         .expect("an answer");
@@ -249,7 +240,7 @@ async fn every_list_is_the_models(subject: &MirrorSubject, profiles: &[Account])
 
 /// Every filter, order and page after each of several changes to either source.
 pub async fn lists_equal_the_model_during_changes(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[("Merge.lastName", "store")]).await;
+    let subject = factory.subject(1, &[("Merge.lastName", "store")]).await;
     let (mut profiles, registrations) = both_sides();
     for account in &registrations[..15] {
         subject.register(account).await;

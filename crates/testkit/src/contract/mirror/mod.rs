@@ -43,7 +43,7 @@ use super::{ids, list, model};
 #[async_trait]
 pub trait MirrorFactory: Send + Sync {
     /// An empty mirror, and this number of tenants with a provider, each with a separate pool and these settings.
-    async fn directory(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject;
+    async fn subject(&self, tenants: usize, settings: &[(&str, &str)]) -> MirrorSubject;
 }
 
 /// Writes registrations like the store.
@@ -56,7 +56,7 @@ pub trait Registrar: Send + Sync {
 /// A mirror, its registrations, and the tenants.
 pub struct MirrorSubject {
     /// The mirror.
-    pub directory: Arc<dyn UserMirror>,
+    pub mirror: Arc<dyn UserMirror>,
     /// Reads the registrations.
     pub registrations: Arc<dyn UserSource>,
     /// Writes the registrations.
@@ -138,7 +138,7 @@ impl MirrorSubject {
     /// # Panics
     /// The mirror is busy or does not answer.
     pub async fn begin(&self, beginning: StartRun<'_>) -> SyncRun {
-        let begun = self.directory.start_run(&self.context(0), beginning).await;
+        let begun = self.mirror.start_run(&self.context(0), beginning).await;
         let run = match begun.expect("an answer") {
             StartOutcome::Run(run) => Some(run),
             StartOutcome::Busy { .. } | StartOutcome::Elsewhere => None,
@@ -157,12 +157,9 @@ impl MirrorSubject {
         };
         let run = self.begin(all).await;
         let cx = self.context(0);
-        let taken = self
-            .directory
-            .record_page(&cx, &run, &scan_page(accounts, None), at)
-            .await;
+        let taken = self.mirror.record_page(&cx, &run, &scan_page(accounts, None), at).await;
         assert_eq!(taken.expect("taken").refused, 0);
-        let finished = self.directory.finish_run(&cx, &run, at, brake).await;
+        let finished = self.mirror.finish_run(&cx, &run, at, brake).await;
         finished.expect("finished")
     }
 
@@ -171,7 +168,7 @@ impl MirrorSubject {
     /// # Panics
     /// The mirror does not answer.
     pub async fn feed(&self, accounts: &[Account], as_of: OffsetDateTime) {
-        let fed = self.directory.record_accounts(&self.context(0), accounts, as_of).await;
+        let fed = self.mirror.record_accounts(&self.context(0), accounts, as_of).await;
         fed.expect("fed");
     }
 
@@ -180,10 +177,7 @@ impl MirrorSubject {
     /// # Panics
     /// The mirror has no list.
     pub async fn pairs(&self) -> Vec<String> {
-        let page = self
-            .directory
-            .search(&self.context(0), &list(UserFilter::default()))
-            .await;
+        let page = self.mirror.search(&self.context(0), &list(UserFilter::default())).await;
         let page = page.expect("an answer").expect("a finished run");
         let id = |account: Option<&Account>| account.map_or("-", |account| account.crid.as_str()).to_owned();
         let mut pairs: Vec<_> = page
@@ -205,7 +199,7 @@ impl MirrorSubject {
     /// The mirror does not answer.
     pub async fn as_of(&self, id: &str) -> Option<OffsetDateTime> {
         let id = CustomerRegistrationId::parse(id).expect("an id");
-        let profiles = self.directory.profiles(&self.context(0), &id.into()).await;
+        let profiles = self.mirror.profiles(&self.context(0), &id.into()).await;
         let profile = profiles.expect("an answer").pop();
         profile.map(|profile| profile.as_of)
     }
@@ -267,7 +261,7 @@ impl MirrorSubject {
         };
         let mut found: Vec<Account> = Vec::new();
         loop {
-            let page = self.directory.search(&self.context(0), &query).await;
+            let page = self.mirror.search(&self.context(0), &query).await;
             let page = page.expect("an answer").expect("a finished run");
             assert_eq!(page.total, Some(Total::Exact(wanted.len() as u64)), "{order:?}");
             found.extend(page.entries.into_iter().map(|entry| self.user(entry)));

@@ -15,7 +15,7 @@ use crate::accounts::readers;
 /// A page was truncated or had gaps, or an account could not be stored (contract `answers.md`).
 pub async fn incomplete_run_removes_no_user(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
-    let subject = factory.directory(1, &settings).await;
+    let subject = factory.subject(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);
     subject.run(&people, NOON, RemovalBrake::On).await;
@@ -37,16 +37,16 @@ pub async fn incomplete_run_removes_no_user(factory: &dyn MirrorFactory) {
     for (first, hour) in flawed.into_iter().zip(1..) {
         let now = minute(60 * hour);
         let run = subject.begin(about_everything(now)).await;
-        let taken = subject.directory.record_page(&cx, &run, &first, now).await;
+        let taken = subject.mirror.record_page(&cx, &run, &first, now).await;
         taken.expect("taken");
         let last = scan_page(&people[1..2], None);
-        let taken = subject.directory.record_page(&cx, &run, &last, now).await;
+        let taken = subject.mirror.record_page(&cx, &run, &last, now).await;
         assert!(!taken.expect("taken").again, "another pass would end the same way");
-        let finished = subject.directory.finish_run(&cx, &run, now, RemovalBrake::On).await;
+        let finished = subject.mirror.finish_run(&cx, &run, now, RemovalBrake::On).await;
         let finished = finished.expect("finished");
         assert_eq!((finished.whole, finished.missing, finished.removed), (false, 0, 0));
         assert_eq!(subject.pairs().await.len(), 3);
-        let standing = subject.directory.status(&cx).await.expect("an answer").expect("one");
+        let standing = subject.mirror.status(&cx).await.expect("an answer").expect("one");
         assert!(!standing.whole);
     }
 }
@@ -54,7 +54,7 @@ pub async fn incomplete_run_removes_no_user(factory: &dyn MirrorFactory) {
 /// Pages may repeat one user and miss another (`providers.md` §2.5: no guarantee against duplicates between pages): a scan
 /// with fewer different users than the provider reports is repeated, also after a restart.
 pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);
     let of_four = |accounts: &[Account], next| ScanPage {
@@ -68,7 +68,7 @@ pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
     for page in &pages {
         again.push(
             subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, page, NOON)
                 .await
                 .expect("taken")
@@ -83,7 +83,7 @@ pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
     for page in &pages {
         again.push(
             subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, page, minute(1))
                 .await
                 .expect("taken")
@@ -94,7 +94,7 @@ pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
     for page in [of_four(&people[..2], Some("2")), of_four(&people[2..], None)] {
         again.push(
             subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, &page, minute(2))
                 .await
                 .expect("taken")
@@ -102,10 +102,7 @@ pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
         );
     }
     assert_eq!(again[4..], [false, false]);
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(3), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(3), RemovalBrake::On).await;
     assert!(finished.expect("finished").whole);
     assert_eq!(subject.pairs().await.len(), 4);
 }
@@ -113,7 +110,7 @@ pub async fn incomplete_scan_is_repeated(factory: &dyn MirrorFactory) {
 /// The provider returns the same pages each time: after several scans the run ends incomplete and removes no user.
 pub async fn repeatedly_incomplete_run_is_not_whole(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
-    let subject = factory.directory(1, &settings).await;
+    let subject = factory.subject(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(3);
     subject.run(&people, NOON, RemovalBrake::On).await;
@@ -123,13 +120,10 @@ pub async fn repeatedly_incomplete_run_is_not_whole(factory: &dyn MirrorFactory)
         ..scan_page(&people[..2], None)
     };
     for pass in 1..=MAX_PASSES {
-        let taken = subject.directory.record_page(&cx, &run, &short, minute(60)).await;
+        let taken = subject.mirror.record_page(&cx, &run, &short, minute(60)).await;
         assert_eq!(taken.expect("taken").again, pass < MAX_PASSES);
     }
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(61), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(61), RemovalBrake::On).await;
     let finished = finished.expect("finished");
     assert_eq!((finished.whole, finished.missing, finished.removed), (false, 0, 0));
     assert_eq!(subject.pairs().await.len(), 3);
@@ -140,7 +134,7 @@ pub async fn repeatedly_incomplete_run_is_not_whole(factory: &dyn MirrorFactory)
 
 /// A user who is deleted during a repeated scan was found by the previous one.
 pub async fn users_deleted_during_run_keep_it_whole(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(4);
     let run = subject.begin(start_run("a", NOON)).await;
@@ -159,7 +153,7 @@ pub async fn users_deleted_during_run_keep_it_whole(factory: &dyn MirrorFactory)
     for page in &pages {
         again.push(
             subject
-                .directory
+                .mirror
                 .record_page(&cx, &run, page, NOON)
                 .await
                 .expect("taken")
@@ -167,10 +161,7 @@ pub async fn users_deleted_during_run_keep_it_whole(factory: &dyn MirrorFactory)
         );
     }
     assert_eq!(again, [false, true, false, false]);
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(1), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(1), RemovalBrake::On).await;
     assert!(finished.expect("finished").whole);
 }
 

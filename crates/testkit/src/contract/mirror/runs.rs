@@ -25,13 +25,13 @@ fn is_busy(begun: &StartOutcome) -> bool {
 }
 
 async fn begun(subject: &MirrorSubject, beginning: StartRun<'_>) -> StartOutcome {
-    let begun = subject.directory.start_run(&subject.context(0), beginning).await;
+    let begun = subject.mirror.start_run(&subject.context(0), beginning).await;
     begun.expect("an answer")
 }
 
 /// A second process waits until the lease ends or is released; the same process need not wait.
 pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(start_run("a", NOON)).await;
     assert_eq!(
@@ -41,7 +41,7 @@ pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
     assert!(is_busy(&begun(&subject, start_run("b", minute(1))).await));
     let people = readers(4);
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &first, &scan_page(&people[..2], Some("page 2")), minute(2))
         .await;
     assert_eq!(taken.expect("taken").added, 2);
@@ -55,10 +55,10 @@ pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
         (second.cursor.clone(), second.started),
         (ScanCursor::parse("page 2"), NOON)
     );
-    subject.directory.release_run(&cx, &second).await.expect("paused");
+    subject.mirror.release_run(&cx, &second).await.expect("paused");
     let third = subject.begin(over_at_once("c", minute(13))).await;
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &third, &scan_page(&people[2..], None), minute(13))
         .await;
     taken.expect("taken");
@@ -66,7 +66,7 @@ pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
     let last = subject.begin(start_run("d", minute(30))).await;
     assert!(last.scanned && last.resumed);
     let finished = subject
-        .directory
+        .mirror
         .finish_run(&cx, &last, minute(31), RemovalBrake::On)
         .await;
     let all_seen = RunSummary {
@@ -82,52 +82,46 @@ pub async fn one_run_at_a_time_is_resumed(factory: &dyn MirrorFactory) {
 
 /// The run is busy for other processes until then, and lost once another process has it.
 pub async fn lease_lasts_from_last_renewal(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let first = subject.begin(over_at_once("a", NOON)).await;
     let longer = SyncRun {
         lease: Duration::from_mins(5),
         ..first.clone()
     };
-    assert!(subject.directory.renew_lease(&cx, &longer).await.expect("an answer"));
+    assert!(subject.mirror.renew_lease(&cx, &longer).await.expect("an answer"));
     let StartOutcome::Busy { left } = begun(&subject, start_run("b", minute(1))).await else {
         panic!("it was renewed")
     };
     assert!(left <= longer.lease && left > Duration::from_mins(4), "{left:?}");
-    assert!(subject.directory.renew_lease(&cx, &first).await.expect("an answer"));
+    assert!(subject.mirror.renew_lease(&cx, &first).await.expect("an answer"));
     let second = subject.begin(start_run("b", minute(1))).await;
-    let lost = subject.directory.renew_lease(&cx, &first).await;
+    let lost = subject.mirror.renew_lease(&cx, &first).await;
     assert!(matches!(lost, Err(RunError::Lost)));
-    assert!(subject.directory.renew_lease(&cx, &second).await.expect("an answer"));
+    assert!(subject.mirror.renew_lease(&cx, &second).await.expect("an answer"));
 }
 
 /// Neither accounts nor cursors.
 pub async fn lost_run_writes_nothing(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let lost = subject.begin(over_at_once("a", NOON)).await;
     let run = subject.begin(start_run("b", minute(9))).await;
     let people = readers(2);
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &lost, &scan_page(&people, Some("x")), minute(9))
         .await;
     assert!(matches!(taken, Err(RunError::Lost)));
-    let ended = subject
-        .directory
-        .finish_run(&cx, &lost, minute(9), RemovalBrake::On)
-        .await;
+    let ended = subject.mirror.finish_run(&cx, &lost, minute(9), RemovalBrake::On).await;
     assert!(matches!(ended, Err(RunError::Lost)));
-    let paused = subject.directory.release_run(&cx, &lost).await;
+    let paused = subject.mirror.release_run(&cx, &lost).await;
     assert!(matches!(paused, Err(RunError::Lost)));
     assert_eq!(subject.as_of(people[0].crid.as_str()).await, None);
-    let ended = subject
-        .directory
-        .finish_run(&cx, &run, minute(9), RemovalBrake::On)
-        .await;
+    let ended = subject.mirror.finish_run(&cx, &run, minute(9), RemovalBrake::On).await;
     ended.expect("finished");
     let over = subject
-        .directory
+        .mirror
         .record_page(&cx, &run, &scan_page(&people, None), minute(9))
         .await;
     assert!(matches!(over, Err(RunError::Lost)));
@@ -135,14 +129,14 @@ pub async fn lost_run_writes_nothing(factory: &dyn MirrorFactory) {
 
 /// Changes since the start of the last run, until a full run is due.
 pub async fn changes_run_follows_full_run(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     subject.run(&readers(3), NOON, RemovalBrake::On).await;
     let run = subject.begin(start_run("a", minute(60))).await;
     assert_eq!(run.extent, ScanExtent::ChangedSince(NOON));
     let changed = [account("r-00000", "zoe@example.org", "Zoe", "")];
     let taken = subject
-        .directory
+        .mirror
         .record_page(&cx, &run, &scan_page(&changed, None), minute(60))
         .await;
     let one_changed = ChangeCounts {
@@ -151,10 +145,7 @@ pub async fn changes_run_follows_full_run(factory: &dyn MirrorFactory) {
     };
     assert_eq!(taken.expect("taken"), one_changed);
     // Those who are not among the changed are not missing.
-    let finished = subject
-        .directory
-        .finish_run(&cx, &run, minute(61), RemovalBrake::On)
-        .await;
+    let finished = subject.mirror.finish_run(&cx, &run, minute(61), RemovalBrake::On).await;
     assert_eq!(finished.expect("finished").missing, 0);
     let next = subject.begin(start_run("a", minute(120))).await;
     assert_eq!(next.extent, ScanExtent::ChangedSince(minute(60)));
@@ -165,7 +156,7 @@ pub async fn changes_run_follows_full_run(factory: &dyn MirrorFactory) {
 
 /// Three confirmations, a day apart, by default.
 pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let cx = subject.context(0);
     let people = readers(3);
     let gone = &people[2];
@@ -192,13 +183,13 @@ pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFac
     }
     // An absence by lookup counts the same.
     subject
-        .directory
+        .mirror
         .record_absence(&cx, &gone.crid, minute(4 * DAY + 60))
         .await
         .expect("an answer");
     assert_eq!(subject.as_of("r-00002").await, Some(minute(2 * DAY + 1)));
     subject
-        .directory
+        .mirror
         .record_absence(&cx, &gone.crid, minute(5 * DAY))
         .await
         .expect("an answer");
@@ -210,7 +201,7 @@ pub async fn missing_user_is_removed_after_confirmations(factory: &dyn MirrorFac
 /// More than one profile, and more than one percent.
 pub async fn brake_prevents_mass_removal(factory: &dyn MirrorFactory) {
     let settings = [("Mirror.RemovalConfirmations", "1"), ("Mirror.RemovalApartHours", "0")];
-    let subject = factory.directory(1, &settings).await;
+    let subject = factory.subject(1, &settings).await;
     let cx = subject.context(0);
     let people = readers(200);
     subject.run(&people, NOON, RemovalBrake::On).await;
@@ -219,7 +210,7 @@ pub async fn brake_prevents_mass_removal(factory: &dyn MirrorFactory) {
         (braked.profiles, braked.missing, braked.removed, braked.braked),
         (200, 3, 0, true)
     );
-    let standing = || subject.directory.status(&cx);
+    let standing = || subject.mirror.status(&cx);
     let after = standing().await.expect("an answer").expect("one");
     assert_eq!(
         (after.profiles, after.as_of, after.braked_at),
@@ -255,7 +246,7 @@ pub async fn user_in_unreadable_row_is_not_missing(factory: &dyn MirrorFactory) 
         (vec![long], vec![], 0),
         (vec![], vec![], 2),
     ] {
-        let subject = factory.directory(1, &settings).await;
+        let subject = factory.subject(1, &settings).await;
         let cx = subject.context(0);
         let people = readers(3);
         subject.run(&people, NOON, RemovalBrake::On).await;
@@ -272,10 +263,10 @@ pub async fn user_in_unreadable_row_is_not_missing(factory: &dyn MirrorFactory) 
             left_out,
             ..scan_page(&shown, None)
         };
-        let taken = subject.directory.record_page(&cx, &run, &odd, minute(60)).await;
+        let taken = subject.mirror.record_page(&cx, &run, &odd, minute(60)).await;
         taken.expect("taken");
         let finished = subject
-            .directory
+            .mirror
             .finish_run(&cx, &run, minute(62), RemovalBrake::Released)
             .await;
         assert_eq!(finished.expect("finished").missing, missing);
@@ -289,7 +280,7 @@ pub async fn user_in_unreadable_row_is_not_missing(factory: &dyn MirrorFactory) 
 
 /// In the order of the accounts.
 pub async fn preview_reports_changes_without_writing(factory: &dyn MirrorFactory) {
-    let subject = factory.directory(1, &[]).await;
+    let subject = factory.subject(1, &[]).await;
     let people = readers(2);
     subject.run(&people, NOON, RemovalBrake::On).await;
     let long = Account {
@@ -302,7 +293,7 @@ pub async fn preview_reports_changes_without_writing(factory: &dyn MirrorFactory
         account("r-00000", "zoe@example.org", "Zoe", ""),
         long,
     ];
-    let changes = subject.directory.preview_changes(&subject.context(0), &shown).await;
+    let changes = subject.mirror.preview_changes(&subject.context(0), &shown).await;
     let wanted = [
         ProfileChange::Added,
         ProfileChange::Unchanged,
