@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use syn::visit::Visit;
 
-use crate::code::circles::{Circle, find_circles};
+use crate::code::circles;
 use crate::code::comments::{comment_lines, words};
 use crate::code::file::{SourceFile, rust_files};
-use crate::code::modules::ModuleTree;
 use crate::code::words::UnwantedWords;
 use crate::shell::TaskResult;
 
@@ -95,25 +94,8 @@ fn measure(root: &Path, package: &Path) -> TaskResult<Figures> {
         }
         figures.names.visit_file(&file.syntax);
     }
-    figures.circles = circles(root, package)?.iter().map(describe).collect();
+    figures.circles = circles::of_package(root, package)?;
     Ok(figures)
-}
-
-/// The circles of the package's crates: its library and its program.
-pub(crate) fn circles(root: &Path, package: &Path) -> TaskResult<Vec<Circle>> {
-    let mut circles = Vec::new();
-    for crate_root in ["src/lib.rs", "src/main.rs"].map(|file| package.join(file)) {
-        if crate_root.is_file() {
-            circles.extend(find_circles(&ModuleTree::read(root, &crate_root)?.arrows()));
-        }
-    }
-    Ok(circles)
-}
-
-/// A circle as one line: the parent's path and its members.
-pub(crate) fn describe(circle: &Circle) -> String {
-    let parent = [&["crate".to_owned()], circle.parent.as_slice()].concat().join("::");
-    format!("{parent}: {}", circle.members.join(", "))
 }
 
 fn total<'a>(packages: impl Iterator<Item = &'a Figures>) -> Figures {

@@ -1,26 +1,47 @@
 //! Circles between modules: siblings that use each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use super::modules::ModulePath;
+use super::modules::{ModulePath, ModuleTree};
+use crate::shell::TaskResult;
 
 /// Modules below one parent that all reach each other.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Circle {
+struct Circle {
     /// The parent's path; empty for the crate's root.
-    pub(crate) parent: ModulePath,
+    parent: ModulePath,
     /// The names of the children; [`PARENT`] for the parent's own code.
-    pub(crate) members: Vec<String>,
+    members: Vec<String>,
 }
 
 /// The name of a parent module's own code among its children.
-pub(crate) const PARENT: &str = "(parent)";
+const PARENT: &str = "(parent)";
+
+/// The circles of the package's crates, its library and its program, each as one line: the parent's path and its members.
+///
+/// # Errors
+/// A file that cannot be read or is not Rust.
+pub(crate) fn of_package(root: &Path, package: &Path) -> TaskResult<Vec<String>> {
+    let mut circles = Vec::new();
+    for crate_root in ["src/lib.rs", "src/main.rs"].map(|file| package.join(file)) {
+        if crate_root.is_file() {
+            circles.extend(find_circles(&ModuleTree::read(root, &crate_root)?.arrows()));
+        }
+    }
+    Ok(circles.iter().map(describe).collect())
+}
+
+fn describe(circle: &Circle) -> String {
+    let parent = [&["crate".to_owned()], circle.parent.as_slice()].concat().join("::");
+    format!("{parent}: {}", circle.members.join(", "))
+}
 
 /// Finds the circles at every level of the tree of modules.
 ///
 /// An arrow between two modules counts where their paths part: `a::b → a::c::d` is an arrow from `b` to `c` below `a`. A
 /// child that uses its parent's items, while the parent uses the child, is a circle too.
-pub(crate) fn find_circles(arrows: &[(ModulePath, ModulePath)]) -> Vec<Circle> {
+fn find_circles(arrows: &[(ModulePath, ModulePath)]) -> Vec<Circle> {
     let mut levels: BTreeMap<ModulePath, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (from, to) in arrows {
         let common = from.iter().zip(to).take_while(|(one, other)| one == other).count();
@@ -72,7 +93,6 @@ fn reach<'a>(graph: &'a BTreeMap<String, BTreeSet<String>>, from: &str) -> BTree
 mod tests {
     use std::fs;
 
-    use super::super::modules::ModuleTree;
     use super::*;
 
     /// The circles of a crate of these files.

@@ -5,10 +5,11 @@ mod deploy;
 mod files;
 mod manifest;
 mod migrations;
+mod texts;
 
 use masthead_dev_postgres::workspace;
 
-use crate::code_metrics;
+use crate::code::circles;
 use crate::shell::{TaskResult, cargo, output};
 
 /// Checks every rule, prints each fault, and fails when there is one.
@@ -21,21 +22,19 @@ pub(crate) fn run() -> TaskResult {
     for package in &packages {
         faults.extend(package.faults()?);
         faults.extend(files::faults(&root, &package.folder)?);
-        let circles = code_metrics::circles(&root, &package.folder)?;
-        let describe = |circle| {
-            format!(
-                "{}: modules use each other in a circle: {}",
-                package.name,
-                code_metrics::describe(circle)
-            )
-        };
-        faults.extend(circles.iter().map(describe));
+        for circle in circles::of_package(&root, &package.folder)? {
+            faults.push(format!(
+                "{}: modules use each other in a circle: {circle}",
+                package.name
+            ));
+        }
     }
     faults.extend(deploy::faults(
         &root,
         packages.iter().map(|package| package.folder.as_path()),
     )?);
     faults.extend(migrations::faults(&root.join("migrations"))?);
+    faults.extend(texts::faults(&root)?);
 
     if faults.is_empty() {
         println!("layers: {} packages keep the rules", packages.len());
