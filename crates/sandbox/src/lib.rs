@@ -39,6 +39,7 @@ mod fault;
 mod generic;
 mod gigya;
 mod http;
+mod issued_tokens;
 mod listener;
 mod name_list;
 mod quota;

@@ -1,11 +1,10 @@
-//! JSON Web Tokens signed with RS256, and the sandbox's three throw-away keys.
+//! Verifies JSON Web Tokens signed with RS256, with the sandbox's three throw-away keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::error::{KeyRejected, Unspecified};
-use ring::rand::SystemRandom;
+use ring::error::KeyRejected;
 use ring::rsa::KeyPair;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
 /// Private keys (PKCS #8); see keys/README.md.
@@ -18,20 +17,6 @@ pub(crate) const PRIVATE_KEYS: [&[u8]; 3] = [
 /// One of the throw-away keys; after the last comes the first again.
 pub(crate) fn key_pair(index: usize) -> Result<KeyPair, KeyRejected> {
     KeyPair::from_pkcs8(PRIVATE_KEYS[index % PRIVATE_KEYS.len()])
-}
-
-/// Signs a token.
-pub(crate) fn sign(pair: &KeyPair, header: &Value, claims: &Value) -> Result<String, Unspecified> {
-    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let message = format!("{}.{}", encode(header), encode(claims));
-    let mut signature = vec![0; pair.public().modulus_len()];
-    pair.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        message.as_bytes(),
-        &mut signature,
-    )?;
-    Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// The parts of a token whose signature is not verified yet.

@@ -56,8 +56,7 @@ impl StubServer {
 
     async fn answer_call(&self, stream: &mut TcpStream, request: &WireRequest) -> Result<AfterResponse> {
         let number = self.log().record(request);
-        self.stub.begin_call(request);
-        let _in_progress = CallInProgress(self, request);
+        let _in_progress = CallInProgress(self);
         let faults = self.faults().take_for(request);
         if faults.latency_ms > 0 {
             sleep(Duration::from_millis(faults.latency_ms)).await;
@@ -76,11 +75,10 @@ impl StubServer {
 }
 
 /// Counts a call as in progress until it ends, also when its connection is cut.
-struct CallInProgress<'a>(&'a StubServer, &'a WireRequest);
+struct CallInProgress<'a>(&'a StubServer);
 
 impl Drop for CallInProgress<'_> {
     fn drop(&mut self) {
-        self.0.stub.end_call(self.1);
         self.0.log().end_call();
     }
 }

@@ -25,9 +25,6 @@ pub trait StubSettings: Clone + Debug + Serialize + DeserializeOwned {
     fn search_lag_ms(&self) -> u64 {
         0
     }
-
-    /// Whether long responses are compressed for clients that accept gzip.
-    fn compress(&self) -> bool;
 }
 
 /// The state that every simulated provider has.
@@ -96,25 +93,6 @@ pub trait StubProvider: Debug + Send + Sized + 'static {
 
     /// Adjusts the rest of the state to changed settings.
     fn settings_changed(&mut self, _now: OffsetDateTime) {}
-
-    /// The members that only this provider adds to `GET /state`.
-    fn details(&mut self) -> Map<String, Value> {
-        Map::new()
-    }
-
-    /// Carries out a control call that only this provider has; `None` when it has no such call.
-    fn command(&mut self, _request: &WireRequest, _now: OffsetDateTime) -> Option<std::result::Result<Value, String>> {
-        None
-    }
-
-    /// A call arrived; it may wait before it is answered.
-    fn begin_call(&mut self, _request: &WireRequest) {}
-
-    /// The call ended, with or without a response.
-    fn end_call(&mut self, _request: &WireRequest) {}
-
-    /// Copies the state that a reset must preserve from `before`.
-    fn keep_through_reset(&mut self, _before: Self) {}
 }
 
 /// A simulated provider that is running.
@@ -221,10 +199,6 @@ impl<P: StubProvider> Stub<P> {
         state.settings_changed(now);
     }
 
-    pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.now()
-    }
-
     pub(crate) fn lock(&self) -> MutexGuard<'_, P> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,8 +206,6 @@ impl<P: StubProvider> Stub<P> {
 
 /// A simulated provider as the server and the control API use it.
 pub(crate) trait ControlledStub: Debug + Send + Sync {
-    fn begin_call(&self, request: &WireRequest);
-    fn end_call(&self, request: &WireRequest);
     /// The response, with a fault of its status, error or users applied.
     fn respond(&self, request: &WireRequest, fault: Option<&Fault>) -> StubResponse;
     /// Restores the initial state.
@@ -244,31 +216,17 @@ pub(crate) trait ControlledStub: Debug + Send + Sync {
     fn seed(&self, users: Vec<Value>) -> usize;
     fn seed_samples(&self, count: usize) -> usize;
     fn clear_users(&self);
-    fn settings(&self) -> Value;
     /// Changes the given settings; the others keep their values.
     fn change_settings(&self, change: Value) -> std::result::Result<(), String>;
-    fn command(&self, request: &WireRequest) -> Option<std::result::Result<Value, String>>;
 }
 
 impl<P: StubProvider> ControlledStub for Stub<P> {
-    fn begin_call(&self, request: &WireRequest) {
-        self.lock().begin_call(request);
-    }
-
-    fn end_call(&self, request: &WireRequest) {
-        self.lock().end_call(request);
-    }
-
     fn respond(&self, request: &WireRequest, fault: Option<&Fault>) -> StubResponse {
         let now = self.clock.now();
         match fault {
             None => {
                 let response = P::respond(self.lock(), request, now);
-                if self.lock().shared().settings.compress() {
-                    response.compressed(request.header("accept-encoding"))
-                } else {
-                    response
-                }
+                response.compressed(request.header("accept-encoding"))
             }
             Some(Fault::ErrorCode { code }) => self.lock().error_response(*code, request, now),
             Some(Fault::Status {
@@ -309,20 +267,18 @@ impl<P: StubProvider> ControlledStub for Stub<P> {
 
     fn reset(&self) {
         if let Ok(fresh) = initial_state::<P>(&self.initial, &self.url, self.clock.now()) {
-            let mut state = self.lock();
-            let before = std::mem::replace(&mut *state, fresh);
-            state.keep_through_reset(before);
+            *self.lock() = fresh;
         }
     }
 
     fn state(&self) -> Map<String, Value> {
         let mut state = self.lock();
-        let mut all = state.details();
         let shared = state.shared();
-        all.insert("provider".into(), P::name(&shared.settings).into());
-        all.insert("users".into(), shared.users.len().into());
-        all.insert("settings".into(), json!(shared.settings));
-        all
+        Map::from_iter([
+            ("provider".to_owned(), P::name(&shared.settings).into()),
+            ("users".to_owned(), shared.users.len().into()),
+            ("settings".to_owned(), json!(shared.settings)),
+        ])
     }
 
     fn users(&self) -> Vec<Value> {
@@ -342,10 +298,6 @@ impl<P: StubProvider> ControlledStub for Stub<P> {
         Self::clear_users(self);
     }
 
-    fn settings(&self) -> Value {
-        json!(Self::settings(self))
-    }
-
     fn change_settings(&self, change: Value) -> std::result::Result<(), String> {
         let Value::Object(changed) = change else {
             return Err("settings are an object".into());
@@ -357,11 +309,6 @@ impl<P: StubProvider> ControlledStub for Stub<P> {
         let settings: P::Settings = serde_json::from_value(all).map_err(|error| error.to_string())?;
         Self::change_settings(self, |current| *current = settings);
         Ok(())
-    }
-
-    fn command(&self, request: &WireRequest) -> Option<std::result::Result<Value, String>> {
-        let now = self.clock.now();
-        self.lock().command(request, now)
     }
 }
 

@@ -262,7 +262,7 @@ async fn order_and_duplicates_do_not_matter() {
 async fn revoked_token_is_renewed_once() {
     let fixture = with(vec![reader("1", "ann@example.com")], &[]).await;
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
-    assert!(fixture.sandbox.auth0().rotate_keys(true));
+    fixture.sandbox.auth0().revoke_tokens();
     assert!(fixture.by_id("auth0|1").await.unwrap().is_some());
     assert_eq!(fixture.sandbox.calls_to("/oauth/token"), 2);
 }

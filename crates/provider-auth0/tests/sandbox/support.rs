@@ -31,7 +31,6 @@ pub(crate) async fn with_attempts(
         ..Auth0Config::default()
     };
     config.settings.quota = Quota::unlimited();
-    config.settings.token_quota = Quota::unlimited();
     let base = [("ClientId", "sandbox-client"), ("ClientSecretEnv", "SANDBOX_SECRET")];
     let settings: Vec<_> = base.iter().chain(settings).copied().collect();
     let secret = secret.map(str::to_owned);

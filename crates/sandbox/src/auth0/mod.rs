@@ -1,7 +1,6 @@
-//! A simulated Auth0: the token endpoint, the key set, and the users of the Management API v2.
+//! A simulated Auth0: the token endpoint, and the users of the Management API v2.
 
 mod errors;
-mod keys;
 mod list;
 mod params;
 mod payload;

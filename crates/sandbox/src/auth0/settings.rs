@@ -11,7 +11,7 @@ use crate::stub::StubSettings;
 pub struct Auth0Config {
     /// The tenant's settings.
     pub settings: Auth0StubSettings,
-    /// The applications that may request tokens; by default one with every user scope.
+    /// The applications that may request tokens; by default one.
     pub clients: Vec<Auth0Client>,
     /// The users in Auth0's format, each with a `user_id`. They are stored unchanged.
     pub users: Vec<Value>,
@@ -28,38 +28,19 @@ impl Default for Auth0Config {
 }
 
 /// A machine-to-machine application of the tenant.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Auth0Client {
     /// The client id.
     pub client_id: String,
     /// The client secret.
     pub client_secret: String,
-    /// The scopes that it may be granted on the Management API; empty means that it has no grant.
-    pub scopes: Vec<String>,
-}
-
-impl std::fmt::Debug for Auth0Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Auth0Client")
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Default for Auth0Client {
     fn default() -> Self {
-        let scopes = [
-            "read:users",
-            "create:users",
-            "update:users",
-            "update:users_app_metadata",
-            "delete:users",
-        ];
         Self {
             client_id: "sandbox-client".into(),
             client_secret: "sandbox-client-secret".into(),
-            scopes: scopes.map(Into::into).to_vec(),
         }
     }
 }
@@ -70,8 +51,6 @@ impl Default for Auth0Client {
 pub struct Auth0StubSettings {
     /// The Management API's quota.
     pub quota: Quota,
-    /// The token endpoint's quota.
-    pub token_quota: Quota,
     /// How long a change stays hidden from `GET /users`, in milliseconds. Reads by id and by e-mail see it at once.
     pub search_lag_ms: u64,
     /// How long an access token lives, in seconds.
@@ -81,26 +60,16 @@ pub struct Auth0StubSettings {
     pub longest_page: u64,
     /// Whether a pattern with a leading wildcard exceeds the two seconds that a search may take (503).
     pub slow_wildcards: bool,
-    /// Whether long responses are compressed for clients that accept gzip, as the real edge does.
-    pub compress: bool,
-    /// Database connections: their users have a lower-case e-mail and a password, and their profiles can be changed.
-    pub databases: Vec<String>,
 }
 
 impl Default for Auth0StubSettings {
     fn default() -> Self {
         Self {
             quota: Quota::enterprise(),
-            token_quota: Quota {
-                burst: 30,
-                per_second: 30,
-            },
             search_lag_ms: 0,
             token_lifetime_s: 86_400,
             longest_page: 100,
             slow_wildcards: false,
-            compress: true,
-            databases: vec!["Username-Password-Authentication".into(), "imported-readers".into()],
         }
     }
 }
@@ -112,9 +81,5 @@ impl StubSettings for Auth0StubSettings {
 
     fn search_lag_ms(&self) -> u64 {
         self.search_lag_ms
-    }
-
-    fn compress(&self) -> bool {
-        self.compress
     }
 }

@@ -1,10 +1,9 @@
-//! The simulated Auth0: its public methods, which path is which call, and its control calls.
+//! The simulated Auth0: its public methods, and which path is which call.
 
-use std::io::{Error, Result};
+use std::io::Result;
 use std::sync::MutexGuard;
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::settings::{Auth0Client, Auth0Config, Auth0StubSettings};
@@ -34,41 +33,10 @@ impl Auth0Stub {
         &self.initial.clients
     }
 
-    /// Signs with the next key from now on. The previous key stays in the key set unless it is revoked; then every token
-    /// that it signed is refused.
-    pub fn rotate_keys(&self, revoke: bool) -> bool {
-        self.lock().keys.rotate(revoke).is_ok()
+    /// Refuses every token that was issued before.
+    pub fn revoke_tokens(&self) {
+        self.lock().tokens.revoke_all();
     }
-
-    /// The ids of the published keys, the signing key first.
-    #[must_use]
-    pub fn key_ids(&self) -> Vec<String> {
-        self.lock().keys.key_ids()
-    }
-
-    /// A token with these claims (and default `iss`, `iat` and `exp`), for example a user's session.
-    #[must_use]
-    pub fn mint(&self, claims: &Value) -> Option<String> {
-        let now = self.now();
-        mint(&self.lock(), claims, now)
-    }
-}
-
-fn mint(tenant: &Auth0Tenant, claims: &Value, now: OffsetDateTime) -> Option<String> {
-    let issued = now.unix_timestamp();
-    let expires = issued.saturating_add_unsigned(tenant.shared.settings.token_lifetime_s);
-    let mut all = json!({"iss": tenant.issuer, "iat": issued, "exp": expires});
-    for (name, value) in claims.as_object()? {
-        all[name.as_str()] = value.clone();
-    }
-    tenant.keys.sign(&all).ok()
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RotateCommand {
-    #[serde(default)]
-    revoke_previous: bool,
 }
 
 impl StubProvider for Auth0Tenant {
@@ -78,7 +46,7 @@ impl StubProvider for Auth0Tenant {
     const REPORTS_RATE_LIMIT: bool = true;
 
     fn from_config(config: &Auth0Config, url: &str, now: OffsetDateTime) -> Result<Self> {
-        Self::new(config, url, now).map_err(|error| Error::other(error.to_string()))
+        Ok(Self::new(config, url, now))
     }
 
     fn initial_users(config: &Auth0Config) -> &[Value] {
@@ -120,8 +88,7 @@ impl StubProvider for Auth0Tenant {
             return errors::with_rate_limit(response, quota).with("cache-control", "no-cache");
         }
         match (request.method.as_str(), path) {
-            ("POST", "/oauth/token") => token::issue_token(&mut tenant, request, now),
-            ("GET", "/.well-known/jwks.json") => StubResponse::json(200, &tenant.keys.to_jwks()),
+            ("POST", "/oauth/token") => token::issue_token(&mut tenant, request, now).unwrap_or_else(|refusal| refusal),
             _ => errors::not_found(),
         }
     }
@@ -152,41 +119,6 @@ impl StubProvider for Auth0Tenant {
             *body = other(body);
         }
     }
-
-    fn settings_changed(&mut self, now: OffsetDateTime) {
-        self.token_calls.set_quota(self.shared.settings.token_quota, now);
-    }
-
-    fn details(&mut self) -> Map<String, Value> {
-        Map::from_iter([
-            ("audience".to_owned(), self.audience().into()),
-            ("keys".to_owned(), self.keys.key_ids().into()),
-        ])
-    }
-
-    fn command(&mut self, request: &WireRequest, now: OffsetDateTime) -> Option<std::result::Result<Value, String>> {
-        let body = match &*request.body {
-            [] => b"{}",
-            body => body,
-        };
-        match (request.method.as_str(), request.path()) {
-            ("POST", "/keys/rotate") => {
-                let command = serde_json::from_slice(body).map_err(|error| error.to_string());
-                Some(command.map(|command: RotateCommand| {
-                    let _ = self.keys.rotate(command.revoke_previous);
-                    Value::Null
-                }))
-            }
-            ("POST", "/tokens") => {
-                let token = serde_json::from_slice(body)
-                    .ok()
-                    .and_then(|claims| mint(self, &claims, now));
-                let token = token.map(|token| json!({"token": token}));
-                Some(token.ok_or_else(|| "claims are an object".to_owned()))
-            }
-            _ => None,
-        }
-    }
 }
 
 fn respond_to_management_call(
@@ -195,13 +127,7 @@ fn respond_to_management_call(
     rest: &str,
     now: OffsetDateTime,
 ) -> std::result::Result<StubResponse, StubResponse> {
-    let required: &[&str] = match request.method.as_str() {
-        "POST" => &["create:users"],
-        "PATCH" => &["update:users", "update:users_app_metadata"],
-        "DELETE" => &["delete:users"],
-        _ => &["read:users"],
-    };
-    token::check_token(&tenant, request, now)?.require_any(required)?;
+    token::check_token(&tenant, request, now)?;
     let id = rest
         .strip_prefix("users/")
         .filter(|id| !id.is_empty() && !id.contains('/'));

@@ -2,42 +2,35 @@
 
 use time::OffsetDateTime;
 
-use super::keys::KeyRing;
 use super::settings::{Auth0Client, Auth0Config, Auth0StubSettings};
-use crate::quota::Bucket;
+use crate::issued_tokens::IssuedTokens;
 use crate::stub::StubState;
 
 #[derive(Debug)]
 pub struct Auth0Tenant {
     pub(super) shared: StubState<Auth0StubSettings>,
-    /// The tenant's address, which is the issuer of its tokens.
-    pub(super) issuer: String,
+    /// The tenant's address.
+    url: String,
     pub(super) clients: Vec<Auth0Client>,
-    pub(super) keys: KeyRing,
-    pub(super) token_calls: Bucket,
+    pub(super) tokens: IssuedTokens,
     last_id: u64,
 }
 
 impl Auth0Tenant {
-    pub(super) fn new(
-        config: &Auth0Config,
-        issuer: &str,
-        now: OffsetDateTime,
-    ) -> Result<Self, ring::error::KeyRejected> {
+    pub(super) fn new(config: &Auth0Config, url: &str, now: OffsetDateTime) -> Self {
         let addresses = |user: &serde_json::Value| user["email"].as_str().map(str::to_owned).into_iter().collect();
-        Ok(Self {
+        Self {
             shared: StubState::new(&config.settings, addresses, now),
-            issuer: issuer.to_owned(),
+            url: url.to_owned(),
             clients: config.clients.clone(),
-            keys: KeyRing::new()?,
-            token_calls: Bucket::full(config.settings.token_quota, now),
+            tokens: IssuedTokens::default(),
             last_id: 0,
-        })
+        }
     }
 
     /// The audience of the Management API, with its trailing slash.
     pub(super) fn audience(&self) -> String {
-        format!("{}api/v2/", self.issuer)
+        format!("{}api/v2/", self.url)
     }
 
     /// Whether this is the audience of the Management API. Auth0's libraries always write `https://`, which loopback

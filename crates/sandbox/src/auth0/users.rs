@@ -11,6 +11,9 @@ use crate::clock::format_timestamp;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
 
+/// Database connections: their users have a lower-case e-mail and a password, and their profiles can be changed.
+const DATABASES: [&str; 2] = ["Username-Password-Authentication", "imported-readers"];
+
 /// Members of a body that are not stored as they are.
 const NOT_STORED: [&str; 4] = ["connection", "password", "verify_email", "user_id"];
 
@@ -58,7 +61,7 @@ pub(super) fn create(
 ) -> Result<StubResponse, StubResponse> {
     let members = payload::parse_create(request)?;
     let connection = members["connection"].as_str().unwrap_or_default().to_owned();
-    let provider = creating_provider(tenant, &connection, &members)?;
+    let provider = creating_provider(&connection, &members)?;
     payload::check_password(&members)?;
     let own_id = members.get("user_id").and_then(Value::as_str).map(str::to_owned);
     let own_id = own_id.unwrap_or_else(|| tenant.next_user_id());
@@ -84,14 +87,9 @@ pub(super) fn create(
 }
 
 /// The provider part of a new user's id: users of database connections and of passwordless e-mail can be created.
-fn creating_provider(
-    tenant: &Auth0Tenant,
-    connection: &str,
-    members: &UserMembers,
-) -> Result<&'static str, StubResponse> {
-    let is_database = tenant.shared.settings.databases.iter().any(|known| known == connection);
+fn creating_provider(connection: &str, members: &UserMembers) -> Result<&'static str, StubResponse> {
     let (required, provider): (&[&str], _) = match connection {
-        _ if is_database => (&["password", "email"], "auth0"),
+        _ if DATABASES.contains(&connection) => (&["password", "email"], "auth0"),
         "email" => (&["email"], "email"),
         _ => {
             let code = Some("inexistent_connection");

@@ -1,23 +1,17 @@
-//! Authentication at a generic provider, and the tokens that it issues.
+//! Authentication at a generic provider, and its token endpoint.
 
 use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::response::GenericStubError;
 use super::settings::{GenericStubAuth, GenericStubSettings};
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
-
-/// The issued tokens and when they expire.
-#[derive(Debug, Default)]
-pub(super) struct IssuedTokens {
-    live: HashMap<String, OffsetDateTime>,
-    count: u64,
-}
+use crate::issued_tokens::IssuedTokens;
 
 /// The parameters of a call, from its query and its body.
 fn parse_parameters(request: &WireRequest) -> Result<Vec<(String, String)>, GenericStubError> {
@@ -36,7 +30,7 @@ fn parse_parameters(request: &WireRequest) -> Result<Vec<(String, String)>, Gene
 /// Authenticates a call, and returns its parameters without the credentials.
 pub(super) fn admit(
     settings: &GenericStubSettings,
-    tokens: &mut IssuedTokens,
+    tokens: &IssuedTokens,
     request: &WireRequest,
     now: OffsetDateTime,
 ) -> Result<Vec<(String, String)>, GenericStubError> {
@@ -45,10 +39,7 @@ pub(super) fn admit(
     let is_valid = match &settings.auth {
         GenericStubAuth::None => true,
         GenericStubAuth::Bearer { token } => bearer == Some(token.as_str()),
-        GenericStubAuth::ClientCredentials { .. } => {
-            tokens.live.retain(|_, expires| *expires > now);
-            bearer.is_some_and(|token| tokens.live.contains_key(token))
-        }
+        GenericStubAuth::ClientCredentials { .. } => bearer.is_some_and(|token| tokens.is_valid(token, now)),
         GenericStubAuth::Header { name, value } => request.header(&name.to_ascii_lowercase()) == Some(value.as_str()),
         GenericStubAuth::Field { name, value } => {
             let is_valid = all.iter().any(|(known, given)| known == name && given == value);
@@ -104,9 +95,6 @@ pub(super) fn issue_token(
     if credentials != Some((client_id.clone(), client_secret.clone())) {
         return Some(StubResponse::json(401, &json!({"error": "invalid_client"})));
     }
-    tokens.count += 1;
-    let token = format!("sandbox-directory-token-{}", tokens.count);
-    let lifetime = Duration::seconds(i64::try_from(*lifetime_s).unwrap_or(i64::MAX));
-    tokens.live.insert(token.clone(), now.saturating_add(lifetime));
-    Some(StubResponse::access_token(&token, *lifetime_s, None))
+    let token = tokens.issue(*lifetime_s, now);
+    Some(StubResponse::access_token(&token, *lifetime_s))
 }

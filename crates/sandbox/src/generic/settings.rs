@@ -47,7 +47,7 @@ impl Default for GenericStubConfig {
 }
 
 /// How a client authenticates. (Client certificates are left out: loopback has no TLS.)
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
     rename_all = "kebab-case",
@@ -94,19 +94,6 @@ pub enum GenericStubAuth {
         /// The password.
         password: String,
     },
-}
-
-impl std::fmt::Debug for GenericStubAuth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Bearer { .. } => "Bearer(<hidden>)",
-            Self::ClientCredentials { .. } => "ClientCredentials(<hidden>)",
-            Self::Header { .. } => "Header(<hidden>)",
-            Self::Field { .. } => "Field(<hidden>)",
-            Self::Basic { .. } => "Basic(<hidden>)",
-        })
-    }
 }
 
 /// How a list is paged; the names are those of the parameters.
@@ -245,8 +232,6 @@ pub struct GenericStubSettings {
     pub quota: Quota,
     /// How long a change stays hidden from the list, in milliseconds.
     pub search_lag_ms: u64,
-    /// Whether long responses are compressed for clients that accept gzip.
-    pub compress: bool,
 }
 
 fn filters(given: &[(&str, &[&str], FilterComparison)]) -> BTreeMap<String, GenericStubFilter> {
@@ -295,7 +280,6 @@ impl GenericStubSettings {
             total_pointer: Some("/total".into()),
             quota: Quota::unlimited(),
             search_lag_ms: 0,
-            compress: true,
         }
     }
 
@@ -342,9 +326,5 @@ impl StubSettings for GenericStubSettings {
 
     fn search_lag_ms(&self) -> u64 {
         self.search_lag_ms
-    }
-
-    fn compress(&self) -> bool {
-        self.compress
     }
 }

@@ -6,13 +6,14 @@ use std::sync::MutexGuard;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::admission::{self, IssuedTokens};
+use super::admission;
 use super::response::{self, GenericStubError};
 use super::settings::{GenericStubConfig, GenericStubSettings, UserShape};
 use super::{list, sample};
 use crate::fault::rule::Fault;
 use crate::http::request::{WireRequest, decode_segment};
 use crate::http::response::{StubResponse, reason_phrase};
+use crate::issued_tokens::IssuedTokens;
 use crate::stub::{Stub, StubProvider, StubState, log_unsupported, spoil_list};
 
 /// A simulated generic provider that is running.
@@ -44,7 +45,7 @@ impl GenericState {
                 ..GenericStubError::new(429, "too many requests")
             });
         }
-        let parameters = admission::admit(settings, &mut self.tokens, request, now)?;
+        let parameters = admission::admit(settings, &self.tokens, request, now)?;
         let (method, path) = (request.method.as_str(), request.path());
         if path == settings.list_path && method == settings.list_method {
             return list::list(settings, users.searchable(now).values(), &parameters);
@@ -154,6 +155,6 @@ impl StubProvider for GenericState {
 
     /// Issued tokens end with every change.
     fn settings_changed(&mut self, _now: OffsetDateTime) {
-        self.tokens = IssuedTokens::default();
+        self.tokens.revoke_all();
     }
 }

@@ -11,6 +11,12 @@ use super::settings::{GigyaApplication, GigyaStubSettings};
 use super::signature;
 use crate::http::request::WireRequest;
 
+/// The data centre of the site.
+const DATA_CENTER: &str = "eu1";
+
+/// How far a request's `timestamp` (or a token's `iat`) may differ from the clock.
+const LIFETIME: Duration = Duration::seconds(300);
+
 /// Larger timestamps are milliseconds: SAP's libraries send seconds, npm gigya milliseconds, and both work.
 const LARGEST_SECONDS: i64 = 100_000_000_000;
 
@@ -19,14 +25,8 @@ const LARGEST_SECONDS: i64 = 100_000_000_000;
 pub(super) struct UsedNonces(HashMap<(String, String), OffsetDateTime>);
 
 impl UsedNonces {
-    fn use_once(
-        &mut self,
-        user_key: &str,
-        nonce: &str,
-        now: OffsetDateTime,
-        lifetime: Duration,
-    ) -> Result<(), GigyaCallError> {
-        self.0.retain(|_, used| (now - *used).abs() <= lifetime * 2);
+    fn use_once(&mut self, user_key: &str, nonce: &str, now: OffsetDateTime) -> Result<(), GigyaCallError> {
+        self.0.retain(|_, used| (now - *used).abs() <= LIFETIME * 2);
         let key = (user_key.to_owned(), nonce.to_owned());
         if self.0.insert(key, now).is_some() {
             return Err(GigyaCallError::from_code(403_004));
@@ -44,10 +44,12 @@ pub(super) fn check_site(
     if params.require("apiKey")? != settings.api_key {
         return Err(GigyaCallError::from_code(400_093));
     }
-    let addressed = gigya_host(request).map(|(_, center)| center);
-    let here = addressed.or(settings.served_data_center.as_deref());
-    if here.is_some_and(|here| here != settings.data_center) {
-        let domain = format!("{}.gigya.com", settings.data_center);
+    if settings
+        .served_data_center
+        .as_deref()
+        .is_some_and(|served| served != DATA_CENTER)
+    {
+        let domain = format!("{DATA_CENTER}.gigya.com");
         let location = format!("https://accounts.{domain}{}", request.path());
         return Err(GigyaCallError::new(301_001, "The site belongs to another data center")
             .with("apiDomain", domain)
@@ -56,20 +58,13 @@ pub(super) fn check_site(
     Ok(())
 }
 
-/// The host and data centre in a `host` header of Gigya's own form.
-fn gigya_host(request: &WireRequest) -> Option<(&str, &str)> {
-    let host = request.header("host")?;
-    let center = host.strip_prefix("accounts.")?.strip_suffix(".gigya.com")?;
-    Some((host, center))
-}
-
 /// The URL that the client signs: Gigya's own when the `host` header names it, else the sandbox's, which is plain HTTP.
 fn signed_url(request: &WireRequest) -> String {
     let path = request.path();
-    if let Some((host, _)) = gigya_host(request) {
-        return format!("https://{}{path}", host.to_ascii_lowercase());
-    }
     let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
+    if host.ends_with(".gigya.com") {
+        return format!("https://{host}{path}");
+    }
     let host = host.strip_suffix(":80").unwrap_or(&host);
     format!("http://{host}{path}")
 }
@@ -82,15 +77,14 @@ pub(super) fn authenticate(
     request: &WireRequest,
     params: &GigyaParams,
     now: OffsetDateTime,
-) -> Result<GigyaApplication, GigyaCallError> {
-    let lifetime = Duration::seconds(i64::try_from(settings.request_lifetime_s).unwrap_or(i64::MAX));
+) -> Result<(), GigyaCallError> {
     let find = |user_key: &str| {
         let found = applications.iter().find(|known| known.user_key == user_key);
         found.ok_or_else(|| GigyaCallError::new(403_005, "The supplied userkey was not found"))
     };
     let check_time = |at: OffsetDateTime| {
         // In whole seconds, like timestamps.
-        if Duration::seconds(now.unix_timestamp() - at.unix_timestamp()).abs() <= lifetime {
+        if Duration::seconds(now.unix_timestamp() - at.unix_timestamp()).abs() <= LIFETIME {
             Ok(())
         } else {
             Err(GigyaCallError::from_code(403_002))
@@ -104,8 +98,7 @@ pub(super) fn authenticate(
         if expires.is_some_and(|at| at <= now.unix_timestamp()) {
             return Err(GigyaCallError::from_code(403_002));
         }
-        nonces.use_once(&application.user_key, &nonce, now, lifetime)?;
-        return Ok(application.clone());
+        return nonces.use_once(&application.user_key, &nonce, now);
     }
     if params.get("sig").is_some() {
         let application = find(params.require("userKey")?)?;
@@ -118,8 +111,7 @@ pub(super) fn authenticate(
         if !signature::is_valid(&application.secret, &request.method, &signed_url(request), params) {
             return Err(GigyaCallError::from_code(403_003));
         }
-        nonces.use_once(&application.user_key, nonce, now, lifetime)?;
-        return Ok(application.clone());
+        return nonces.use_once(&application.user_key, nonce, now);
     }
     // Without credentials the real one treats the caller as a browser; the adapter never calls it so.
     let Some(secret) = params.get("secret") else {
@@ -132,11 +124,10 @@ pub(super) fn authenticate(
     let Some(user_key) = params.get("userKey") else {
         return Err(GigyaCallError::from_code(403_036));
     };
-    let application = find(user_key)?;
-    if application.secret != secret {
+    if find(user_key)?.secret != secret {
         return Err(GigyaCallError::new(403_010, "Invalid parameter: secret"));
     }
-    Ok(application.clone())
+    Ok(())
 }
 
 fn parse_time(at: i64) -> Result<OffsetDateTime, GigyaCallError> {

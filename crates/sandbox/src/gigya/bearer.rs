@@ -53,12 +53,27 @@ impl<'a> GigyaBearer<'a> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::RSA_PKCS1_SHA256;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn verify(head: &Value, claims: &Value, registered: usize) -> Result<GigyaTokenClaims, GigyaCallError> {
-        let token = rs256::sign(&rs256::key_pair(0).unwrap(), head, claims).unwrap();
+        let pair = rs256::key_pair(0).unwrap();
+        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let message = format!("{}.{}", encode(head), encode(claims));
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            message.as_bytes(),
+            &mut signature,
+        )
+        .unwrap();
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
         GigyaBearer::parse(&token)?.verify(&GigyaApplication {
             key: Some(registered),
             ..GigyaApplication::default()

@@ -10,6 +10,9 @@ use crate::clock::format_timestamp;
 use crate::http::response::{StubResponse, reason_phrase};
 use crate::stub::log_unsupported;
 
+/// The real one is believed to send this content type; no document confirms it.
+const CONTENT_TYPE: &str = "text/javascript; charset=utf-8";
+
 /// Why a call is not carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GigyaCallError {
@@ -73,7 +76,7 @@ impl GigyaCallError {
 }
 
 /// Puts a result into the envelope, with HTTP status 200.
-pub(super) fn to_response(result: GigyaResult, call: u64, content_type: &str, now: OffsetDateTime) -> StubResponse {
+pub(super) fn to_response(result: GigyaResult, call: u64, now: OffsetDateTime) -> StubResponse {
     let (code, mut body) = match result {
         Ok(members) => (0, members),
         Err(error) => {
@@ -91,7 +94,7 @@ pub(super) fn to_response(result: GigyaResult, call: u64, content_type: &str, no
     });
     body.extend(envelope.as_object().cloned().unwrap_or_default());
     StubResponse::json(200, &Value::Object(body))
-        .with("content-type", content_type)
+        .with("content-type", CONTENT_TYPE)
         .with("cache-control", "private")
 }
 
@@ -140,7 +143,6 @@ const fn message(code: u64) -> &'static str {
         403_042 => "Invalid LoginID",
         403_047 => "LoginID does not exist",
         403_048 => "Api Rate limit exceeded",
-        403_120 => "Account temporarily locked out",
         404_000 => "Not found",
         405_001 => "Invalid API method",
         409_030 => "Too many requests for same user",

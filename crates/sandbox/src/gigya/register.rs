@@ -8,16 +8,16 @@ use super::error::{GigyaCallError, GigyaResult};
 use super::params::GigyaParams;
 use super::site::GigyaSite;
 
-/// Returns a token that is valid for an hour.
-pub(super) fn init(site: &mut GigyaSite, now: OffsetDateTime) -> Map<String, Value> {
-    let token = site.open_registration(None, now);
+/// Opens a registration and returns its token.
+pub(super) fn init(site: &mut GigyaSite) -> Map<String, Value> {
+    let token = site.open_registration(None);
     Map::from_iter([("regToken".to_owned(), token.into())])
 }
 
 /// Creates the account; it is complete once the registration is finalized.
 pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
     let token = params.require("regToken")?;
-    if site.registration(token, now)?.uid.is_some() {
+    if site.registration(token)?.is_some() {
         return Err(GigyaCallError::invalid("regToken", "already registered"));
     }
     let profile = params.object("profile")?.unwrap_or_default();
@@ -33,7 +33,7 @@ pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDa
         }
         Some(_) => {}
     }
-    match password.map(|password| site.check_password_rules(password)) {
+    match password.map(GigyaSite::check_password_rules) {
         None => errors.push((400_002, "password", "password is required")),
         Some(Err(why)) => errors.push((400_006, "password", why)),
         Some(Ok(())) => {}
@@ -51,7 +51,7 @@ pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDa
     site.put(&uid, Some(account), now);
     site.set_password(&uid, password);
     site.close_registration(token);
-    let token = site.open_registration(Some(uid.clone()), now);
+    let token = site.open_registration(Some(uid.clone()));
     if params.flag("finalizeRegistration")?.unwrap_or(false) {
         return finish(site, &token, &uid, now);
     }
@@ -60,7 +60,7 @@ pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDa
 
 pub(super) fn finalize(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
     let token = params.require("regToken")?;
-    let uid = site.registration(token, now)?.uid;
+    let uid = site.registration(token)?;
     let uid = uid.ok_or_else(|| GigyaCallError::invalid("regToken", "nothing registered yet"))?;
     finish(site, token, &uid, now)
 }
@@ -107,7 +107,9 @@ pub(super) fn login(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateT
     let account = site.account_by_login(login);
     let account = account.ok_or_else(GigyaCallError::wrong_credentials)?;
     let uid = account["UID"].as_str().unwrap_or_default().to_owned();
-    site.check_login(&uid, password, now)?;
+    if !site.is_password(&uid, password) {
+        return Err(GigyaCallError::wrong_credentials());
+    }
     if account["isActive"] == false {
         return Err(GigyaCallError::from_code(403_041));
     }
@@ -118,6 +120,6 @@ pub(super) fn login(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateT
     } else {
         return open_session(site, &uid, now);
     };
-    let token = site.open_registration(Some(uid.clone()), now);
+    let token = site.open_registration(Some(uid.clone()));
     Err(pending(site, pending_code, &uid, &token))
 }

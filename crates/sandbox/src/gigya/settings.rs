@@ -14,7 +14,7 @@ use crate::stub::StubSettings;
 pub struct GigyaConfig {
     /// The site's settings.
     pub settings: GigyaStubSettings,
-    /// The applications that may call it; by default one with every permission and a key pair.
+    /// The applications that may call it; by default one with a key pair.
     pub applications: Vec<GigyaApplication>,
     /// The accounts in Gigya's format, each with a `UID`. They are stored unchanged, except that a text in `password`
     /// becomes the account's password.
@@ -32,7 +32,7 @@ impl Default for GigyaConfig {
 }
 
 /// An application of the console: a user key with its secret, and perhaps a key pair for bearer tokens.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GigyaApplication {
     /// The user key.
     pub user_key: String,
@@ -40,17 +40,6 @@ pub struct GigyaApplication {
     pub secret: String,
     /// Which of the sandbox's three throw-away key pairs (0 to 2) is registered for bearer tokens.
     pub key: Option<usize>,
-    /// Methods that its permission group leaves out, e.g. `accounts.deleteAccount`: 403007.
-    pub denied: Vec<String>,
-}
-
-impl std::fmt::Debug for GigyaApplication {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GigyaApplication")
-            .field("user_key", &self.user_key)
-            .field("denied", &self.denied)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Default for GigyaApplication {
@@ -59,7 +48,6 @@ impl Default for GigyaApplication {
             user_key: "sandbox-user-key".into(),
             secret: STANDARD.encode("sandbox-gigya-secret"),
             key: Some(0),
-            denied: Vec::new(),
         }
     }
 }
@@ -90,10 +78,7 @@ impl GigyaApplication {
 pub struct GigyaStubSettings {
     /// The site's API key.
     pub api_key: String,
-    /// The data centre of the site.
-    pub data_center: String,
-    /// The data centre of the sandbox's own address, when it is another one: then every call is 301001. A `host` of the
-    /// form `accounts.{dc}.gigya.com` takes precedence.
+    /// The data centre of the sandbox's address, when it is not that of the site: then every call is 301001.
     pub served_data_center: Option<String>,
     /// Whether calls count as HTTPS, which loopback does not have. When not, a secret in the body is 403006.
     pub https: bool,
@@ -101,45 +86,26 @@ pub struct GigyaStubSettings {
     pub quota: Quota,
     /// How long a change stays hidden from `accounts.search`, in milliseconds (the real one: a second, 30 at worst).
     pub search_lag_ms: u64,
-    /// How far a request's `timestamp` (or a token's `iat`) may differ from the clock, in seconds.
-    pub request_lifetime_s: u64,
     /// Whether a cursor's batches are half of `LIMIT`: their size is not guaranteed.
     pub short_batches: bool,
     /// Whether each batch of a cursor but the first begins with the last account of the batch before, and so misses one: the
     /// real one does not rule out duplicates between pages. The counts stay the same.
     pub overlapping_batches: bool,
-    /// Wrong passwords after which an account is locked.
-    pub lockout_after: u64,
-    /// How long it then stays locked, in seconds.
-    pub lockout_s: u64,
     /// Whether an address must be verified before the account can be used: 206002.
     pub require_verification: bool,
-    /// The minimum password length.
-    pub shortest_password: usize,
-    /// The content type of responses. The real one is believed to send `text/javascript`; no document confirms it.
-    pub content_type: String,
-    /// Whether long responses are compressed for clients that accept gzip.
-    pub compress: bool,
 }
 
 impl Default for GigyaStubSettings {
     fn default() -> Self {
         Self {
             api_key: "3_sandbox-api-key".into(),
-            data_center: "eu1".into(),
             served_data_center: None,
             https: true,
             quota: Quota::unlimited(),
             search_lag_ms: 0,
-            request_lifetime_s: 300,
             short_batches: false,
             overlapping_batches: false,
-            lockout_after: 5,
-            lockout_s: 300,
             require_verification: false,
-            shortest_password: 8,
-            content_type: "text/javascript; charset=utf-8".into(),
-            compress: true,
         }
     }
 }
@@ -151,9 +117,5 @@ impl StubSettings for GigyaStubSettings {
 
     fn search_lag_ms(&self) -> u64 {
         self.search_lag_ms
-    }
-
-    fn compress(&self) -> bool {
-        self.compress
     }
 }

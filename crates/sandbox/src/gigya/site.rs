@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::account;
 use super::admission::UsedNonces;
@@ -12,21 +12,8 @@ use super::error::GigyaCallError;
 use super::settings::{GigyaApplication, GigyaConfig, GigyaStubSettings};
 use crate::stub::StubState;
 
-/// How long a registration may take.
-const REGISTRATION_LIFETIME: Duration = Duration::HOUR;
-
-/// An open registration; it has an account once `accounts.register` was called.
-#[derive(Debug, Clone)]
-pub(super) struct OpenRegistration {
-    pub(super) uid: Option<String>,
-    expires: OffsetDateTime,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct FailedLogins {
-    count: u64,
-    locked_until: Option<OffsetDateTime>,
-}
+/// The minimum password length.
+const SHORTEST_PASSWORD: usize = 8;
 
 /// The state of the simulated site.
 #[derive(Debug)]
@@ -37,11 +24,9 @@ pub struct GigyaSite {
     pub(super) nonces: UsedNonces,
     /// Counts the calls, for their ids.
     pub(super) call: u64,
-    /// The number of unanswered calls for each UID.
-    pub(super) in_progress: HashMap<String, usize>,
     passwords: HashMap<String, String>,
-    failures: HashMap<String, FailedLogins>,
-    registrations: HashMap<String, OpenRegistration>,
+    /// The tokens of open registrations; each has an account once `accounts.register` was called.
+    registrations: HashMap<String, Option<String>>,
     last_id: u64,
 }
 
@@ -53,9 +38,7 @@ impl GigyaSite {
             cursors: SearchCursors::default(),
             nonces: UsedNonces::default(),
             call: 0,
-            in_progress: HashMap::new(),
             passwords: HashMap::new(),
-            failures: HashMap::new(),
             registrations: HashMap::new(),
             last_id: 0,
         }
@@ -64,7 +47,6 @@ impl GigyaSite {
     pub(super) fn clear(&mut self) {
         self.shared.users.clear();
         self.passwords.clear();
-        self.failures.clear();
         self.registrations.clear();
     }
 
@@ -84,45 +66,21 @@ impl GigyaSite {
     pub(super) fn put(&mut self, uid: &str, account: Option<Value>, now: OffsetDateTime) {
         if account.is_none() {
             self.passwords.remove(uid);
-            self.failures.remove(uid);
         }
         self.shared.put(uid, account, now);
     }
 
     pub(super) fn set_password(&mut self, uid: &str, password: &str) {
         self.passwords.insert(uid.to_owned(), password.to_owned());
-        self.failures.remove(uid);
     }
 
     pub(super) fn is_password(&self, uid: &str, password: &str) -> bool {
         self.passwords.get(uid).is_some_and(|known| known == password)
     }
 
-    /// Checks a password at login, and counts the wrong ones.
-    pub(super) fn check_login(&mut self, uid: &str, password: &str, now: OffsetDateTime) -> Result<(), GigyaCallError> {
-        let is_right = self.is_password(uid, password);
-        let failures = self.failures.entry(uid.to_owned()).or_default();
-        if failures.locked_until.is_some_and(|until| until > now) {
-            return Err(GigyaCallError::from_code(403_120));
-        }
-        if is_right {
-            self.failures.remove(uid);
-            return Ok(());
-        }
-        failures.count += 1;
-        if failures.count >= self.shared.settings.lockout_after {
-            let lockout = Duration::seconds(i64::try_from(self.shared.settings.lockout_s).unwrap_or(i64::MAX));
-            *failures = FailedLogins {
-                count: 0,
-                locked_until: Some(now.saturating_add(lockout)),
-            };
-        }
-        Err(GigyaCallError::wrong_credentials())
-    }
-
     /// Checks the site's password rules; the text of the refusal is shown to the user.
-    pub(super) fn check_password_rules(&self, password: &str) -> Result<(), &'static str> {
-        let is_long = password.chars().count() >= self.shared.settings.shortest_password;
+    pub(super) fn check_password_rules(password: &str) -> Result<(), &'static str> {
+        let is_long = password.chars().count() >= SHORTEST_PASSWORD;
         let is_mixed = password.chars().any(char::is_alphabetic) && !password.chars().all(char::is_alphabetic);
         if is_long && is_mixed {
             Ok(())
@@ -132,19 +90,16 @@ impl GigyaSite {
     }
 
     /// Starts a registration, or continues one that has an account already.
-    pub(super) fn open_registration(&mut self, uid: Option<String>, now: OffsetDateTime) -> String {
-        self.registrations.retain(|_, open| open.expires > now);
+    pub(super) fn open_registration(&mut self, uid: Option<String>) -> String {
         let token = format!("st1.sandbox.{}", self.next_id());
-        let expires = now + REGISTRATION_LIFETIME;
-        self.registrations
-            .insert(token.clone(), OpenRegistration { uid, expires });
+        self.registrations.insert(token.clone(), uid);
         token
     }
 
-    pub(super) fn registration(&self, token: &str, now: OffsetDateTime) -> Result<OpenRegistration, GigyaCallError> {
-        let open = self.registrations.get(token).filter(|open| open.expires > now);
-        open.cloned()
-            .ok_or_else(|| GigyaCallError::invalid("regToken", "unknown or expired"))
+    /// The UID of an open registration, if it has an account.
+    pub(super) fn registration(&self, token: &str) -> Result<Option<String>, GigyaCallError> {
+        let open = self.registrations.get(token).cloned();
+        open.ok_or_else(|| GigyaCallError::invalid("regToken", "unknown or used"))
     }
 
     pub(super) fn close_registration(&mut self, token: &str) {

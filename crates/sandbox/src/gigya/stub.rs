@@ -1,9 +1,9 @@
-//! The simulated Gigya: its public methods, the checks and dispatch of a call, and its control calls.
+//! The simulated Gigya: its public methods, and the checks and dispatch of a call.
 
 use std::io::Result;
 use std::sync::MutexGuard;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::error::{self, GigyaCallError, GigyaResult};
@@ -15,9 +15,6 @@ use crate::fault::rule::Fault;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
 use crate::stub::{Stub, StubProvider, StubState, spoil_list};
-
-/// The number of concurrent calls for one UID.
-const MAX_CONCURRENT: usize = 5;
 
 /// A simulated Gigya that is running.
 pub type GigyaStub = Stub<GigyaSite>;
@@ -36,25 +33,18 @@ impl GigyaStub {
     }
 }
 
-/// The UID that a call names, if any.
-fn named_uid(request: &WireRequest) -> Option<String> {
-    let params = GigyaParams::parse(request).ok()?;
-    params.get("UID").map(str::to_owned)
-}
-
 impl GigyaSite {
     /// Puts a result into the envelope.
     fn envelope(&mut self, result: GigyaResult, now: OffsetDateTime) -> StubResponse {
         self.call += 1;
-        error::to_response(result, self.call, &self.shared.settings.content_type, now)
+        error::to_response(result, self.call, now)
     }
 
     fn carry_out(&mut self, request: &WireRequest, now: OffsetDateTime) -> GigyaResult {
         let params = GigyaParams::parse(request)?;
         let settings = &self.shared.settings;
         admission::check_site(settings, request, &params)?;
-        let application =
-            admission::authenticate(settings, &self.applications, &mut self.nonces, request, &params, now)?;
+        admission::authenticate(settings, &self.applications, &mut self.nonces, request, &params, now)?;
         if !self.shared.calls.take(now).allowed {
             return Err(GigyaCallError::new(403_048, "Api rate limit exceeded"));
         }
@@ -64,21 +54,14 @@ impl GigyaSite {
         if params.get("format").is_some_and(|format| format != "json") {
             return Err(GigyaCallError::unsupported("format", "only json"));
         }
-        let concurrent = params.get("UID").and_then(|uid| self.in_progress.get(uid));
-        if concurrent.is_some_and(|calls| *calls > MAX_CONCURRENT) {
-            return Err(GigyaCallError::from_code(409_030));
-        }
         let method = request.path().trim_start_matches('/');
-        if application.denied.iter().any(|denied| denied == method) {
-            return Err(GigyaCallError::from_code(403_007));
-        }
         params.check_method(method)?;
         match method {
             "accounts.getAccountInfo" => read::account_info(self, &params),
             "accounts.search" => read::search(self, &params, now),
             "accounts.setAccountInfo" => write::set_account_info(self, &params, now),
             "accounts.deleteAccount" => write::delete_account(self, &params, now),
-            "accounts.initRegistration" => Ok(register::init(self, now)),
+            "accounts.initRegistration" => Ok(register::init(self)),
             "accounts.register" => register::register(self, &params, now),
             "accounts.finalizeRegistration" => register::finalize(self, &params, now),
             _ => register::login(self, &params, now),
@@ -162,98 +145,5 @@ impl StubProvider for GigyaSite {
 
     fn clear_users(&mut self) {
         self.clear();
-    }
-
-    fn details(&mut self) -> Map<String, Value> {
-        let keys: Vec<&str> = self
-            .applications
-            .iter()
-            .map(|application| &*application.user_key)
-            .collect();
-        let settings = &self.shared.settings;
-        Map::from_iter([
-            ("apiKey".to_owned(), settings.api_key.as_str().into()),
-            ("dataCenter".to_owned(), settings.data_center.as_str().into()),
-            ("userKeys".to_owned(), json!(keys)),
-        ])
-    }
-
-    /// `GET /applications` shows each application with its secret and private key, as the console does to its owner.
-    fn command(&mut self, request: &WireRequest, _now: OffsetDateTime) -> Option<std::result::Result<Value, String>> {
-        if (request.method.as_str(), request.path()) != ("GET", "/applications") {
-            return None;
-        }
-        let all = self.applications.iter().map(|application| {
-            json!({
-                "userKey": application.user_key, "secret": application.secret, "privateKey": application.private_key_pem(),
-            })
-        });
-        Some(Ok(Value::Array(all.collect())))
-    }
-
-    fn begin_call(&mut self, request: &WireRequest) {
-        if let Some(uid) = named_uid(request) {
-            *self.in_progress.entry(uid).or_default() += 1;
-        }
-    }
-
-    fn end_call(&mut self, request: &WireRequest) {
-        let Some(uid) = named_uid(request) else { return };
-        if let Some(calls) = self.in_progress.get_mut(&uid) {
-            *calls -= 1;
-            if *calls == 0 {
-                self.in_progress.remove(&uid);
-            }
-        }
-    }
-
-    fn keep_through_reset(&mut self, before: Self) {
-        self.in_progress = before.in_progress;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::clock::SandboxClock;
-    use crate::stub::ControlledStub as _;
-
-    fn code(gigya: &GigyaStub, request: &WireRequest) -> u64 {
-        let body: Value = serde_json::from_slice(&gigya.respond(request, None).body).unwrap();
-        body["errorCode"].as_u64().unwrap()
-    }
-
-    #[test]
-    fn sixth_concurrent_call_for_one_account_is_refused() {
-        let config = GigyaConfig {
-            accounts: vec![json!({"UID": "u"})],
-            ..GigyaConfig::default()
-        };
-        let gigya = GigyaStub::new(config, String::new(), Arc::new(SandboxClock::default())).unwrap();
-        let secret = GigyaApplication::default().secret.replace('=', "%3D");
-        let body = format!("apiKey=3_sandbox-api-key&userKey=sandbox-user-key&secret={secret}&UID=u");
-        let request = WireRequest {
-            method: "POST".into(),
-            target: "/accounts.getAccountInfo".into(),
-            headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
-            body: body.into_bytes(),
-            ..WireRequest::default()
-        };
-        for _ in 0..5 {
-            gigya.begin_call(&request);
-        }
-        assert_eq!(code(&gigya, &request), 0);
-        gigya.begin_call(&request);
-        assert_eq!(code(&gigya, &request), 409_030);
-        gigya.reset();
-        assert_eq!(code(&gigya, &request), 409_030);
-        gigya.end_call(&request);
-        assert_eq!(code(&gigya, &request), 0);
-        for _ in 0..9 {
-            gigya.end_call(&request);
-        }
-        assert!(gigya.lock().in_progress.is_empty());
     }
 }

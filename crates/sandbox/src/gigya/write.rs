@@ -26,7 +26,7 @@ pub(super) fn set_account_info(site: &mut GigyaSite, params: &GigyaParams, now: 
         }
     }
     change_logins(site, uid, &mut account, params)?;
-    let password = new_password(site, params)?;
+    let password = new_password(params)?;
     set_time(&mut account, "lastUpdated", now);
     site.put(uid, Some(account), now);
     if let Some(password) = password {
@@ -71,14 +71,14 @@ fn remove_login(account: &mut Value, email: &str) {
 }
 
 /// A new password needs the old one, unless a server overrides that; the adapter always does.
-fn new_password<'a>(site: &GigyaSite, params: &'a GigyaParams) -> Result<Option<&'a str>, GigyaCallError> {
+fn new_password(params: &GigyaParams) -> Result<Option<&str>, GigyaCallError> {
     let Some(wanted) = params.get("newPassword") else {
         return Ok(None);
     };
     if params.flag("securityOverride")? != Some(true) {
         return Err(GigyaCallError::missing("password"));
     }
-    site.check_password_rules(wanted)
+    GigyaSite::check_password_rules(wanted)
         .map_err(|why| GigyaCallError::validation(&[(400_006, "newPassword", why)]))?;
     Ok(Some(wanted))
 }

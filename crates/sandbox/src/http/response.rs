@@ -51,11 +51,8 @@ impl StubResponse {
     }
 
     /// A new access token in the OAuth response format.
-    pub(crate) fn access_token(token: &str, lifetime_s: u64, scope: Option<&str>) -> Self {
-        let mut body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime_s});
-        if let Some(scope) = scope {
-            body["scope"] = scope.into();
-        }
+    pub(crate) fn access_token(token: &str, lifetime_s: u64) -> Self {
+        let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime_s});
         Self::json(200, &body).with("cache-control", "no-store")
     }
 

@@ -1,7 +1,5 @@
 //! What the simulated Users API starts with, and its settings: one tenant, its callers, and their quota.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,7 +17,7 @@ pub struct UsersApiConfig {
 }
 
 /// The settings of the simulated Users API.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UsersApiSettings {
     /// The bearer token of the clients.
@@ -33,8 +31,6 @@ pub struct UsersApiSettings {
     pub user_provider: Option<String>,
     /// The quota of calls.
     pub quota: Quota,
-    /// Whether long responses are compressed for clients that accept gzip.
-    pub compress: bool,
 }
 
 impl Default for UsersApiSettings {
@@ -45,20 +41,7 @@ impl Default for UsersApiSettings {
             source_systems: vec!["Masthead".into()],
             user_provider: None,
             quota: Quota::unlimited(),
-            compress: true,
         }
-    }
-}
-
-impl fmt::Debug for UsersApiSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UsersApiSettings")
-            .field("tenant", &self.tenant)
-            .field("source_systems", &self.source_systems)
-            .field("user_provider", &self.user_provider)
-            .field("quota", &self.quota)
-            .field("compress", &self.compress)
-            .finish_non_exhaustive()
     }
 }
 
@@ -71,9 +54,5 @@ impl UsersApiSettings {
 impl StubSettings for UsersApiSettings {
     fn quota(&self) -> Quota {
         self.quota
-    }
-
-    fn compress(&self) -> bool {
-        self.compress
     }
 }

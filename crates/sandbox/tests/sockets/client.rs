@@ -65,7 +65,6 @@ impl SandboxClient {
             ..Auth0Config::default()
         };
         config.settings.quota = Quota::unlimited();
-        config.settings.token_quota = Quota::unlimited();
         let mut client = Self::start(config).await;
         client.sign_in().await;
         client

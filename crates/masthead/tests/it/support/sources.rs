@@ -127,7 +127,6 @@ pub(crate) const AUTH0: SourceUnderTest = SourceUnderTest {
     stand_in: |users| {
         let settings = Auth0StubSettings {
             quota: Quota::unlimited(),
-            token_quota: Quota::unlimited(),
             ..Auth0StubSettings::default()
         };
         let config = Auth0Config {
