@@ -25,13 +25,14 @@ fn bearing(token: &str, expect: Expectation) -> ContractCase {
 }
 
 /// The name of a forgery, the token, and why it is rejected.
-type Forgery = (String, String, &'static str);
+type Forgery = (&'static str, String, &'static str);
 
 const MALFORMED: &str = "the token is malformed";
 const NOT_SIGNED: &str = "the token is not signed by a known key";
 const NO_ACCESS_TOKEN: &str = "the token is not an access token";
 const OTHER_AUDIENCE: &str = "the token is for another audience";
 const OTHER_ISSUER: &str = "the token is from another issuer";
+const LONG_LIVED: &str = "the token is valid for longer than is allowed";
 const WRONG_CLAIMS: &str = "the token's claims are not of the published form";
 const FORBIDDEN: &str = "the token does not grant this call for this tenant";
 
@@ -55,99 +56,41 @@ fn assert_rejected(server: &ContractServer, good: &str, forgeries: &[Forgery]) {
     server.check_all(&[bearing(good, Expectation::Status(200))]);
 }
 
-/// Wrong claims; `sign` signs them with the true key.
-fn wrong_claims(sign: impl Fn(&Value) -> String) -> Vec<Forgery> {
+/// One forgery for each reason; `sign` signs claims with the true key. The table of forgeries is held by `tokens`.
+fn forgeries(good: &str, sign: impl Fn(&Value) -> String) -> Vec<Forgery> {
     let (now, hour) = (jwt::now(), 3_600);
     let changed = [
         ("wrong audience", "aud", json!("else"), OTHER_AUDIENCE),
-        (
-            "other audiences",
-            "aud",
-            json!(["else", "masthead.example"]),
-            OTHER_AUDIENCE,
-        ),
         ("wrong issuer", "iss", json!("https://else.example"), OTHER_ISSUER),
         ("expired", "exp", json!(now - hour), "the token is expired"),
-        ("end as text", "exp", json!("tomorrow"), WRONG_CLAIMS),
         ("not valid yet", "nbf", json!(now + hour), "the token is not valid yet"),
+        ("lifetime above a day", "exp", json!(now + 26 * hour), LONG_LIVED),
+        ("claim of an ID token", "at_hash", json!("x"), NO_ACCESS_TOKEN),
+        ("incomplete tenant", "tenants", json!(["*"]), WRONG_CLAIMS),
         ("wrong tenant", "tenants", json!(["north/daily/times"]), FORBIDDEN),
         ("empty tenants", "tenants", json!([]), FORBIDDEN),
-        ("tenants as text", "tenants", json!(HERALD), WRONG_CLAIMS),
-        ("incomplete tenant", "tenants", json!(["*"]), WRONG_CLAIMS),
         ("missing scope", "scope", json!("users:write"), FORBIDDEN),
         ("similar scope", "scope", json!("users:readx Users:Read"), FORBIDDEN),
         ("empty scope", "scope", json!(""), FORBIDDEN),
-        ("scopes as a list", "scope", json!(["users:read"]), WRONG_CLAIMS),
-        (
-            "lifetime above a day",
-            "exp",
-            json!(now + 26 * hour),
-            "the token is valid for longer than is allowed",
-        ),
-        ("claim of an ID token", "at_hash", json!("x"), NO_ACCESS_TOKEN),
-        ("claim of a logout token", "events", json!({}), NO_ACCESS_TOKEN),
     ];
     let changed = changed.map(|(name, claim, value, why)| {
         let mut claims = jwt::claims(&[HERALD]);
         claims[claim] = value;
-        (name.to_owned(), sign(&claims), why)
+        (name, sign(&claims), why)
     });
-    let removed = [
-        ("aud", OTHER_AUDIENCE),
-        ("iss", OTHER_ISSUER),
-        ("exp", WRONG_CLAIMS),
-        ("tenants", WRONG_CLAIMS),
-        ("scope", WRONG_CLAIMS),
-    ];
-    let removed = removed.map(|(claim, why)| {
-        let mut claims = jwt::claims(&[HERALD]);
-        claims.as_object_mut().unwrap().remove(claim);
-        (format!("without {claim}"), sign(&claims), why)
-    });
-    changed.into_iter().chain(removed).collect()
-}
-
-/// Tokens without a valid signature; `good` has one.
-fn unsigned(good: &str) -> Vec<Forgery> {
-    let claims = jwt::claims(&[HERALD]);
     let unsigned = |header: Value, claims: &Value| jwt::token(&header, claims, &TokenSigner::Unsigned);
-    let (signed, signature) = good.rsplit_once('.').unwrap();
-    let mut forgeries = Vec::new();
-    for none in ["none", "None", "NONE", "nOnE", ""] {
-        let token = unsigned(json!({"alg": none}), &claims);
-        forgeries.push((
-            format!("alg {none:?} with a signature"),
-            token.clone() + signature,
-            MALFORMED,
-        ));
-        forgeries.push((format!("alg {none:?}"), token, MALFORMED));
-    }
+    let none = unsigned(json!({"alg": "none"}), &jwt::claims(&[HERALD]));
     // The true signature with other claims.
+    let (signed, signature) = good.rsplit_once('.').unwrap();
     let header = signed.split('.').next().unwrap();
     let other = unsigned(json!({}), &jwt::claims(&["*/*/*"]));
     let other = other.split('.').nth(1).unwrap();
-    let more = [
-        ("no algorithm", unsigned(json!({}), &claims), MALFORMED),
-        ("no signature part", signed.to_owned(), MALFORMED),
-        ("not a token", "seagull".to_owned(), MALFORMED),
-        ("empty parts", "..".to_owned(), MALFORMED),
-        ("an additional part", format!("{good}.x"), MALFORMED),
-        ("too long", "x.".repeat(5_000), MALFORMED),
+    let unsigned = [
+        ("alg none", none, MALFORMED),
         ("empty signature", format!("{signed}."), NOT_SIGNED),
-        // Complete bytes, so that it still is base64.
-        (
-            "truncated signature",
-            format!("{signed}.{}", &signature[..40]),
-            NOT_SIGNED,
-        ),
-        (
-            "signature of other claims",
-            format!("{header}.{other}.{signature}"),
-            NOT_SIGNED,
-        ),
+        ("other claims", format!("{header}.{other}.{signature}"), NOT_SIGNED),
     ];
-    forgeries.extend(more.map(|(name, token, why)| (name.to_owned(), token, why)));
-    forgeries
+    changed.into_iter().chain(unsigned).collect()
 }
 
 #[test]
@@ -166,46 +109,16 @@ fn rsa_issuer_rejects_forged_tokens() {
     });
     let claims = jwt::claims(&[HERALD]);
     let good = issuer.token(&claims);
-    let mut forgeries = unsigned(&good);
-    forgeries.extend(wrong_claims(|claims| issuer.token(claims)));
-    for (form, secret) in issuer.as_shared_secrets() {
-        for header in [json!({"alg": "HS256", "kid": "k1"}), json!({"alg": "HS256"})] {
-            let token = jwt::token(&header, &claims, &TokenSigner::Hs256(&secret));
-            forgeries.push((
-                format!("HS256 with the public key, {form}, {header}"),
-                token,
-                NOT_SIGNED,
-            ));
-        }
-    }
-    let header = |alg: &str, kid: &str| json!({"alg": alg, "typ": "JWT", "kid": kid});
-    let with = |issuer: &RsaIssuer, header: Value| issuer.token_with(&header, &claims);
-    let critical = json!({"alg": "RS256", "kid": "k1", "crit": ["b64"], "b64": false});
-    let own_key = json!({"alg": "RS256", "kid": "k1", "jwk": stranger.jwk()});
-    let logout = json!({"alg": "RS256", "kid": "k1", "typ": "logout+jwt"});
-    let more = [
+    let mut forgeries = forgeries(&good, |claims| issuer.token(claims));
+    let published_key = issuer.jwk()["n"].as_str().unwrap().to_owned();
+    forgeries.extend([
         ("another key with a known id", stranger.token(&claims), NOT_SIGNED),
-        ("an unknown key", with(&stranger, header("RS256", "k2")), NOT_SIGNED),
         (
-            "a known key with an unknown id",
-            with(&issuer, header("RS256", "k2")),
+            "the public key as a secret",
+            hs256_token(&claims, &published_key),
             NOT_SIGNED,
         ),
-        ("another type of token", with(&issuer, logout), NO_ACCESS_TOKEN),
-        (
-            "another algorithm of the key",
-            with(&issuer, header("RS512", "k1")),
-            MALFORMED,
-        ),
-        (
-            "an algorithm for other keys",
-            with(&issuer, header("ES256", "k1")),
-            NOT_SIGNED,
-        ),
-        ("a key in the token itself", with(&stranger, own_key), NOT_SIGNED),
-        ("an unknown critical header", with(&issuer, critical), MALFORMED),
-    ];
-    forgeries.extend(more.map(|(name, token, why)| (name.to_owned(), token, why)));
+    ]);
     assert_rejected(&server, &good, &forgeries);
     server.stop();
     fs::remove_file(file.unwrap()).unwrap();
@@ -216,25 +129,15 @@ fn shared_secret_rejects_forged_tokens() {
     let server = ContractServer::start(&contract_tenants());
     let claims = jwt::claims(&[HERALD]);
     let good = hs256_token(&claims, SECRET);
-    let mut forgeries = unsigned(&good);
-    forgeries.extend(wrong_claims(|claims| hs256_token(claims, SECRET)));
-    let other_algorithm = jwt::token(
-        &json!({"alg": "HS512"}),
-        &claims,
-        &TokenSigner::Hs256(SECRET.as_bytes()),
-    );
-    let other_secret = "another-invented-secret-of-more-than-32-bytes";
-    let more = [
-        ("another secret", hs256_token(&claims, other_secret), NOT_SIGNED),
+    let mut forgeries = forgeries(&good, |claims| hs256_token(claims, SECRET));
+    forgeries.extend([
         ("an empty secret", hs256_token(&claims, ""), NOT_SIGNED),
         (
             "the key of an issuer",
             RsaIssuer::new(0, "k1").token(&claims),
             NOT_SIGNED,
         ),
-        ("another algorithm of the secret", other_algorithm, MALFORMED),
-    ];
-    forgeries.extend(more.map(|(name, token, why)| (name.to_owned(), token, why)));
+    ]);
     assert_rejected(&server, &good, &forgeries);
 }
 
