@@ -5,12 +5,10 @@ use masthead_domain::{
     account::Account,
     answer::{Completeness, SourceStatus, User},
     customer_registration_id::CustomerRegistrationId,
-    email::{EmailFragment, EmailKey},
-    flow::{Sources, UserProvider},
-    order::Order,
-    query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
+    flow::Sources,
+    query::{OnProviderFailure, Position, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{LookupRequest, ReadError, SearchRequest};
+use masthead_orchestrator::{LookupRequest, ReadError};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     accounts::{account, with_metadata},
@@ -20,7 +18,7 @@ use masthead_testkit::{
 };
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, first_page, with_address_part, with_exact_address};
 
 const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
@@ -64,36 +62,15 @@ impl ReadFixture {
         way: AccessBy,
         on_provider_failure: OnProviderFailure,
     ) -> Result<(Vec<User>, Completeness), ReadError> {
-        let list = |filter| SearchRequest {
-            query: UserQuery {
-                filter,
-                order: Order::default(),
-                position: Position::Offset(0),
-                size: 10,
-                count: CountMode::Exact,
-            },
-            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-            on_provider_failure,
-        };
-        let email = |filter| UserFilter {
-            emails: vec![filter],
-            ..UserFilter::default()
-        };
-        let search = match way {
+        let filter = match way {
             AccessBy::ById => {
-                let crid = CustomerRegistrationId::parse(ID).unwrap();
-                let request = LookupRequest {
-                    crid,
-                    sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-                    on_provider_failure,
-                };
-                let answer = self.use_cases.lookup_user.find(&self.caller(), &request).await?;
+                let answer = self.find(ID, on_provider_failure).await?;
                 return Ok((vec![answer.user], answer.completeness.unwrap()));
             }
-            AccessBy::ByEmail => list(email(EmailFilter::Exact(EmailKey::from_text(ADDRESS)))),
-            AccessBy::List => list(email(EmailFilter::Contains(EmailFragment::from_text("nn@exa")))),
+            AccessBy::ByEmail => with_exact_address(ADDRESS),
+            AccessBy::List => with_address_part("nn@exa"),
         };
-        let answer = self.use_cases.list_users.search(&self.caller(), &search).await?;
+        let answer = self.search(first_page(filter), on_provider_failure).await?;
         Ok((answer.users, answer.completeness.unwrap()))
     }
 }
@@ -256,29 +233,17 @@ async fn live_union_has_each_user_once() {
     let user = |n: u32| account(&format!("u{n}"), &format!("u{n}@example.com"), "Ann", "Lee");
     fixture.put_at_provider((0..30).map(user));
     fixture.put_in_store((20..50).map(user));
-    let mut request = SearchRequest {
-        query: UserQuery {
-            filter: UserFilter::default(),
-            order: Order::default(),
-            position: Position::Offset(0),
-            size: 7,
-            count: CountMode::Exact,
-        },
-        sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-        on_provider_failure: OnProviderFailure::Degrade,
+    let mut query = UserQuery {
+        size: 7,
+        ..first_page(UserFilter::default())
     };
     let mut seen = Vec::new();
     loop {
-        let answer = fixture
-            .use_cases
-            .list_users
-            .search(&fixture.caller(), &request)
-            .await
-            .unwrap();
+        let answer = fixture.search(query.clone(), OnProviderFailure::Degrade).await.unwrap();
         assert_eq!(answer.total, Some(masthead_domain::query::Total::Exact(50)));
         seen.extend(answer.users.iter().map(|user| user.account.crid.as_str().to_owned()));
         match answer.next {
-            Some(place) => request.query.position = Position::After(place),
+            Some(place) => query.position = Position::After(place),
             None => break,
         }
     }

@@ -1,9 +1,6 @@
 //! The export without a mirror: one query to the store, three results by the answer table, one event.
 
-use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::EmailKey, event::EventKind,
-    event::EventOutcome, user_key::UserKey,
-};
+use masthead_domain::{account::Account, event::EventKind, event::EventOutcome, user_key::UserKey};
 use masthead_orchestrator::{ExportAnswer, ExportRequest, ExportedUser};
 use masthead_ports::{bulk::LookupKey, source::SourceErrorKind};
 use masthead_testkit::{
@@ -13,7 +10,7 @@ use masthead_testkit::{
 };
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, email, id};
 
 const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
@@ -31,14 +28,6 @@ impl ReadFixture {
         let answer = self.export(vec![Some(key)]).await;
         answer.outcomes.into_iter().next().unwrap()
     }
-}
-
-fn id(text: &str) -> LookupKey {
-    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).unwrap()))
-}
-
-fn email(text: &str) -> LookupKey {
-    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
 }
 
 fn numbered(number: i64, account: Account) -> Account {

@@ -2,8 +2,6 @@
 
 use masthead_domain::{
     account::Account,
-    customer_registration_id::CustomerRegistrationId,
-    email::EmailKey,
     event::{EventKind, EventOutcome},
     user_key::UserKey,
 };
@@ -16,7 +14,7 @@ use masthead_testkit::{
 };
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, email, id};
 
 const NOW: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 /// A sync within the default maximum age of the mirror, and one beyond it.
@@ -44,14 +42,6 @@ impl ReadFixture {
         let calls = (self.provider.calls() - before.0, self.store.calls() - before.1);
         (answer.outcomes, calls.0, calls.1)
     }
-}
-
-fn id(text: &str) -> LookupKey {
-    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).unwrap()))
-}
-
-fn email(text: &str) -> LookupKey {
-    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
 }
 
 fn registration(number: i64, crid: &str, address: &str) -> Account {

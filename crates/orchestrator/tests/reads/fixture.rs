@@ -5,9 +5,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{account::Account, tenant::Tenant};
-use masthead_orchestrator::{Caller, Dependencies, UseCases};
+use masthead_domain::{
+    account::Account,
+    answer::{ListAnswer, UserAnswer},
+    customer_registration_id::CustomerRegistrationId,
+    email::{EmailFragment, EmailKey},
+    flow::{Sources, UserProvider},
+    order::Order,
+    query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
+    tenant::Tenant,
+    user_key::UserKey,
+};
+use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{
+    bulk::LookupKey,
     clock::Clock as _,
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     scan::ScanPage,
@@ -29,6 +40,48 @@ pub(crate) const FEDERATED: &[(&str, &str)] = &[("Flow.UserProvider", "Auth0")];
 
 /// The depth that page numbers reach, in rows.
 pub(crate) const MAX_DEPTH: u64 = 100;
+
+/// The users whose address contains this.
+pub(crate) fn with_address_part(text: &str) -> UserFilter {
+    with_address(EmailFilter::Contains(EmailFragment::from_text(text)))
+}
+
+/// The user with this address.
+pub(crate) fn with_exact_address(text: &str) -> UserFilter {
+    with_address(EmailFilter::Exact(EmailKey::from_text(text)))
+}
+
+fn with_address(filter: EmailFilter) -> UserFilter {
+    UserFilter {
+        emails: vec![filter],
+        ..UserFilter::default()
+    }
+}
+
+/// The first ten users of a list.
+pub(crate) fn first_page(filter: UserFilter) -> UserQuery {
+    UserQuery {
+        filter,
+        order: Order::default(),
+        position: Position::Offset(0),
+        size: 10,
+        count: CountMode::Exact,
+    }
+}
+
+/// An export key.
+pub(crate) fn id(text: &str) -> LookupKey {
+    LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).unwrap()))
+}
+
+/// An export key.
+pub(crate) fn email(text: &str) -> LookupKey {
+    LookupKey::User(UserKey::Email(EmailKey::from_text(text)))
+}
+
+fn both_sources() -> Sources {
+    Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap())
+}
 
 /// The use cases for one tenant.
 pub(crate) struct ReadFixture {
@@ -89,6 +142,40 @@ impl ReadFixture {
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(5),
         }
+    }
+
+    /// A list of both sources.
+    pub(crate) async fn search(
+        &self,
+        query: UserQuery,
+        on_provider_failure: OnProviderFailure,
+    ) -> Result<ListAnswer, ReadError> {
+        let request = SearchRequest {
+            query,
+            sources: both_sources(),
+            on_provider_failure,
+        };
+        self.use_cases.list_users.search(&self.caller(), &request).await
+    }
+
+    /// A lookup at both sources.
+    pub(crate) async fn find(&self, id: &str, on_provider_failure: OnProviderFailure) -> Result<UserAnswer, ReadError> {
+        let request = LookupRequest {
+            crid: CustomerRegistrationId::parse(id).unwrap(),
+            sources: both_sources(),
+            on_provider_failure,
+        };
+        self.use_cases.lookup_user.find(&self.caller(), &request).await
+    }
+
+    /// A list of the provider alone.
+    pub(crate) async fn search_provider(
+        &self,
+        query: &UserQuery,
+        on_provider_failure: OnProviderFailure,
+    ) -> Result<ListAnswer, ReadError> {
+        let use_case = &self.use_cases.search_provider;
+        use_case.search(&self.caller(), query, on_provider_failure).await
     }
 
     pub(crate) fn sync_context(&self) -> CallContext {

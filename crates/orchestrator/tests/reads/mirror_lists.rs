@@ -2,14 +2,13 @@
 
 use masthead_domain::{
     account::Account,
-    answer::{ListAnswer, SourceStatus, UserAnswer},
+    answer::SourceStatus,
     customer_registration_id::CustomerRegistrationId,
-    email::{EmailFragment, EmailKey},
-    flow::{Sources, UserProvider},
+    flow::Sources,
     order::{Direction, Order, SortColumn},
-    query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    query::{CountMode, OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
-use masthead_orchestrator::{LookupRequest, ReadError, SearchRequest};
+use masthead_orchestrator::{ReadError, SearchRequest};
 use masthead_ports::{mirror::UserMirror as _, source::SourceErrorKind};
 use masthead_testkit::{
     accounts::{account, readers},
@@ -19,7 +18,7 @@ use masthead_testkit::{
 };
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, first_page, with_address_part, with_exact_address};
 
 const NOW: OffsetDateTime = datetime!(2026-03-04 12:00 UTC);
 const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
@@ -30,24 +29,6 @@ fn fixture_with(settings: &[(&str, &str)]) -> ReadFixture {
 }
 
 impl ReadFixture {
-    async fn search(&self, query: UserQuery, mode: OnProviderFailure) -> Result<ListAnswer, ReadError> {
-        let request = SearchRequest {
-            query,
-            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-            on_provider_failure: mode,
-        };
-        self.use_cases.list_users.search(&self.caller(), &request).await
-    }
-
-    async fn find(&self, id: &str) -> Result<UserAnswer, ReadError> {
-        let request = LookupRequest {
-            crid: CustomerRegistrationId::parse(id).unwrap(),
-            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-            on_provider_failure: OnProviderFailure::Degrade,
-        };
-        self.use_cases.lookup_user.find(&self.caller(), &request).await
-    }
-
     async fn profile(&self, id: &str) -> Option<(Account, OffsetDateTime)> {
         let profile = self
             .mirror
@@ -58,16 +39,7 @@ impl ReadFixture {
 }
 
 fn list(email: &str) -> UserQuery {
-    UserQuery {
-        filter: UserFilter {
-            emails: vec![EmailFilter::Contains(EmailFragment::from_text(email))],
-            ..UserFilter::default()
-        },
-        order: Order::default(),
-        position: Position::Offset(0),
-        size: 10,
-        count: CountMode::Exact,
-    }
+    first_page(with_address_part(email))
 }
 
 fn ann() -> Account {
@@ -242,14 +214,8 @@ async fn mirror_replaces_unreachable_provider() {
     let then = NOW - time::Duration::days(3);
     fixture.sync(&[ann()], then, false).await;
     fixture.provider.set_mode(ProviderMode::Failing(DOWN));
-    let answer = fixture.find("a|1").await.unwrap();
-    let exact = UserQuery {
-        filter: UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::from_text("ann@example.com"))],
-            ..UserFilter::default()
-        },
-        ..list("")
-    };
+    let answer = fixture.find("a|1", OnProviderFailure::Degrade).await.unwrap();
+    let exact = first_page(with_exact_address("ann@example.com"));
     let listed = fixture.search(exact, OnProviderFailure::Degrade).await.unwrap();
     assert_eq!(answer.user.account, listed.users[0].account);
     for completeness in [answer.completeness.unwrap(), listed.completeness.unwrap()] {
@@ -261,7 +227,10 @@ async fn mirror_replaces_unreachable_provider() {
         );
     }
     // A user who is not in the mirror may exist.
-    assert!(matches!(fixture.find("a|9").await, Err(ReadError::Unavailable { .. })));
+    assert!(matches!(
+        fixture.find("a|9", OnProviderFailure::Degrade).await,
+        Err(ReadError::Unavailable { .. })
+    ));
 }
 
 #[tokio::test]
@@ -276,10 +245,13 @@ async fn live_answers_are_recorded_and_failures_are_not() {
         ..ann()
     };
     fixture.put_at_provider([renamed.clone()]);
-    fixture.find("a|1").await.unwrap();
-    assert!(matches!(fixture.find("a|8").await, Err(ReadError::NoSuchUser { .. })));
+    fixture.find("a|1", OnProviderFailure::Degrade).await.unwrap();
+    assert!(matches!(
+        fixture.find("a|8", OnProviderFailure::Degrade).await,
+        Err(ReadError::NoSuchUser { .. })
+    ));
     fixture.provider.set_mode(ProviderMode::Failing(DOWN));
-    fixture.find("a|1").await.unwrap();
+    fixture.find("a|1", OnProviderFailure::Degrade).await.unwrap();
     fixture.use_cases.close().await;
     assert_eq!(fixture.profile("a|1").await, Some((renamed, NOW)));
     assert_eq!(fixture.profile("a|8").await, None);

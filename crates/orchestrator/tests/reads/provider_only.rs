@@ -4,17 +4,16 @@ use masthead_domain::{
     account::Account,
     answer::{Completeness, SourceStatus, User},
     customer_registration_id::CustomerRegistrationId,
-    email::{EmailFragment, EmailKey},
     event::EventKind,
     order::{Order, SortColumn},
-    query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    query::{OnProviderFailure, Position, Total, UserFilter, UserQuery},
 };
 use masthead_orchestrator::ReadError;
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{accounts::account, providers::ProviderMode, store::StoreMode};
 use time::{OffsetDateTime, macros::datetime};
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, first_page, with_address_part, with_exact_address};
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 const THEN: OffsetDateTime = datetime!(2026-02-28 08:00 UTC);
@@ -37,16 +36,6 @@ fn fixture_with(settings: &[(&str, &str)]) -> ReadFixture {
 
 fn federated() -> ReadFixture {
     fixture_with(FEDERATED)
-}
-
-fn query(filter: UserFilter) -> UserQuery {
-    UserQuery {
-        filter,
-        order: Order::default(),
-        position: Position::Offset(0),
-        size: 10,
-        count: CountMode::Exact,
-    }
 }
 
 /// The access paths of Ann.
@@ -76,18 +65,10 @@ async fn read(
                 Err(error) => Err(error),
             };
         }
-        ProviderRead::ByEmail => EmailFilter::Exact(EmailKey::from_text(ADDRESS)),
-        ProviderRead::List => EmailFilter::Contains(EmailFragment::from_text("nn@exa")),
+        ProviderRead::ByEmail => with_exact_address(ADDRESS),
+        ProviderRead::List => with_address_part("nn@exa"),
     };
-    let query = query(UserFilter {
-        emails: vec![filter],
-        ..UserFilter::default()
-    });
-    let answer = fixture
-        .use_cases
-        .search_provider
-        .search(&fixture.caller(), &query, mode)
-        .await?;
+    let answer = fixture.search_provider(&first_page(filter), mode).await?;
     Ok((answer.users, answer.completeness))
 }
 
@@ -182,40 +163,32 @@ async fn truncated_provider_list_is_marked_incomplete() {
             column: SortColumn::State,
             ..Order::default()
         },
-        ..query(UserFilter::default())
+        ..first_page(UserFilter::default())
     };
     let answer = fixture
-        .use_cases
-        .search_provider
-        .search(&fixture.caller(), &all_users, OnProviderFailure::Degrade)
+        .search_provider(&all_users, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!((answer.users.len(), answer.total), (10, Some(Total::Estimate(1000))));
     assert!(!answer.completeness.unwrap().complete);
     let too_deep = UserQuery {
         position: Position::Offset(101),
-        ..query(UserFilter::default())
+        ..first_page(UserFilter::default())
     };
-    let refused = fixture
-        .use_cases
-        .search_provider
-        .search(&fixture.caller(), &too_deep, OnProviderFailure::Degrade)
-        .await;
+    let refused = fixture.search_provider(&too_deep, OnProviderFailure::Degrade).await;
     assert!(matches!(refused, Err(ReadError::TooDeep { limit: 100 })));
 }
 
 #[tokio::test]
 async fn only_active_applies_without_provider() {
-    let active = query(UserFilter {
+    let active = first_page(UserFilter {
         only_active: true,
         ..UserFilter::default()
     });
     let ids = |users: Vec<User>| users.into_iter().map(|user| user.account.crid).collect::<Vec<_>>();
     let alone = fixture_with(&[]);
     let answer = alone
-        .use_cases
-        .search_provider
-        .search(&alone.caller(), &active, OnProviderFailure::Degrade)
+        .search_provider(&active, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!(
@@ -230,9 +203,7 @@ async fn only_active_applies_without_provider() {
     };
     federated.put_at_provider([bob]);
     let answer = federated
-        .use_cases
-        .search_provider
-        .search(&federated.caller(), &active, OnProviderFailure::Degrade)
+        .search_provider(&active, OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!(
@@ -246,13 +217,6 @@ async fn only_active_applies_without_provider() {
 async fn sync(fixture: &ReadFixture, accounts: &[Account], ago: time::Duration) {
     fixture.put_at_provider(accounts.iter().cloned());
     fixture.sync(accounts, NOW - ago, false).await;
-}
-
-fn named(text: &str) -> UserQuery {
-    query(UserFilter {
-        emails: vec![EmailFilter::Contains(EmailFragment::from_text(text))],
-        ..UserFilter::default()
-    })
 }
 
 #[tokio::test]
@@ -283,12 +247,10 @@ async fn current_profiles_answer_provider_list() {
         sync(&fixture, &all, ago).await;
         let query = UserQuery {
             size: 1_000,
-            ..named(text)
+            ..first_page(with_address_part(text))
         };
         let answer = fixture
-            .use_cases
-            .search_provider
-            .search(&fixture.caller(), &query, OnProviderFailure::Degrade)
+            .search_provider(&query, OnProviderFailure::Degrade)
             .await
             .unwrap();
         let what = format!("{settings:?} {ago} {text}");
@@ -326,9 +288,7 @@ async fn incomplete_mirror_answers_no_provider_list() {
     fixture.sync(&[], NOW, true).await;
     fixture.put_at_provider([ann]);
     let answer = fixture
-        .use_cases
-        .search_provider
-        .search(&fixture.caller(), &named("ann@"), OnProviderFailure::Degrade)
+        .search_provider(&first_page(with_address_part("ann@")), OnProviderFailure::Degrade)
         .await
         .unwrap();
     assert_eq!((answer.users.len(), fixture.provider.calls()), (1, 1));

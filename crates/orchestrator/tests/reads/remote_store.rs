@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use masthead_domain::{
     account::Account,
     answer::{ListAnswer, SourceStatus},
-    email::{EmailFragment, EmailKey},
-    flow::{Sources, UserProvider},
-    order::{ListCursor, Order},
-    query::{CountMode, EmailFilter, OnProviderFailure, Position, Total, UserFilter, UserQuery},
+    flow::Sources,
+    order::ListCursor,
+    query::{OnProviderFailure, Position, Total, UserFilter, UserQuery},
     user_key::UserKey,
 };
-use masthead_orchestrator::{LookupRequest, ReadError, SearchRequest};
+use masthead_orchestrator::{LookupRequest, ReadError};
 use masthead_ports::{
     clock::Clock,
     source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
@@ -24,7 +23,7 @@ use masthead_testkit::{
     store::{FakeStore, StoreMode},
 };
 
-use crate::fixture::{FEDERATED, ReadFixture};
+use crate::fixture::{FEDERATED, ReadFixture, first_page, with_address_part, with_exact_address};
 
 impl ReadFixture {
     fn over(store: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
@@ -32,14 +31,7 @@ impl ReadFixture {
     }
 
     async fn list(&self, filter: UserFilter, position: Position) -> ListAnswer {
-        let request = SearchRequest {
-            query: page(filter, position),
-            sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-            on_provider_failure: OnProviderFailure::Degrade,
-        };
-        self.use_cases
-            .list_users
-            .search(&self.caller(), &request)
+        self.search(page(filter, position), OnProviderFailure::Degrade)
             .await
             .unwrap()
     }
@@ -52,19 +44,14 @@ fn user(n: u32) -> Account {
 }
 
 fn some() -> UserFilter {
-    UserFilter {
-        emails: vec![EmailFilter::Contains(EmailFragment::from_text("example"))],
-        ..UserFilter::default()
-    }
+    with_address_part("example")
 }
 
 fn page(filter: UserFilter, position: Position) -> UserQuery {
     UserQuery {
-        filter,
-        order: Order::default(),
         position,
         size: 100,
-        count: CountMode::Exact,
+        ..first_page(filter)
     }
 }
 
@@ -73,10 +60,7 @@ async fn remote_store_is_never_written() {
     for (settings, written) in [(&[][..], 1), (REMOTE, 0)] {
         let fixture = ReadFixture::over(Arc::new(FakeStore::default()), settings);
         fixture.put_at_provider((0..3).map(user));
-        let one = UserFilter {
-            emails: vec![EmailFilter::Exact(EmailKey::from_text("u1@example.com"))],
-            ..UserFilter::default()
-        };
+        let one = with_exact_address("u1@example.com");
         assert_eq!(fixture.list(one, Position::Offset(0)).await.users.len(), 1);
         fixture.use_cases.close().await;
         assert_eq!(fixture.registrations.take().len(), written, "{settings:?}");
@@ -203,13 +187,8 @@ async fn opaque_cursor_of_failed_store_is_unavailable() {
     store.set_mode(StoreMode::Failing(SourceErrorKind::Unavailable));
     let fixture = ReadFixture::over(store, REMOTE);
     fixture.put_at_provider([user(7)]);
-    let request = SearchRequest {
-        query: page(some(), Position::After(ListCursor::Opaque("on".into()))),
-        sources: Sources::ProviderAndStore(UserProvider::from_name("Auth0").unwrap()),
-        on_provider_failure: OnProviderFailure::Degrade,
-    };
-    let Err(ReadError::Unavailable { completeness, .. }) =
-        fixture.use_cases.list_users.search(&fixture.caller(), &request).await
+    let query = page(some(), Position::After(ListCursor::Opaque("on".into())));
+    let Err(ReadError::Unavailable { completeness, .. }) = fixture.search(query, OnProviderFailure::Degrade).await
     else {
         unreachable!("only the store knows the cursor");
     };
