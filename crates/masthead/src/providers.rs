@@ -97,7 +97,7 @@ impl Adapters {
         known: Option<&CustomerRegistrationId>,
     ) -> Result<Vec<CheckResult>, Vec<String>> {
         match self.of_tenant(&cx.tenant) {
-            Some(provider) => provider.check(cx, known).await,
+            Some(provider) => provider.adapter().check(cx, known).await,
             None => Ok(Vec::new()),
         }
     }
@@ -119,7 +119,10 @@ impl Adapters {
     /// The state of each provider that was used since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {
-        let providers = self.providers.iter().map(|(name, provider)| (*name, provider.health()));
+        let providers = self
+            .providers
+            .iter()
+            .map(|(name, provider)| (*name, provider.adapter().health()));
         let all = providers.chain([(SUBSCRIBE, self.remote.inner().health())]);
         all.flat_map(|(name, tenants)| {
             tenants

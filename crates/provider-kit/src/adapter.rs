@@ -27,7 +27,7 @@ use crate::{
 
 /// A provider for all of its tenants.
 #[async_trait]
-pub trait ProviderAdapter: UserSource + UserScan + Sized + 'static {
+pub trait ProviderAdapter: UserSource + UserScan + 'static {
     /// The conditions that the provider can apply for this tenant without losing a matching user.
     fn searchable(&self, tenant: &Tenant) -> Searchable;
 
@@ -56,7 +56,6 @@ pub trait ProviderAdapter: UserSource + UserScan + Sized + 'static {
 }
 
 /// A registered provider as the server uses it.
-#[async_trait]
 pub trait RegisteredProvider: Send + Sync {
     /// The provider of a tenant.
     fn provider(&self, tenant: &Tenant) -> Arc<dyn IdentityProvider>;
@@ -64,24 +63,10 @@ pub trait RegisteredProvider: Send + Sync {
     /// The scan of a tenant's users; `None` when they cannot be scanned.
     fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn UserScan>>;
 
-    /// See [`ProviderAdapter::writer`].
-    fn writer(&self) -> Option<&dyn AccountWriter>;
-
-    /// See [`ProviderAdapter::check`].
-    ///
-    /// # Errors
-    /// All errors in the settings.
-    async fn check(
-        &self,
-        cx: &CallContext,
-        known: Option<&CustomerRegistrationId>,
-    ) -> Result<Vec<CheckResult>, Vec<String>>;
-
-    /// See [`ProviderAdapter::health`].
-    fn health(&self) -> Vec<(TenantId, UpstreamHealth)>;
+    /// The adapter behind the cache.
+    fn adapter(&self) -> &dyn ProviderAdapter;
 }
 
-#[async_trait]
 impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
     fn provider(&self, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
         let searchable = self.inner().searchable(tenant);
@@ -93,20 +78,8 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
         self.inner().can_be_scanned(tenant).then(scan)
     }
 
-    fn writer(&self) -> Option<&dyn AccountWriter> {
-        self.inner().writer()
-    }
-
-    async fn check(
-        &self,
-        cx: &CallContext,
-        known: Option<&CustomerRegistrationId>,
-    ) -> Result<Vec<CheckResult>, Vec<String>> {
-        self.inner().check(cx, known).await
-    }
-
-    fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
-        self.inner().health()
+    fn adapter(&self) -> &dyn ProviderAdapter {
+        self.inner()
     }
 }
 

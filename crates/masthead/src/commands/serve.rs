@@ -30,7 +30,7 @@ use crate::{
     providers::Adapters,
     server_errors::RETRY_AFTER,
     settings::ServerSettings,
-    sync::{SyncRunner, SyncSchedule},
+    sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     wiring,
 };
 
@@ -76,12 +76,13 @@ async fn serve(
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
-    let syncs = SyncRunner::scheduled(
+    let syncs = SyncRunner::new(
         store.mirror(),
         Arc::new(adapters.clone()),
         Arc::clone(&clock),
         process_name(),
         settings.sync.full_every,
+        SCHEDULED_RETRY,
     );
     let health = ServiceHealth::new(vec![store.readiness()], lifecycle.clone())
         .with_providers(adapters.clone())

@@ -21,7 +21,7 @@ use crate::{
     identifiers::process_name,
     providers::Adapters,
     settings::{ProviderSettings, SyncSettings},
-    sync::SyncRunner,
+    sync::{MANUAL_RETRY, SyncRunner},
 };
 
 /// How often the bar is redrawn without progress.
@@ -39,7 +39,14 @@ pub(super) async fn run(
         .map_err(CommandError::context("the tenant cannot be looked up"))?
         .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
     let adapters = Arc::new(Adapters::new(providers, &clock).map_err(CommandError::context(NO_CLIENT))?);
-    let syncs = SyncRunner::by_hand(store.mirror(), adapters, clock, process_name(), settings.full_every);
+    let syncs = SyncRunner::new(
+        store.mirror(),
+        adapters,
+        clock,
+        process_name(),
+        settings.full_every,
+        MANUAL_RETRY,
+    );
 
     let end = CancellationToken::new();
     let mut signals = ServerSignals::listen()?;

@@ -27,7 +27,7 @@ const STEP_DEADLINE: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A manual run waits out consecutive failures for about two minutes before it gives up.
-const MANUAL: RetryOptions = RetryOptions {
+pub(crate) const MANUAL_RETRY: RetryOptions = RetryOptions {
     attempts: 8,
     first_pause: Duration::from_secs(1),
     longest_pause: Duration::from_mins(1),
@@ -35,7 +35,10 @@ const MANUAL: RetryOptions = RetryOptions {
 
 /// A scheduled run ends after three consecutive failures, three seconds of pauses besides the calls, and is retried later.
 /// A throttled call is waited out for as long as the provider requests.
-const SCHEDULED: RetryOptions = RetryOptions { attempts: 3, ..MANUAL };
+pub(crate) const SCHEDULED_RETRY: RetryOptions = RetryOptions {
+    attempts: 3,
+    ..MANUAL_RETRY
+};
 
 /// How long reading the status of a mirror may take.
 const STATUS_TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -49,29 +52,8 @@ pub struct SyncRunner {
 }
 
 impl SyncRunner {
-    /// For manual runs; `holder` is a name of this process.
-    pub(crate) fn by_hand(
-        mirror: Arc<dyn UserMirror>,
-        scans: Arc<dyn UserScans>,
-        clock: Arc<dyn Clock>,
-        holder: Box<str>,
-        full_every: Duration,
-    ) -> Self {
-        Self::new(mirror, scans, clock, holder, full_every, MANUAL)
-    }
-
-    /// For scheduled runs, which retry a failing provider later.
-    pub(crate) fn scheduled(
-        mirror: Arc<dyn UserMirror>,
-        scans: Arc<dyn UserScans>,
-        clock: Arc<dyn Clock>,
-        holder: Box<str>,
-        full_every: Duration,
-    ) -> Self {
-        Self::new(mirror, scans, clock, holder, full_every, SCHEDULED)
-    }
-
-    fn new(
+    /// Makes the runs of this process, whose name is `holder`, with [`MANUAL_RETRY`] or [`SCHEDULED_RETRY`] retries.
+    pub(crate) fn new(
         mirror: Arc<dyn UserMirror>,
         scans: Arc<dyn UserScans>,
         clock: Arc<dyn Clock>,
