@@ -20,7 +20,7 @@ pub(super) fn faults(root: &Path) -> TaskResult<Vec<String>> {
             continue;
         };
         faults.extend(conflict_faults(name, &text));
-        if name.ends_with(".md") {
+        if Path::new(name).extension().is_some_and(|extension| extension == "md") {
             let folder = root.join(name).parent().map(Path::to_owned).unwrap_or_default();
             faults.extend(link_faults(name, &text, |target| folder.join(target).exists()));
         }
