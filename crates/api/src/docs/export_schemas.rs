@@ -37,7 +37,7 @@ fn request(description: &'static str) -> DocNode {
             "identifiers": object! {"type": "array", "minItems": 1_u32, "items": schema_ref("ExportIdentifier")},
             "user_fields_to_export": object! {
                 "type": list!["array", "null"],
-                "description": "the attributes to answer, `id` with them; none named is every one that is set",
+                "description": "the attributes to return, besides `id`, which is always returned; without any, every attribute that is set",
                 "items": object! {"type": "string"},
             },
         },
@@ -109,7 +109,7 @@ fn attributes() -> DocNode {
     });
     object! {
         "type": "object",
-        "description": "Every value is a text, or null where it was named and is not set.",
+        "description": "Every value is a text, or null for a requested attribute that is not set.",
         "properties": DocNode::object(attributes),
         "additionalProperties": object! {"type": list!["string", "null"], "description": "metadata"},
     }

@@ -78,7 +78,7 @@ fn answer() -> DocNode {
                 schema_ref("LegacyResult"),
                 object! {"type": "null"},
             ]},
-            "SessionId": object! {"type": "string", "description": "a session is one request long: the same as `RequestId`"},
+            "SessionId": object! {"type": "string", "description": "the same as `RequestId`: there are no sessions"},
             "RequestId": text(),
         },
     }

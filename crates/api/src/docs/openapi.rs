@@ -90,7 +90,7 @@ fn response_headers() -> DocNode {
             "description": "the request's id: the client's, or a generated one",
             "schema": object! {"type": "string", "pattern": "^[!-~]{1,128}$"},
         },
-        "Allow": object! {"description": "the methods of the address", "schema": text()},
+        "Allow": object! {"description": "the methods of the path", "schema": text()},
         "WWW-Authenticate": object! {"description": "the challenge of RFC 6750", "schema": text()},
         "Retry-After": object! {
             "description": "seconds after which a retry may succeed",

@@ -107,7 +107,7 @@ pub(super) static OPERATIONS: [V4OperationDoc; 3] = [
         id: "searchUsers",
         title: "Search users by a body",
         meaning: "The same as by query string, with the parameters in a JSON object: for clients that must keep addresses \
-                  out of URLs and the logs on the way.",
+                  out of URLs and of the logs on the way.",
         operation: V4Operation::ListUsers,
         input: ParameterInput::Body,
         curl: "curl -H \"Authorization: bearer $TOKEN\" -H 'X-SourceSystem: CRM' \\\n     -H 'X-ClientGroupCode: north' -H 'X-ClientCode: daily' -H 'X-PaperCode: herald' \\\n     -H 'Content-Type: application/json' \\\n     -d '{\"metadata\":{\"city\":\"Oslo\"},\"lastName\":\"le\",\"pageSize\":1,\"fields\":\"customerRegistrationId,email,state,metadata.city\"}' \\\n     \"$URL/v4/Users/Search\"",

@@ -69,7 +69,7 @@ fn message() -> DocNode {
             "code": object! {"type": "string", "pattern": "^UsersOrchestrator_[SE][0-9]{3}(_[0-9]{2})?$"},
             "text": object! {"type": "string"},
             "type": object! {
-                "description": "the number, 0 or 1, only where a tenant's switch selects it",
+                "description": "the number, 0 or 1, when a setting of the tenant selects it",
                 "oneOf": list![schema_ref("MessageType"), schema_ref("MessageTypeNumber")],
             },
         },
@@ -85,10 +85,10 @@ fn meta() -> DocNode {
                 "minimum": 0_u32,
                 "description": "how many users match, before paging; on lists, unless `count=none`",
             },
-            "totalIsEstimate": object! {"type": "boolean", "description": "true where it is one, else left out"},
+            "totalIsEstimate": object! {"type": "boolean", "description": "true when `totalRecords` is an estimate; otherwise left out"},
             "complete": object! {
                 "type": "boolean",
-                "description": "of a tenant with an outside provider: every source answered live",
+                "description": "only for a tenant with an outside provider: whether every source answered live",
             },
             "sources": object! {"type": "array", "items": schema_ref("Source")},
             "nextCursor": object! {
@@ -106,11 +106,11 @@ fn source() -> DocNode {
         "properties": object! {
             "name": object! {"type": "string"},
             "status": schema_ref("SourceStatus"),
-            "asOf": object! {"type": "string", "format": "date-time", "description": "when its answer was true"},
+            "asOf": object! {"type": "string", "format": "date-time", "description": "the time at which the answer of the source was current"},
             "reason": object! {"type": "string", "description": "why it is not `ok`"},
             "ambiguous": object! {
                 "type": "boolean",
-                "description": "true where several of its accounts share the key, and each is answered; else left out",
+                "description": "true when several accounts of the source share the key, and each is returned; otherwise left out",
             },
         },
     }
@@ -128,11 +128,11 @@ fn user() -> DocNode {
         UserField::EncryptedCustomerRegistrationId => {
             object! {"type": "string", "description": "the id, sealed for this tenant"}
         }
-        UserField::Email => object! {"type": list!["string", "null"], "description": "null where no source has one"},
+        UserField::Email => object! {"type": list!["string", "null"], "description": "null when no source has one"},
         UserField::FirstName | UserField::LastName => object! {"type": "string", "description": "empty when unset"},
         UserField::State => schema_ref("UserState"),
         UserField::Metadata => schema_ref("Metadata"),
-        UserField::Verified => object! {"type": list!["boolean", "null"], "description": "null where no source has it"},
+        UserField::Verified => object! {"type": list!["boolean", "null"], "description": "null when no source has it"},
     };
     let fields = UserField::ALL.map(|field| (field.name(), field_schema(field)));
     let provenance = object! {

@@ -161,7 +161,7 @@ impl FieldContent {
                 "a number, null for a user that only the provider has; v4 names users by `customerRegistrationId` alone"
             }
             Self::CustomerRegistrationId | Self::EncryptedCustomerRegistrationId => "a text",
-            Self::Email => "a text, null where no source has one",
+            Self::Email => "a text, null when no source has one",
             Self::FirstName | Self::LastName | Self::Text(_) => "a text, null when unset; in v4 empty when unset",
             Self::Flag(_) => "true where the text in v4 is `Y`, `y`, `true` or `1`, else false",
             Self::Consent(_) => {
@@ -171,7 +171,7 @@ impl FieldContent {
             Self::ChangeDate => "`yyyy-MM-ddTHH:mm:ss.fffZ`, null when unset; in v4 an order only: `orderBy=8`",
             Self::LastLogoutDate => "`yyyy-MM-ddTHH:mm:ss.fffZ`, null when unset; not among the fields of v4's reads",
             Self::Photos => "a list: empty, or one object of `Id` (null), `Value` (the photo) and `Type` (null)",
-            Self::Verified => "true or false, null where no source has it",
+            Self::Verified => "true or false, null when no source has it",
             Self::AuthSystem => {
                 "the system of the account: an object of number, code and name; in v4 it follows from the tenant's settings"
             }

@@ -77,8 +77,8 @@ codes! {
     E400_90 => BAD_REQUEST, "The search cannot be answered - {Message}", Extension, "the search is too broad for the time it may take, or too deep for page numbers; the same request will fail again";
     E401 => UNAUTHORIZED, "Unauthorized - {Message}", Extension, "the token or the source system is refused";
     E403 => FORBIDDEN, "Forbidden - the token does not grant this call for this tenant", Extension, "scope or tenant is not granted, or there is no such tenant";
-    E404 => NOT_FOUND, "Not Found - {Message}", Extension, "there is no such user, and every source that was queried confirmed it; or there is no such address";
-    E405 => METHOD_NOT_ALLOWED, "Method Not Allowed", Extension, "the address has other methods; see the `Allow` header";
+    E404 => NOT_FOUND, "Not Found - {Message}", Extension, "there is no such user, and every source that was queried confirmed it; or there is no such path";
+    E405 => METHOD_NOT_ALLOWED, "Method Not Allowed", Extension, "the path has other methods; see the `Allow` header";
     E408 => REQUEST_TIMEOUT, "Request Timeout", Extension, "the body did not arrive in time; the connection is closed";
     E409 => CONFLICT, "Conflict", Extension, "reserved for the calls that write";
     E413 => PAYLOAD_TOO_LARGE, "Content Too Large - {Message}", Extension, "the body is larger than the limit";

@@ -88,7 +88,7 @@ const TEXTS: [(&str, &str); 8] = [
     ("DisplayName", "displayName"),
     ("BounceType", "bounceType"),
 ];
-const FLAGS: [(&str, &str); 15] = [
+const FLAGS: [(&str, &str); 16] = [
     ("OptInPaperlessBilling", "ebill_flag"),
     ("OptInEVantageSubscriberRewards", "eadvan_flag"),
     ("OptInEEdition", "eedition_flag"),
@@ -104,6 +104,7 @@ const FLAGS: [(&str, &str); 15] = [
     ("AccountUpdates", "accountUpdates_flag"),
     ("AgreeToTerms", "agreeToTerms"),
     ("OptOutMarketing", "optOutMarketing"),
+    ("IsSocial", "isSocial"),
 ];
 const CONSENTS: [(&str, &str); 7] = [
     ("AcceptsEmailOffers", "acceptsEmailOffers"),
@@ -116,7 +117,7 @@ const CONSENTS: [(&str, &str); 7] = [
 ];
 
 fn check_mapping(legacy: &Value) {
-    let metadata = |key: &str| legacy["Metadata"][key].as_str().unwrap();
+    let metadata = |key: &str| legacy["Metadata"][key].as_str().unwrap_or_default();
     for (name, key) in TEXTS {
         assert_eq!(legacy[name].as_str().unwrap_or_default(), metadata(key), "{name}");
         assert!(legacy[name] != "", "{name} is null when unset");

@@ -37,8 +37,8 @@ const MAX_NAME_BYTES: usize = 255;
 /// The prefix of `metadata.{key}`, in any case.
 const METADATA_PREFIX: &str = "metadata.";
 /// What `metadata.{key}` does.
-pub(crate) const METADATA_MEANING: &str = "the value of this metadata key equals, ignoring case; the key in any case; one parameter per key, all of \
-     which must hold; `metadata.firstName` and `metadata.lastName` also match the top-level fields";
+pub(crate) const METADATA_MEANING: &str = "the value of this metadata key equals the given one, ignoring case in both; one parameter for each key, all of \
+     which must match; `metadata.firstName` and `metadata.lastName` also match the top-level fields";
 
 const EMAIL_MATCHES: [(&str, EmailMatchMode); 3] = [
     ("exact", EmailMatchMode::Exact),
@@ -74,25 +74,25 @@ pub(crate) static TABLE: [V4ParameterRow; 17] = [
             meaning: "`true` reads only the Subscribe registrations; otherwise a tenant's provider is queried too and the answers are merged" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.email),
         spec: ParameterSpec { name: "email", kind: ParameterKind::EmailText { max_bytes: MAX_EMAIL_BYTES }, default: None, example: "ann@example.com",
-            meaning: "full or partial e-mail address, ignoring case: a complete address (also `ann@intranet` and `ann@[192.0.2.1]`) matches exactly, anything else by *contains* (a tenant's switch makes it *contains* always); a `+` may be written as it is" } },
+            meaning: "a full or partial e-mail address, ignoring case: a complete address (also `ann@intranet` and `ann@[192.0.2.1]`) is matched exactly, any other text by *contains* (a setting of the tenant makes it always *contains*); a `+` needs no percent-encoding" } },
     V4ParameterRow { by_id: false, origin: Extension, set: |to, value| value.put_choice(&mut to.email_match, &EMAIL_MATCHES),
         spec: ParameterSpec { name: "emailMatch", kind: ParameterKind::Choice(&EMAIL_MATCH_WORDS), default: None, example: "prefix",
             meaning: "how `email` matches, in place of the rule above" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.encrypted_email),
         spec: ParameterSpec { name: "encryptedEmail", kind: ParameterKind::Sealed, default: None, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
-            meaning: "an encrypted e-mail address, which then matches exactly" } },
+            meaning: "an encrypted e-mail address, which is matched exactly" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.customer_registration_id),
         spec: ParameterSpec { name: "customerRegistrationId", kind: ParameterKind::Id, default: None, example: "2937",
-            meaning: "the user's id equals" } },
+            meaning: "the user's id equals this value" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.encrypted_customer_registration_id),
         spec: ParameterSpec { name: "encryptedCustomerRegistrationId", kind: ParameterKind::Sealed, default: None, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
-            meaning: "an encrypted id, which then matches exactly" } },
+            meaning: "an encrypted id, which is matched exactly" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.first_name),
         spec: ParameterSpec { name: "firstName", kind: ParameterKind::Text { max_bytes: MAX_NAME_BYTES }, default: None, example: "Ann",
-            meaning: "the first name starts with, ignoring case and accents" } },
+            meaning: "the first name starts with this text, ignoring case and accents" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.last_name),
         spec: ParameterSpec { name: "lastName", kind: ParameterKind::Text { max_bytes: MAX_NAME_BYTES }, default: None, example: "Lee",
-            meaning: "the last name starts with, ignoring case and accents" } },
+            meaning: "the last name starts with this text, ignoring case and accents" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.page_size, |size| u16::try_from(size).ok()),
         spec: ParameterSpec { name: "pageSize", kind: ParameterKind::Number { min: 1, max: MAX_PAGE_SIZE as u32 }, default: Some("10"), example: "25",
             meaning: "how many users a page has at most" } },
@@ -113,13 +113,13 @@ pub(crate) static TABLE: [V4ParameterRow; 17] = [
             meaning: "whether `meta.totalRecords` is exact, an estimate (then `meta.totalIsEstimate` is true), or left out" } },
     V4ParameterRow { by_id: true, origin: Extension, set: |to, value| value.put_text(&mut to.fields),
         spec: ParameterSpec { name: "fields", kind: ParameterKind::Fields, default: None, example: "email,metadata.city",
-            meaning: "only these fields of each user, a comma-separated list of names, `metadata.{key}` for one key" } },
+            meaning: "returns only these fields of each user: a comma-separated list of names, `metadata.{key}` for one key" } },
     V4ParameterRow { by_id: true, origin: Extension, set: |to, value| value.put_flag(&mut to.explain),
         spec: ParameterSpec { name: "explain", kind: ParameterKind::Flag, default: Some("false"), example: "true",
             meaning: "adds `provenance` to each user: the source of each field that has one" } },
     V4ParameterRow { by_id: true, origin: Extension, set: |to, value| value.put_choice(&mut to.on_provider_failure, &FAILURES),
         spec: ParameterSpec { name: "onProviderFailure", kind: ParameterKind::Choice(&FAILURE_WORDS), default: Some("degrade"), example: "fail",
-            meaning: "`fail` answers 503 where a source did not answer live; `degrade` answers what is known and reports that it is incomplete" } },
+            meaning: "`fail` returns 503 when a source did not answer live; `degrade` returns what is known and reports that it is incomplete" } },
 ];
 
 /// The parameters of older versions, and their successors.
