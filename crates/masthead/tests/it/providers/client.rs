@@ -56,22 +56,11 @@ pub(crate) fn by_email(name: &str) -> String {
 impl UserApiClient {
     /// Gets this path with this request id.
     pub(crate) async fn get(&self, path: &str, request_id: &str) -> UserResponse {
-        self.send("GET", path, request_id, "").await
-    }
-
-    /// Searches with this body and request id.
-    pub(crate) async fn search(&self, body: &Value, request_id: &str) -> UserResponse {
-        self.send("POST", "/v4/Users/Search", request_id, &body.to_string())
-            .await
-    }
-
-    async fn send(&self, method: &str, path: &str, request_id: &str, body: &str) -> UserResponse {
         let began = Instant::now();
-        let (token, paper, length) = (&self.token, self.paper, body.len());
+        let (token, paper) = (&self.token, self.paper);
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nAuthorization: Bearer {token}\r\nX-SourceSystem: CRM\r\n\
-             X-ClientGroupCode: north\r\nX-ClientCode: daily\r\nX-PaperCode: {paper}\r\nX-RequestId: {request_id}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            "GET {path} HTTP/1.1\r\nhost: test\r\nAuthorization: Bearer {token}\r\nX-SourceSystem: CRM\r\n\
+             X-ClientGroupCode: north\r\nX-ClientCode: daily\r\nX-PaperCode: {paper}\r\nX-RequestId: {request_id}\r\n\r\n"
         );
         let mut wire = RawConnection::connect(self.address).await.unwrap();
         wire.send(&request).await.unwrap();

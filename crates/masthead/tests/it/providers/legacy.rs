@@ -44,7 +44,7 @@ async fn finds(client: &UserApiClient, path: &str, expected: &[(String, &str)]) 
 }
 
 /// A value sealed by the server's key.
-pub(crate) fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
+fn sealed(paper: &str, purpose: Purpose, plain: &str) -> String {
     let tenant = TenantId::parse(&format!("north/daily/{paper}")).unwrap();
     percent_encoded(&process::sealer().seal(&tenant, purpose, plain))
 }

@@ -8,7 +8,6 @@ mod exporting;
 mod exporting_known;
 mod legacy;
 mod not_whole;
-mod one_record;
 mod scarce_budget;
 mod server;
 mod setting_up;
