@@ -9,6 +9,20 @@ use super::{SourceFactory, SourceSubject, federated, ids, local};
 use crate::accounts::{account, readers};
 use crate::source_client::FindByKey as _;
 
+/// Adds the cases of this file for [`for_each_source_case`].
+#[macro_export]
+macro_rules! bulk_cases {
+    ($callback:ident $($before:ident)*) => {
+        $crate::list_cases! {
+            $callback $($before)*
+            bulk_lookup_equals_single_lookups
+            bulk_lookup_keeps_order_and_repeats
+            keeps_tenants_apart_in_bulk
+            unusual_keys_match_no_user_in_bulk
+        }
+    };
+}
+
 pub(super) fn id(text: &str) -> LookupKey {
     LookupKey::User(UserKey::Id(CustomerRegistrationId::parse(text).expect("an id")))
 }

@@ -7,6 +7,23 @@ use super::{SourceFactory, federated, ids, local};
 use crate::accounts::{account, readers, with_metadata};
 use crate::source_client::FindByKey as _;
 
+/// Calls a macro with the name of every case, for making a test of each: those of this file, and of each file after it.
+#[macro_export]
+macro_rules! for_each_source_case {
+    ($callback:ident $($before:ident)*) => {
+        $crate::bulk_cases! {
+            $callback $($before)*
+            lookup_by_id_returns_every_field
+            unknown_id_is_absent
+            lookup_by_address_returns_all_users
+            addresses_match_in_any_spelling
+            ids_are_compared_byte_for_byte
+            keeps_tenants_apart
+            unusual_keys_match_no_user
+        }
+    };
+}
+
 fn crid(text: &str) -> CustomerRegistrationId {
     CustomerRegistrationId::parse(text).expect("an id")
 }

@@ -10,4 +10,3 @@ pub(crate) mod request;
 pub(crate) mod spec;
 pub(crate) mod table;
 pub(crate) mod value;
-pub(crate) mod values;

@@ -81,7 +81,8 @@ impl<'a> ParameterValue<'a> {
         })
     }
 
-    fn put<T>(
+    /// Parses the text, within the length of its kind; `None` is a text of another form.
+    pub(crate) fn put<T>(
         mut self,
         slot: &mut Option<T>,
         parse: impl FnOnce(Cow<'a, str>) -> Option<T>,
