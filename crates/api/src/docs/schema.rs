@@ -9,8 +9,7 @@ use masthead_domain::metadata::MAX_KEY_BYTES;
 
 use super::node::{DocNode, object, texts};
 use crate::v4::parameters::{
-    kind::{ID_PATTERN, JsonForm, ParameterKind},
-    spec::ParameterSpec,
+    kind::{ID_PATTERN, JsonForm, ParameterKind, ParameterSpec},
     table::MAX_METADATA_VALUE_BYTES,
 };
 

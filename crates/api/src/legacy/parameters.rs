@@ -13,9 +13,8 @@ use crate::{
     http::percent::query_pairs,
     v4::parameters::{
         error::{EchoedName, ParameterError},
-        kind::{ParameterKind, words},
+        kind::{ParameterKind, ParameterSpec, words},
         query::decode_name,
-        spec::ParameterSpec,
         table::{DEPRECATED, MAX_PAGE_NUMBER},
         value::ParameterValue,
     },

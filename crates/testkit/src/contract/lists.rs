@@ -11,7 +11,7 @@ use masthead_domain::{
 use super::{SourceFactory, ids, list, local};
 use crate::accounts::{account, readers, with_metadata};
 
-/// Adds the cases of this file for [`for_each_source_case`].
+/// Adds the cases of this file for `for_each_source_case`.
 #[macro_export]
 macro_rules! list_cases {
     ($callback:ident $($before:ident)*) => {

@@ -2,7 +2,6 @@
 //!
 //! A [`SourceFactory`] creates a source of given accounts; [`for_each_source_case`](crate::for_each_source_case) names the cases.
 
-mod bulk;
 mod lists;
 mod look_ups;
 pub mod mirror;
@@ -26,7 +25,6 @@ use masthead_ports::{
     source::{CallContext, Priority, UserSource},
 };
 
-pub use bulk::*;
 pub use lists::*;
 pub use look_ups::*;
 pub use pages::*;

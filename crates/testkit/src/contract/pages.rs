@@ -10,7 +10,7 @@ use masthead_domain::{
 use super::{SourceFactory, SourceSubject, federated, ids, list, local, model};
 use crate::accounts::readers;
 
-/// Adds the cases of this file for [`for_each_source_case`].
+/// Adds the cases of this file for `for_each_source_case`.
 #[macro_export]
 macro_rules! page_cases {
     ($callback:ident $($before:ident)*) => {

@@ -5,7 +5,7 @@ use super::{
     list::{ANA, ANN, BO, CY, JOANN, NAMELESS, SEARCH, refused, users},
 };
 
-/// Adds the lines of this file for [`for_each_contract_line`].
+/// Adds the lines of this file for `for_each_contract_line`.
 #[macro_export]
 macro_rules! key_lines {
     ($callback:ident $($before:ident)*) => {

@@ -7,7 +7,7 @@ use super::{
     fixture::BODY_BYTES,
 };
 
-/// Adds the lines of this file for [`for_each_contract_line`].
+/// Adds the lines of this file for `for_each_contract_line`.
 #[macro_export]
 macro_rules! list_lines {
     ($callback:ident $($before:ident)*) => {

@@ -8,7 +8,7 @@ use super::{
     list::refused,
 };
 
-/// Adds the lines of this file for [`for_each_contract_line`].
+/// Adds the lines of this file for `for_each_contract_line`.
 #[macro_export]
 macro_rules! paging_lines {
     ($callback:ident $($before:ident)*) => {

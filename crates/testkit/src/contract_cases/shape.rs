@@ -8,7 +8,7 @@ use super::{
     fixture::{COURIER, TIMES},
 };
 
-/// Adds the lines of this file for [`for_each_contract_line`].
+/// Adds the lines of this file for `for_each_contract_line`.
 #[macro_export]
 macro_rules! shape_lines {
     ($callback:ident $($before:ident)*) => {

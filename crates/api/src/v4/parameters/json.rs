@@ -10,8 +10,7 @@ use serde_json::{Number, Value};
 
 use super::{
     error::{EchoedName, ParameterError},
-    kind::{JsonForm, ParameterKind},
-    spec::ParameterSpec,
+    kind::{JsonForm, ParameterKind, ParameterSpec},
     table::{NameMatch, V4Parameters, find},
     value::ParameterValue,
 };

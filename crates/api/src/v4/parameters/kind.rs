@@ -1,4 +1,5 @@
-//! The kinds of values that parameters take: bounds, choices, their form in JSON, and how they are documented.
+//! What v4 and the legacy API share of a parameter: its description, and the kinds of values with their bounds, choices and
+//! form in JSON.
 
 use std::{borrow::Cow, fmt};
 
@@ -17,6 +18,18 @@ pub(crate) const TEXT_PATTERN: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
 pub(crate) const ID_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 /// Base64 in the standard or the URL-safe alphabet, with or without padding; a blank is a decoded `+`.
 const SEALED_PATTERN: &str = r"^[A-Za-z0-9+/_ -]+={0,2}$";
+
+/// A parameter: its name and values, and what the documents need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ParameterSpec {
+    /// The name as it is printed; it is accepted in any case.
+    pub(crate) name: &'static str,
+    pub(crate) kind: ParameterKind,
+    /// The value that applies when the parameter is absent.
+    pub(crate) default: Option<&'static str>,
+    pub(crate) meaning: &'static str,
+    pub(crate) example: &'static str,
+}
 
 /// The values that a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use masthead_domain::{
 
 use super::{
     error::{EchoedName, ParameterError},
-    kind::{ParameterKind, words},
-    spec::ParameterSpec,
+    kind::{ParameterKind, ParameterSpec, words},
     value::ParameterValue,
 };
 use crate::v4::{

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     error::{EchoedName, ParameterError},
-    kind::ParameterKind,
-    spec::ParameterSpec,
+    kind::{ParameterKind, ParameterSpec},
 };
 use crate::http::percent::{Plus, decode, decode_email};
 
