@@ -13,7 +13,7 @@ use http::{
     request::Parts,
 };
 use http_body_util::Full;
-use masthead_orchestrator::{ListUsers, LookupUser, SearchProvider};
+use masthead_orchestrator::UseCases;
 use masthead_ports::{sealing::Sealing, tenants::Tenants, tokens::TokenVerifier};
 
 use crate::{
@@ -48,12 +48,8 @@ use crate::{
 
 /// The use cases and ports behind the routes.
 pub struct ApiState {
-    /// One user by id.
-    pub lookup_user: LookupUser,
-    /// Pages of users.
-    pub list_users: ListUsers,
-    /// Users of the provider alone.
-    pub search_provider: SearchProvider,
+    /// The use cases.
+    pub use_cases: UseCases,
     /// The customers export.
     pub exports: Arc<ExportState>,
     /// The tenants.
@@ -169,17 +165,14 @@ impl Api {
         });
         Self {
             v4: V4State {
-                lookup_user: state.lookup_user.clone(),
-                list_users: state.list_users.clone(),
+                use_cases: state.use_cases.clone(),
                 callers: Arc::clone(&callers),
                 sealing: Arc::clone(&state.sealing),
                 body_bytes: state.limits.body_bytes,
                 retry_after,
             },
             legacy: LegacyState {
-                lookup_user: state.lookup_user,
-                list_users: state.list_users,
-                search_provider: state.search_provider,
+                use_cases: state.use_cases,
                 callers,
                 sealing: state.sealing,
                 retry_after,
@@ -320,11 +313,8 @@ fn route_table() -> matchit::Router<RouteEntry> {
     add(&format!("{}/", serve::PAGE), RoutedOperation::DocsPageWithSlash);
     add(serve::STYLE, RoutedOperation::DocsStyle);
     let mut add_variants = |pattern: &str, operation| {
-        add(pattern, operation);
-        add(&format!("{pattern}/"), operation);
-        // An empty segment is an invalid name, not another path.
-        if let Some((before, _)) = pattern.rsplit_once("/{") {
-            add(&format!("{before}//"), operation);
+        for variant in variants(pattern) {
+            add(&variant, operation);
         }
     };
     for base in v4::BASES {
@@ -343,9 +333,25 @@ fn route_table() -> matchit::Router<RouteEntry> {
     routes
 }
 
+/// The pattern, the same with a trailing slash and, where its last segment is a name, with an empty one in its place: an
+/// empty segment is an invalid name, not another path.
+fn variants(pattern: &str) -> Vec<String> {
+    let mut variants = vec![pattern.to_owned(), format!("{pattern}/")];
+    if let (true, Some((before, _))) = (pattern.ends_with('}'), pattern.rsplit_once("/{")) {
+        variants.push(format!("{before}//"));
+    }
+    variants
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_last_name_may_be_empty() {
+        assert_eq!(variants("/a/{b}"), ["/a/{b}", "/a/{b}/", "/a//"]);
+        assert_eq!(variants("/a/{b}/Exists"), ["/a/{b}/Exists", "/a/{b}/Exists/"]);
+    }
 
     #[test]
     fn trailing_slash_and_empty_segment_are_routed() {

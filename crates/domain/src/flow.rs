@@ -10,8 +10,8 @@ pub struct UserProvider {
 }
 
 impl UserProvider {
-    /// Every published provider. The legacy API's number 1 is Masthead's own.
-    pub const ALL: [Self; 4] = [
+    /// Every published provider, by its number in the legacy API. Number 1 is Masthead's own.
+    pub const ALL: &'static [Self] = &[
         Self::new("Firefly", 2),
         Self::new("Auth0", 3),
         Self::new("Gigya", 4),
@@ -25,7 +25,7 @@ impl UserProvider {
     /// The provider with exactly this name; `None` is what the contract calls "not a valid name".
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.name == name)
+        Self::ALL.iter().copied().find(|provider| provider.name == name)
     }
 
     /// The valid name.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn valid_provider_is_read_unless_ignored() {
-        for provider in UserProvider::ALL {
+        for &provider in UserProvider::ALL {
             assert_eq!(
                 Sources::for_request(Some(provider), false),
                 Sources::ProviderAndStore(provider)

@@ -57,17 +57,12 @@ impl Default for MirrorSettings {
     }
 }
 
-/// The description of one setting, for help texts and documentation.
-#[derive(Debug, Clone, Copy)]
-pub struct TenantSettingSpec {
-    /// The name.
-    pub name: &'static str,
+/// One setting, which docs/operations.md describes.
+struct TenantSetting {
+    name: &'static str,
     /// A former name, which is still accepted.
-    pub alias: Option<&'static str>,
-    /// The allowed values.
-    pub values: &'static str,
-    /// The effect.
-    pub meaning: &'static str,
+    alias: Option<&'static str>,
+    /// Parses the text; an error is the allowed values.
     set: fn(&mut TenantSettings, &str) -> Result<(), &'static str>,
 }
 
@@ -89,7 +84,10 @@ pub enum SettingError {
         expected: &'static str,
     },
     /// The provider is unknown, so only the store is read (contract §2.1). A warning.
-    #[error("Flow.UserProvider: not one of Auth0, Gigya, SSOR, Firefly; only the Subscribe registrations will be read")]
+    #[error(
+        "Flow.UserProvider: not one of {}; only the Subscribe registrations will be read",
+        provider_names()
+    )]
     UnknownProvider,
     /// The store is a remote Users API, which is read-only (ADR 0062). A warning.
     #[error(
@@ -110,14 +108,9 @@ impl SettingError {
     }
 }
 
-impl TenantSettingSpec {
-    /// The setting with this name or former name.
-    #[must_use]
-    pub fn find(name: &str) -> Option<&'static Self> {
-        SETTINGS
-            .iter()
-            .find(|spec| spec.name == name || spec.alias == Some(name))
-    }
+fn provider_names() -> String {
+    let names: Vec<&str> = UserProvider::ALL.iter().map(|provider| provider.name()).collect();
+    names.join(", ")
 }
 
 /// The prefix of the settings of a remote Users API.
@@ -142,22 +135,18 @@ fn boolean(text: &str) -> Result<bool, &'static str> {
 }
 
 /// All settings of a tenant, except those of the providers.
-pub const SETTINGS: [TenantSettingSpec; 10] = [
-    TenantSettingSpec {
+const SETTINGS: &[TenantSetting] = &[
+    TenantSetting {
         name: "Flow.UserProvider",
         alias: None,
-        values: "Auth0, Gigya, SSOR or Firefly; any other value means the Subscribe registrations only",
-        meaning: "the outside identity provider that keeps this tenant's accounts",
         set: |settings, text| {
             settings.user_provider = UserProvider::from_name(text);
             Ok(())
         },
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.SourceSystems",
         alias: None,
-        values: "a comma-separated list of codes; empty allows any",
-        meaning: "the allowed calling applications (X-SourceSystem)",
         set: |settings, text| {
             settings.source_systems = text
                 .split(',')
@@ -168,68 +157,52 @@ pub const SETTINGS: [TenantSettingSpec; 10] = [
             Ok(())
         },
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.MessageTypeAsNumber",
         alias: None,
-        values: BOOLEAN,
-        meaning: "message.type is 0 (success) or 1 (error) instead of a word",
         set: |settings, text| boolean(text).map(|on| settings.message_type_as_number = on),
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.DataAsArray",
         alias: None,
-        values: BOOLEAN,
-        meaning: "data is an array also for one user",
         set: |settings, text| boolean(text).map(|on| settings.data_as_array = on),
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.MissAs400",
         alias: None,
-        values: BOOLEAN,
-        meaning: "an unknown id is answered with 400 instead of 404",
         set: |settings, text| boolean(text).map(|on| settings.miss_as_400 = on),
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.IgnoreUnknownParameters",
         alias: None,
-        values: BOOLEAN,
-        meaning: "unknown query parameters are ignored instead of rejected",
         set: |settings, text| boolean(text).map(|on| settings.ignore_unknown_parameters = on),
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Api.EmailContains",
         alias: None,
-        values: BOOLEAN,
-        meaning: "email matches by contains also for a complete address, as in the legacy API",
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Mirror.MaxAgeMinutes",
         alias: Some("Directory.MaxAgeMinutes"),
-        values: MINUTES,
-        meaning: "the maximum age at which lists from the mirror count as current (60)",
         set: |settings, text| {
             let minutes = number(text, 1, 525_600).ok_or(MINUTES)?;
             settings.mirror.max_age = Duration::from_mins(minutes);
             Ok(())
         },
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Mirror.RemovalConfirmations",
         alias: Some("Directory.RemovalConfirmations"),
-        values: CONFIRMATIONS,
-        meaning: "the number of confirmed absences after which a user is removed from the mirror (3)",
         set: |settings, text| {
             let times = number(text, 1, 100).ok_or(CONFIRMATIONS)?;
             settings.mirror.removal_confirmations = u16::try_from(times).map_err(|_| CONFIRMATIONS)?;
             Ok(())
         },
     },
-    TenantSettingSpec {
+    TenantSetting {
         name: "Mirror.RemovalApartHours",
         alias: Some("Directory.RemovalApartHours"),
-        values: HOURS,
-        meaning: "the minimum time between two counted absences (24)",
         set: |settings, text| {
             settings.mirror.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
             Ok(())
@@ -246,7 +219,10 @@ impl TenantSettings {
         let mut settings = Self::default();
         let mut errors = Vec::new();
         for &(name, text) in &pairs {
-            if let Some(spec) = TenantSettingSpec::find(name) {
+            if let Some(spec) = SETTINGS
+                .iter()
+                .find(|spec| spec.name == name || spec.alias == Some(name))
+            {
                 let is_replaced = name != spec.name && pairs.iter().any(|(other, _)| *other == spec.name);
                 if is_replaced {
                     continue;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Every provider. A new one is a package and a line here.
-const PROVIDERS: [ProviderRegistration; 4] = [
+const PROVIDERS: &[ProviderRegistration] = &[
     masthead_provider_auth0::PROVIDER,
     masthead_provider_gigya::PROVIDER,
     masthead_provider_ssor::PROVIDER,
@@ -80,10 +80,10 @@ impl Adapters {
             stale_after: settings.stale_after,
             ..CacheOptions::default()
         };
-        let providers = PROVIDERS.map(|provider| (provider.name, (provider.create)(parts.clone(), cache)));
+        let create = |provider: &ProviderRegistration| (provider.name, (provider.create)(parts.clone(), cache));
         Ok(Self {
+            providers: PROVIDERS.iter().map(create).collect(),
             remote: CachedSource::new(RemoteSubscribe::new(parts), NOTHING_REMEMBERED, Arc::clone(clock)),
-            providers: Arc::new(providers),
         })
     }
 
@@ -226,11 +226,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_published_provider_has_an_adapter() {
-        let mut registered = PROVIDERS.map(|provider| provider.name);
-        let mut published = UserProvider::ALL.map(UserProvider::name);
+    fn every_published_provider_has_an_adapter_and_is_documented() {
+        let mut registered: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+        let mut published: Vec<&str> = UserProvider::ALL.iter().map(|provider| provider.name()).collect();
         registered.sort_unstable();
         published.sort_unstable();
         assert_eq!(registered, published);
+        let mut lines = include_str!("../../../docs/operations.md").lines();
+        let row = lines.find(|line| line.starts_with("| Flow.UserProvider |")).unwrap();
+        assert!(published.iter().all(|name| row.contains(&format!("`{name}`"))), "{row}");
     }
 }

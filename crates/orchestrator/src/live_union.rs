@@ -282,7 +282,7 @@ pub(crate) fn pushed_down(filter: &UserFilter, able: Searchable) -> UserFilter {
         } else {
             Vec::new()
         },
-        // Providers do not have our states.
-        only_active: false,
+        // Any other condition is checked on the merged users alone; providers do not have our states.
+        ..UserFilter::default()
     }
 }

@@ -5,7 +5,7 @@ use masthead_domain::{
     account::Account,
     legacy::{LEGACY_FIELDS, LegacyField, LegacyForm},
     order::{Direction, SortColumn},
-    query::{EmailFilter, Total, UserQuery},
+    query::{Total, UserQuery},
 };
 use masthead_provider_kit::{HttpReply, json, path::is_segment, wire};
 use serde::Deserialize;
@@ -13,8 +13,8 @@ use serde_json::{Map, Value, value::RawValue};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Iso8601};
 
 use crate::{
+    conditions,
     error::RemoteAnswerError,
-    limits,
     object::StrictObject,
     page::{FieldReader, RemotePage, RemoteRow},
     page_start::{PageStart, escaped, page_number},
@@ -24,43 +24,20 @@ use crate::{
 /// The response header with which a Masthead reports an unavailable source.
 const INCOMPLETE: &str = "x-incomplete";
 
-/// The path and parameters of a call to the store alone (type 2); `None` where this API cannot express a condition, the
-/// order or the position.
+/// The path and parameters of a call to the store alone (type 2) with an expressible filter; `None` where this API cannot
+/// express the id, the order or the position.
 pub(crate) fn call(query: &UserQuery, goes: &PageStart<'_>) -> Option<(String, Vec<(String, String)>)> {
-    let filter = &query.filter;
-    if let Some(id) = filter.crids.first() {
-        // Only an id alone is looked up by: it takes no parameters beside; and it must be one that a path can carry.
-        let alone = is_segment(id.as_str())
-            && filter.crids.iter().all(|other| other == id)
-            && filter.emails.is_empty()
-            && !filter.only_active
-            && *goes == PageStart::Offset(0);
-        return (alone && names_nothing_else(query)).then(|| (format!("/User/{}/2", escaped(id.as_str())), Vec::new()));
+    if let Some(id) = query.filter.crids.first() {
+        let is_possible = is_segment(id.as_str()) && *goes == PageStart::Offset(0);
+        return is_possible.then(|| (format!("/User/{}/2", escaped(id.as_str())), Vec::new()));
     }
-    if !names_nothing_else(query) {
-        return None;
-    }
-    let (path, email) = match &filter.emails[..] {
-        [] => ("/User", None),
-        [email @ EmailFilter::Contains(needle)] if limits::takes_email(email) => ("/User", Some(needle.as_str())),
-        // What every version takes for a complete address matches exactly there.
-        [email @ EmailFilter::Exact(key)] if limits::takes_email(email) && key.is_ordinary() => {
-            ("/User/2", Some(key.as_str()))
-        }
-        _ => return None,
-    };
+    let (path, conditions) = conditions::legacy_parameters(&query.filter);
     // The published spelling of the list's parameters.
     let prefix = if path == "/User" { "request." } else { "" };
     let mut all = Vec::new();
     let mut put = |name: &str, value: &str| all.push((format!("{prefix}{name}"), value.to_owned()));
-    if path == "/User" {
-        put("lookupInUserProvider", "false");
-    }
-    if let Some(text) = email {
-        put("email", text);
-    }
-    if filter.only_active {
-        put("onlyActive", "true");
+    for (name, value) in conditions {
+        put(name, value);
     }
     put("sortBy", sort_name(query.order.column)?);
     put(
@@ -76,12 +53,6 @@ pub(crate) fn call(query: &UserQuery, goes: &PageStart<'_>) -> Option<(String, V
     put("usersPerPage", &query.size.to_string());
     put("pageNumber", &page_number(*offset, query.size)?.to_string());
     Some((path.to_owned(), all))
-}
-
-/// Whether there is no condition on names or metadata, for which this API has no parameters.
-fn names_nothing_else(query: &UserQuery) -> bool {
-    let filter = &query.filter;
-    filter.first_name.is_none() && filter.last_name.is_none() && filter.metadata.is_empty()
 }
 
 const fn sort_name(column: SortColumn) -> Option<&'static str> {

@@ -5,9 +5,9 @@
 //! It is read-only.
 
 mod adapter;
+mod conditions;
 mod error;
 mod legacy;
-mod limits;
 mod object;
 mod page;
 mod page_start;

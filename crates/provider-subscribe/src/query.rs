@@ -6,7 +6,7 @@ use masthead_domain::query::UserQuery;
 use serde_json::{Map, Value};
 
 use crate::{
-    legacy,
+    conditions, legacy,
     page_start::{PageStart, escaped},
     settings::RemoteApiKind,
     v4,
@@ -23,6 +23,9 @@ impl RemoteQuery {
     /// The request that this API answers exactly; `None` where it cannot express a condition, the order or the
     /// position.
     pub(crate) fn exact(api: RemoteApiKind, query: &UserQuery, goes: &PageStart<'_>) -> Option<Self> {
+        if conditions::expressible(api, &query.filter) != query.filter {
+            return None;
+        }
         match api {
             RemoteApiKind::V4Body => Some(Self {
                 path: "/v4/Users/Search".to_owned(),

@@ -7,7 +7,7 @@ use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
     email::EmailKey,
-    order::{ListCursor, Order, SortColumn, SortKey},
+    order::{ListCursor, Order, SortKey},
     query::{AccessPath, CountMode, EmailFilter, MAX_PAGE_SIZE, Position, Total, UserFilter, UserQuery},
     user_key::UserKey,
 };
@@ -16,7 +16,7 @@ use masthead_ports::source::{
 };
 
 use crate::{
-    adapter::RemoteSubscribe, error::RemoteAnswerError, limits, page::RemotePage, page_start::PageStart,
+    adapter::RemoteSubscribe, conditions, error::RemoteAnswerError, page::RemotePage, page_start::PageStart,
     query::RemoteQuery, remote_api::RemoteApi, settings::RemoteApiKind,
 };
 
@@ -42,7 +42,7 @@ impl UserSource for RemoteSubscribe {
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
-        if query.filter.access_path() == AccessPath::Contradiction || limits::matches_no_account(&query.filter) {
+        if query.filter.access_path() == AccessPath::Contradiction || conditions::matches_no_account(&query.filter) {
             return Ok(AccountPage {
                 accounts: Vec::new(),
                 more: false,
@@ -86,7 +86,7 @@ impl RemoteApi {
             emails: vec![EmailFilter::Exact(email.clone())],
             ..UserFilter::default()
         };
-        if limits::matches_no_account(&filter) {
+        if conditions::matches_no_account(&filter) {
             return Ok(Vec::new());
         }
         let query = first(filter, MAX_PAGE_SIZE);
@@ -168,14 +168,13 @@ impl RemoteApi {
     /// only if these are all of them.
     async fn filtered_page(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         let refused = || SourceError::new(SEARCH, SourceErrorKind::Refused);
-        let by_date = matches!(query.order.column, SortColumn::DateRegistered | SortColumn::ChangeDate);
-        // Dates are not among the fields of v4; and a mark is nothing that could be sifted.
-        if (by_date && self.settings.api != RemoteApiKind::Legacy)
+        // What a user does not show cannot be filtered by, nor can a mark.
+        if conditions::needs_absent_field(self.settings.api, query)
             || matches!(query.position, Position::After(ListCursor::Opaque(_)))
         {
             return Err(refused());
         }
-        let requested = first(self.expressible(&query.filter), MAX_PAGE_SIZE);
+        let requested = first(conditions::expressible(self.settings.api, &query.filter), MAX_PAGE_SIZE);
         let question = self.question(SEARCH, &requested)?;
         let ((accounts, left_out), all) = self
             .call(cx, SEARCH, &question, |rows| {
@@ -191,37 +190,6 @@ impl RemoteApi {
             unreadable: left_out.any(),
             ..cut(accounts, query, cx.tenant.settings.is_federated())
         })
-    }
-
-    /// The part of a filter that this API has words for.
-    fn expressible(&self, filter: &UserFilter) -> UserFilter {
-        let mut all = filter.clone();
-        all.emails.retain(limits::takes_email);
-        all.first_name = all.first_name.filter(limits::takes_name);
-        all.last_name = all.last_name.filter(limits::takes_name);
-        all.metadata.retain(limits::takes_pair);
-        match self.settings.api {
-            RemoteApiKind::V4Body | RemoteApiKind::V4Query => UserFilter {
-                only_active: false,
-                emails: all.emails.into_iter().take(1).collect(),
-                ..all
-            },
-            // An id stands alone there; of addresses, a part.
-            RemoteApiKind::Legacy if !all.crids.is_empty() => UserFilter {
-                crids: all.crids,
-                ..UserFilter::default()
-            },
-            RemoteApiKind::Legacy => UserFilter {
-                emails: all
-                    .emails
-                    .into_iter()
-                    .filter(|email| matches!(email, EmailFilter::Contains(_)))
-                    .take(1)
-                    .collect(),
-                only_active: all.only_active,
-                ..UserFilter::default()
-            },
-        }
     }
 
     fn question(&self, operation: &'static str, query: &UserQuery) -> Result<RemoteQuery, SourceError> {

@@ -3,72 +3,31 @@
 use http::StatusCode;
 use masthead_domain::{
     account::Account,
-    email::{Email, EmailKey},
+    email::Email,
     metadata::STANDARD_KEYS,
     order::{Direction, SortColumn},
-    query::{CountMode, EmailFilter, Total, UserQuery},
+    query::{CountMode, Total, UserQuery},
 };
 use masthead_provider_kit::{HttpReply, json, wire};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
+    conditions,
     error::RemoteAnswerError,
-    limits,
     object::StrictObject,
     page::{FieldReader, RemotePage, RemoteRow},
     page_start::{PageStart, page_number},
 };
 
-/// The parameters of a list, in the form of the query string; `None` where v4 has none for a condition.
+/// The parameters of a list with an expressible filter, in the form of the query string; `None` where v4 has none for the
+/// position.
 ///
 /// With `published`, uses only the published rules where they mean the same as Masthead's own.
 pub(crate) fn parameters(query: &UserQuery, goes: &PageStart<'_>, published: bool) -> Option<Vec<(String, String)>> {
-    let filter = &query.filter;
-    let mut names = [&filter.first_name, &filter.last_name].into_iter().flatten();
-    let all_taken = !filter.only_active
-        && filter.emails.len() <= 1
-        && filter.emails.iter().all(limits::takes_email)
-        && names.all(limits::takes_name)
-        && limits::takes_pairs(&filter.metadata)
-        && filter.crids.iter().all(|id| *id == filter.crids[0]);
-    if !all_taken {
-        return None;
-    }
     let mut all = vec![("ignoreProvider".to_owned(), "true".to_owned())];
+    all.extend(conditions::v4_parameters(&query.filter, published));
     let mut put = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
-    if let Some(email) = filter.emails.first() {
-        let text = limits::text_of(email);
-        let word = match email {
-            EmailFilter::Exact(_) => "exact",
-            EmailFilter::Prefix(_) => "prefix",
-            EmailFilter::Contains(_) => "contains",
-        };
-        put("email", text);
-        // The published rule: a complete address matches exactly, anything else by *contains*. Versions may differ in what
-        // is complete: only where none does is the parameter left out.
-        let by_form = if EmailKey::from_text(text).is_ordinary() {
-            Some("exact")
-        } else if EmailKey::parse(text).is_err() {
-            Some("contains")
-        } else {
-            None
-        };
-        if !published || by_form != Some(word) {
-            put("emailMatch", word);
-        }
-    }
-    if let Some(id) = filter.crids.first() {
-        put("customerRegistrationId", id.as_str());
-    }
-    for (name, prefix) in [("firstName", &filter.first_name), ("lastName", &filter.last_name)] {
-        if let Some(prefix) = prefix {
-            put(name, prefix.as_str());
-        }
-    }
-    for pair in &filter.metadata {
-        put(&format!("metadata.{}", pair.key()), pair.value());
-    }
     put("pageSize", &query.size.to_string());
     match goes {
         PageStart::Offset(offset) => put("pageNumber", &page_number(*offset, query.size)?.to_string()),

@@ -1,10 +1,10 @@
 //! The OpenAPI schemas of the customers export, generated from its tables of identifier types and attributes.
 
-use super::{
-    node::{DocNode, list, object, schema_ref},
-    schema::{ID, TEXT},
+use super::node::{DocNode, list, object, schema_ref};
+use crate::{
+    export::{attributes::TABLE, body::TYPES},
+    v4::parameters::kind::{ID_PATTERN, TEXT_PATTERN},
 };
-use crate::export::{attributes::TABLE, body::TYPES};
 
 /// The schemas, each with its name under `components`.
 pub(super) fn schemas() -> [(&'static str, DocNode); 8] {
@@ -92,8 +92,8 @@ fn identifier() -> DocNode {
         ),
         "else": object! {
             "if": of_type(list!["customer_id"]),
-            "then": with_pattern("at most 255 bytes", ID),
-            "else": with_pattern("at most 320 bytes", TEXT),
+            "then": with_pattern("at most 255 bytes", ID_PATTERN),
+            "else": with_pattern("at most 320 bytes", TEXT_PATTERN),
         },
     }
 }

@@ -5,7 +5,7 @@ use super::{
     legacy_calls::{ERRORS, LegacyOperationDoc, OPERATIONS},
     node::{DocNode, list, object, reference, texts},
     response::{header, response, with_server_responses},
-    schema::query_parameter,
+    schema::{description, query_parameter},
     v4_operations::id_parameter,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         error::LegacyParameterError,
         operation::LegacyOperation,
         parameters::{PREFIX, TYPE_WORDS},
-        systems::AuthSystem,
+        systems::{AuthSystem, with_systems},
         view::{LegacyResult, LegacyUsersView, LegacyViewContext},
     },
     v4::parameters::{error::ParameterError, kind::ParameterKind},
@@ -67,8 +67,9 @@ fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
         });
     }
     parameters.extend(doc.parameters().map(|row| {
-        let remark = format!("; also as `{PREFIX}{}`; in v4: {}", row.spec.name, row.successor());
-        query_parameter(&row.spec, Some(row.required == Some(doc.operation)), &remark)
+        let (name, meaning) = (row.spec.name, with_systems(&description(&row.spec)));
+        let description = format!("{meaning}; also as `{PREFIX}{name}`; in v4: {}", row.successor());
+        query_parameter(&row.spec, Some(row.required == Some(doc.operation)), description)
     }));
     parameters
 }

@@ -7,7 +7,12 @@ use super::{export_operations, legacy_calls, v4_operations};
 use crate::{
     auth::headers::REQUIRED,
     export::{attributes, body::TYPES},
-    legacy::{fields::FIELDS, operation::LegacyOperation, parameters, systems::SYSTEMS},
+    legacy::{
+        fields::FIELDS,
+        operation::LegacyOperation,
+        parameters,
+        systems::{SYSTEMS, with_systems},
+    },
     v4::{
         code::{Code, ContractOrigin},
         parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
@@ -129,7 +134,7 @@ fn legacy_parameters() -> String {
             row.spec.kind.to_string(),
             optional_code(row.spec.default),
             paths.join(", "),
-            row.spec.meaning.to_owned(),
+            with_systems(row.spec.meaning),
             row.successor().to_owned(),
         ]
     });

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    examples::{self, ExampleFields, indent},
+    examples::{self, indent},
     export_operations, legacy_calls,
     v4_operations::{OPERATIONS, ParameterInput, V4OperationDoc},
 };
@@ -12,7 +12,6 @@ use crate::{
     export::attributes,
     v4::{
         code::{Code, ContractOrigin},
-        operation::V4Operation,
         parameters::table::{DEPRECATED, METADATA_MEANING, V4ParameterRow},
     },
 };
@@ -21,8 +20,12 @@ use crate::{
 pub(super) fn html() -> String {
     let mut page = String::with_capacity(64 * 1024);
     page.push_str(HEAD);
+    for doc in OPERATIONS {
+        let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
+    }
+    page.push_str(AFTER_OPERATIONS);
     headers(&mut page);
-    for doc in &OPERATIONS {
+    for doc in OPERATIONS {
         operation(&mut page, doc);
     }
     envelope(&mut page);
@@ -48,10 +51,10 @@ const HEAD: &str = r##"<!doctype html>
 <p>One request, one merged and truthful answer about a newspaper’s reader.</p>
 <nav>
 <a href="#headers">Headers</a>
-<a href="#getUsers">Query string</a>
-<a href="#getUserById">By id</a>
-<a href="#searchUsers">Search</a>
-<a href="#envelope">Envelope</a>
+"##;
+
+/// The part of the head after the links to the operations.
+const AFTER_OPERATIONS: &str = r##"<a href="#envelope">Envelope</a>
 <a href="#legacy">Legacy</a>
 <a href="#export">Export</a>
 <a href="#codes">Codes</a>
@@ -110,33 +113,28 @@ fn operation(page: &mut String, doc: &V4OperationDoc) {
         ),
         ParameterInput::Query => parameters(page, doc),
     }
-    let is_list = doc.operation == V4Operation::ListUsers;
-    let answer = if is_list {
-        examples::list_answer(ExampleFields::Few)
-    } else {
-        examples::user_answer(ExampleFields::All)
-    };
-    let codes: Vec<_> = doc.codes.iter().copied().map(link_to_code).collect();
+    let answer = doc.examples.first().map(|(_, json)| indent(json())).unwrap_or_default();
+    let codes: Vec<_> = doc.codes().map(link_to_code).collect();
     let _ = writeln!(
         page,
         "<details{}><summary>Answer</summary><pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
-        if is_list { " open" } else { "" },
-        escape(&indent(answer)),
+        if doc.has_path_id() { "" } else { " open" },
+        escape(&answer),
         codes.join(", ")
     );
 }
 
 fn parameters(page: &mut String, doc: &V4OperationDoc) {
-    let is_list = doc.operation == V4Operation::ListUsers;
     let metadata = format!(
         "<th><code>metadata.{{key}}</code></th><td>1 to 4096 bytes</td><td></td><td>{}</td>",
         prose(METADATA_MEANING)
     );
-    let rows = doc.parameters().map(parameter).chain(is_list.then_some(metadata));
+    let metadata = doc.takes_metadata.then_some(metadata);
+    let rows = doc.parameters().map(parameter).chain(metadata);
     let heads = ["parameter", "value", "default", "meaning"];
     table(page, " class=\"parameters\"", &heads, rows);
     page.push('\n');
-    if is_list {
+    if !doc.has_path_id() {
         page.push_str("<p>Names are accepted in any case; <small>extension</small> marks additions to the published contract. Unknown, repeated and empty parameters are refused by name. No longer accepted: ");
         let old = DEPRECATED.map(|(name, successor)| format!("<code>{name}</code> ({successor})"));
         let _ = writeln!(page, "{}.</p>", old.join(", "));
@@ -271,7 +269,7 @@ mod tests {
     fn page_is_complete_and_self_contained() {
         let page = html();
         assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
-        for doc in &OPERATIONS {
+        for doc in OPERATIONS {
             assert!(page.contains(&format!("id=\"{}\"", doc.id)));
         }
         for code in Code::ALL {

@@ -1,20 +1,20 @@
 //! The v4 operations in the documents: one row each, and their OpenAPI operations.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 
 use super::{
-    examples::{self, ExampleFields, example},
+    examples::{self, ExampleFields, JsonResult, example},
     node::{DocNode, list, object, reference, schema_ref},
     response::{header, response, with_server_responses},
-    schema::{id, metadata_name, metadata_value, query_parameter},
+    schema::{description, id, metadata_name, metadata_value, query_parameter},
+    v4_schemas::{list_answer, user_answer},
 };
 use crate::{
     auth::headers::REQUIRED,
     v4::{
         code::Code,
-        operation::V4Operation,
         parameters::table::{METADATA_MEANING, TABLE, V4ParameterRow},
     },
 };
@@ -26,6 +26,9 @@ pub(super) enum ParameterInput {
     Body,
 }
 
+/// The name of an example, and what writes it.
+type NamedExample = (&'static str, fn() -> JsonResult);
+
 /// One operation.
 #[derive(Debug)]
 pub(super) struct V4OperationDoc {
@@ -34,46 +37,65 @@ pub(super) struct V4OperationDoc {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) meaning: &'static str,
-    pub(super) operation: V4Operation,
+    /// Its short title.
+    pub(super) label: &'static str,
     pub(super) input: ParameterInput,
+    /// Whether it takes a row of the table.
+    pub(super) takes: fn(&V4ParameterRow) -> bool,
+    pub(super) takes_metadata: bool,
     /// An example on the command line.
     pub(super) curl: &'static str,
-    /// The codes of its responses, the success first.
-    pub(super) codes: &'static [Code],
+    /// The name and the schema of its successful answer.
+    pub(super) answer: (&'static str, fn() -> DocNode),
+    /// Examples of this answer, the one for the page first.
+    pub(super) examples: &'static [NamedExample],
+    /// The codes of its responses, except those of every operation.
+    codes: &'static [Code],
 }
 
 impl V4OperationDoc {
-    /// Its rows of the table. Get By Id has the id in its path, and becomes a list with a parameter of lists.
+    /// Its rows of the table.
     pub(super) fn parameters(&self) -> impl Iterator<Item = &'static V4ParameterRow> {
-        let has_all = self.operation == V4Operation::ListUsers;
-        TABLE
-            .iter()
-            .filter(move |row| has_all || row.spec.name != "customerRegistrationId")
+        TABLE.iter().filter(|row| (self.takes)(row))
+    }
+
+    /// The codes of its responses, the successes first.
+    pub(super) fn codes(&self) -> impl Iterator<Item = Code> {
+        let all = Code::ALL.iter().copied();
+        all.filter(|code| self.codes.contains(code) || CODES_OF_ALL.contains(code))
+    }
+
+    /// Whether its path has the id of a user.
+    pub(super) fn has_path_id(&self) -> bool {
+        self.path.contains("{customerRegistrationId}")
     }
 }
 
+/// The codes of every operation: those of headers and tokens, and of the server.
+const CODES_OF_ALL: [Code; 5] = [Code::E400_00, Code::E401, Code::E403, Code::E500, Code::E503];
+
+const LIST_ANSWER: (&str, fn() -> DocNode) = ("ListAnswer", list_answer);
+const LIST_EXAMPLES: &[NamedExample] = &[
+    ("fewFields", || examples::list_answer(ExampleFields::Few)),
+    ("whole", || examples::list_answer(ExampleFields::All)),
+];
+
 /// The operations, in the order of the documents.
-pub(super) static OPERATIONS: [V4OperationDoc; 3] = [
+pub(super) static OPERATIONS: &[V4OperationDoc] = &[
     V4OperationDoc {
         method: "GET",
         path: "/v4/Users",
         id: "getUsers",
         title: "Get users by query string",
         meaning: "The users that match every filter, a page at a time; no filter lists all. No match is an empty list.",
-        operation: V4Operation::ListUsers,
+        label: "Query string",
         input: ParameterInput::Query,
+        takes: |_| true,
+        takes_metadata: true,
         curl: "curl -H \"Authorization: bearer $TOKEN\" -H 'X-SourceSystem: CRM' \\\n     -H 'X-ClientGroupCode: north' -H 'X-ClientCode: daily' -H 'X-PaperCode: herald' \\\n     \"$URL/v4/Users?metadata.city=Oslo&lastName=le&pageSize=1&fields=customerRegistrationId,email,state,metadata.city\"",
-        codes: &[
-            Code::S200_02,
-            Code::E400_00,
-            Code::E400_02,
-            Code::E400_90,
-            Code::E401,
-            Code::E403,
-            Code::E500,
-            Code::E500_02,
-            Code::E503,
-        ],
+        answer: LIST_ANSWER,
+        examples: LIST_EXAMPLES,
+        codes: &[Code::S200_02, Code::E400_02, Code::E400_90, Code::E500_02],
     },
     V4OperationDoc {
         method: "GET",
@@ -83,22 +105,26 @@ pub(super) static OPERATIONS: [V4OperationDoc; 3] = [
         meaning: "The user with this id, percent-encoded in the path. 404 only when every source that was queried confirmed \
                   that there is none. With any parameter but `ignoreProvider`, `fields`, `explain` and `onProviderFailure` it is \
                   the list, restricted to this id: the envelope of lists, and no match is an empty one.",
-        operation: V4Operation::GetUser,
+        label: "By id",
         input: ParameterInput::Query,
+        // With a parameter of lists it is a list.
+        takes: |row| row.spec.name != "customerRegistrationId",
+        takes_metadata: true,
         curl: "curl -H \"Authorization: bearer $TOKEN\" -H 'X-SourceSystem: CRM' \\\n     -H 'X-ClientGroupCode: north' -H 'X-ClientCode: daily' -H 'X-PaperCode: herald' \\\n     \"$URL/v4/Users/auth0%7C6470a\"",
+        answer: ("UserAnswer", user_answer),
+        examples: &[
+            ("whole", || examples::user_answer(ExampleFields::All)),
+            ("fewFields", || examples::user_answer(ExampleFields::Few)),
+            ("list", || examples::list_answer(ExampleFields::All)),
+        ],
         codes: &[
             Code::S200_01,
             Code::S200_02,
-            Code::E400_00,
             Code::E400_02,
             Code::E400_90,
-            Code::E401,
-            Code::E403,
             Code::E404,
-            Code::E500,
             Code::E500_01,
             Code::E500_02,
-            Code::E503,
         ],
     },
     V4OperationDoc {
@@ -108,24 +134,29 @@ pub(super) static OPERATIONS: [V4OperationDoc; 3] = [
         title: "Search users by a body",
         meaning: "The same as by query string, with the parameters in a JSON object: for clients that must keep addresses \
                   out of URLs and of the logs on the way.",
-        operation: V4Operation::ListUsers,
+        label: "Search",
         input: ParameterInput::Body,
+        takes: |_| true,
+        takes_metadata: true,
         curl: "curl -H \"Authorization: bearer $TOKEN\" -H 'X-SourceSystem: CRM' \\\n     -H 'X-ClientGroupCode: north' -H 'X-ClientCode: daily' -H 'X-PaperCode: herald' \\\n     -H 'Content-Type: application/json' \\\n     -d '{\"metadata\":{\"city\":\"Oslo\"},\"lastName\":\"le\",\"pageSize\":1,\"fields\":\"customerRegistrationId,email,state,metadata.city\"}' \\\n     \"$URL/v4/Users/Search\"",
+        answer: LIST_ANSWER,
+        examples: LIST_EXAMPLES,
         codes: &[
             Code::S200_02,
-            Code::E400_00,
             Code::E400_02,
             Code::E400_90,
-            Code::E401,
-            Code::E403,
             Code::E413,
             Code::E415,
-            Code::E500,
             Code::E500_02,
-            Code::E503,
         ],
     },
 ];
+
+/// The schemas of the successful answers, by name.
+pub(super) fn answer_schemas() -> BTreeMap<&'static str, DocNode> {
+    let schemas = OPERATIONS.iter().map(|doc| (doc.answer.0, (doc.answer.1)()));
+    schemas.collect()
+}
 
 /// The paths with their operations.
 pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
@@ -157,12 +188,15 @@ fn parameters(doc: &V4OperationDoc) -> Vec<DocNode> {
         .map(|header| reference("parameters", header.name))
         .collect();
     parameters.push(reference("parameters", "X-RequestId"));
-    if doc.operation == V4Operation::GetUser {
+    if doc.has_path_id() {
         parameters.push(id_parameter("auth0|6470a"));
     }
     if doc.input == ParameterInput::Query {
-        parameters.extend(doc.parameters().map(|row| query_parameter(&row.spec, None, "")));
-        parameters.push(metadata_parameter());
+        parameters.extend(
+            doc.parameters()
+                .map(|row| query_parameter(&row.spec, None, description(&row.spec))),
+        );
+        parameters.extend(doc.takes_metadata.then(metadata_parameter));
     }
     parameters
 }
@@ -225,11 +259,11 @@ fn search_body() -> DocNode {
 /// One response for each status, with an example for each of its codes.
 fn responses(doc: &V4OperationDoc) -> DocNode {
     let mut by_status: Vec<(StatusCode, Vec<Code>)> = Vec::new();
-    for code in doc.codes {
+    for code in doc.codes() {
         let status = code.entry().status;
         match by_status.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, codes)) => codes.push(*code),
-            None => by_status.push((status, vec![*code])),
+            Some((_, codes)) => codes.push(code),
+            None => by_status.push((status, vec![code])),
         }
     }
     let own = by_status
@@ -248,28 +282,13 @@ fn response_with(doc: &V4OperationDoc, status: StatusCode, codes: &[Code]) -> Do
         StatusCode::SERVICE_UNAVAILABLE => Some(header("Retry-After")),
         _ => None,
     };
-    let schema = match (status, doc.operation) {
-        (StatusCode::OK, V4Operation::GetUser) => "UserAnswer",
-        (StatusCode::OK, V4Operation::ListUsers) => "ListAnswer",
-        _ => "ErrorAnswer",
-    };
-    let examples = codes.iter().flat_map(|code| examples_of(doc, *code));
-    response(meanings.join("; "), headers, schema, examples)
-}
-
-fn examples_of(doc: &V4OperationDoc, code: Code) -> Vec<(Cow<'static, str>, DocNode)> {
-    match (examples::error_answer(code), doc.operation) {
-        (Some(error), _) => vec![(code.entry().name.into(), example(error))],
-        (None, V4Operation::GetUser) if code == Code::S200_02 => {
-            vec![("list".into(), example(examples::list_answer(ExampleFields::All)))]
-        }
-        (None, V4Operation::GetUser) => vec![
-            ("whole".into(), example(examples::user_answer(ExampleFields::All))),
-            ("fewFields".into(), example(examples::user_answer(ExampleFields::Few))),
-        ],
-        (None, V4Operation::ListUsers) => vec![
-            ("whole".into(), example(examples::list_answer(ExampleFields::All))),
-            ("fewFields".into(), example(examples::list_answer(ExampleFields::Few))),
-        ],
+    if status == StatusCode::OK {
+        let examples = doc.examples.iter().map(|(name, json)| (*name, example(json())));
+        return response(meanings.join("; "), headers, doc.answer.0, examples);
     }
+    let errors = codes.iter().filter_map(|code| {
+        let json = examples::error_answer(*code)?;
+        Some((code.entry().name, example(json)))
+    });
+    response(meanings.join("; "), headers, "ErrorAnswer", errors)
 }

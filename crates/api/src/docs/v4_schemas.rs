@@ -8,33 +8,13 @@ use super::{
 };
 use crate::v4::{
     fields::UserField,
-    parameters::{
-        table::{METADATA_MEANING, TABLE},
-        values::MAX_METADATA_PAIRS,
-    },
+    parameters::table::{MAX_METADATA_PAIRS, METADATA_MEANING, TABLE},
 };
 
 /// The schemas, by name.
 pub(super) fn schemas() -> DocNode {
     object! {
-        "UserAnswer": answer(
-            "One user; an array where a parameter of lists is given, which may be empty, or a tenant's switch selects it.",
-            object! {"oneOf": list![schema_ref("Meta"), object! {"type": "null"}]},
-            object! {"oneOf": list![
-                schema_ref("User"),
-                object! {"type": "array", "items": schema_ref("User")},
-            ]},
-        ),
-        "ListAnswer": answer(
-            "A page of users, in order.",
-            schema_ref("Meta"),
-            object! {"type": "array", "items": schema_ref("User")},
-        ),
-        "ErrorAnswer": answer(
-            "No user, and why.",
-            object! {"oneOf": list![schema_ref("Meta"), object! {"type": "null"}]},
-            object! {"type": "null"},
-        ),
+        "ErrorAnswer": answer("No user, and why.", optional_meta(), object! {"type": "null"}),
         "Message": message(),
         "MessageType": object! {"type": "string", "enum": list!["Success", "Error"]},
         "MessageTypeNumber": object! {
@@ -52,7 +32,31 @@ pub(super) fn schemas() -> DocNode {
     }
 }
 
-fn answer(description: &'static str, meta: DocNode, data: DocNode) -> DocNode {
+/// The answer of Get By Id.
+pub(super) fn user_answer() -> DocNode {
+    answer(
+        "One user; an array where a parameter of lists is given, which may be empty, or a tenant's switch selects it.",
+        optional_meta(),
+        object! {"oneOf": list![schema_ref("User"), users()]},
+    )
+}
+
+/// The answer of a list.
+pub(super) fn list_answer() -> DocNode {
+    answer("A page of users, in order.", schema_ref("Meta"), users())
+}
+
+fn users() -> DocNode {
+    object! {"type": "array", "items": schema_ref("User")}
+}
+
+/// The schema of `meta` where it may be null.
+pub(super) fn optional_meta() -> DocNode {
+    object! {"oneOf": list![schema_ref("Meta"), object! {"type": "null"}]}
+}
+
+/// The envelope of an answer.
+pub(super) fn answer(description: &'static str, meta: DocNode, data: DocNode) -> DocNode {
     object! {
         "type": "object",
         "description": description,

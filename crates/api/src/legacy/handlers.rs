@@ -8,7 +8,7 @@ use masthead_domain::{
     flow::Sources,
     query::{OnProviderFailure, Total},
 };
-use masthead_orchestrator::{Caller, ListUsers, LookupRequest, LookupUser, ReadError, SearchProvider, SearchRequest};
+use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{sealing::Sealing, source::SUBSCRIBE};
 
 use super::{
@@ -37,9 +37,7 @@ const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
 /// What the legacy operations need.
 pub(crate) struct LegacyState {
-    pub(crate) lookup_user: LookupUser,
-    pub(crate) list_users: ListUsers,
-    pub(crate) search_provider: SearchProvider,
+    pub(crate) use_cases: UseCases,
     pub(crate) callers: Arc<Authenticator>,
     pub(crate) sealing: Arc<dyn Sealing>,
     pub(crate) retry_after: Duration,
@@ -91,6 +89,7 @@ async fn read_sources(
     selected: LegacySources,
     read: LegacyRead,
 ) -> Result<LegacyAnswer, LegacyError> {
+    let use_cases = &state.use_cases;
     let on_provider_failure = OnProviderFailure::Degrade;
     let ignore_provider = selected == LegacySources::StoreOnly;
     let sources = Sources::for_request(caller.tenant.settings.user_provider, ignore_provider);
@@ -98,14 +97,14 @@ async fn read_sources(
         LegacyRead::Empty => LegacyAnswer::default(),
         LegacyRead::User(crid) => {
             let answer = if selected == LegacySources::ProviderOnly {
-                state.search_provider.find(caller, &crid, on_provider_failure).await
+                use_cases.search_provider.find(caller, &crid, on_provider_failure).await
             } else {
                 let request = LookupRequest {
                     crid,
                     sources,
                     on_provider_failure,
                 };
-                state.lookup_user.find(caller, &request).await
+                use_cases.lookup_user.find(caller, &request).await
             };
             match answer {
                 Ok(answer) => LegacyAnswer {
@@ -122,14 +121,17 @@ async fn read_sources(
         }
         LegacyRead::List(query) => {
             let answer = if selected == LegacySources::ProviderOnly {
-                state.search_provider.search(caller, &query, on_provider_failure).await
+                use_cases
+                    .search_provider
+                    .search(caller, &query, on_provider_failure)
+                    .await
             } else {
                 let request = SearchRequest {
                     query,
                     sources,
                     on_provider_failure,
                 };
-                state.list_users.search(caller, &request).await
+                use_cases.list_users.search(caller, &request).await
             };
             let answer = answer.map_err(|error| LegacyError::Read(V4Operation::ListUsers, error))?;
             LegacyAnswer {

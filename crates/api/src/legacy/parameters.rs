@@ -13,9 +13,8 @@ use crate::{
     http::percent::query_pairs,
     v4::parameters::{
         error::{EchoedName, ParameterError},
-        kind::{ParameterKind, words},
+        kind::{ParameterKind, ParameterSpec, words},
         query::decode_name,
-        spec::ParameterSpec,
         table::{DEPRECATED, MAX_PAGE_NUMBER},
         value::ParameterValue,
     },
@@ -101,7 +100,7 @@ const UNTYPED: [LegacyOperation; 2] = [LegacyOperation::List, LegacyOperation::E
 
 /// The table, in the order of the documents.
 #[rustfmt::skip]
-pub(crate) static TABLE: [LegacyParameterRow; 11] = [
+pub(crate) static TABLE: &[LegacyParameterRow] = &[
     LegacyParameterRow { operations: &[LegacyOperation::List, LegacyOperation::ByType], required: Some(LegacyOperation::ByType), successor: Some("`email`, with `emailMatch=contains` where a complete address is to match longer ones too"),
         set: |to, value| value.put_text(&mut to.email),
         spec: ParameterSpec { name: "email", kind: ParameterKind::EmailText { max_bytes: MAX_EMAIL_BYTES }, default: None, example: "ann",
@@ -145,7 +144,7 @@ pub(crate) static TABLE: [LegacyParameterRow; 11] = [
     LegacyParameterRow { operations: &LISTS, required: None, successor: None,
         set: |to, value| value.put_number(&mut to.auth_system_id, Some),
         spec: ParameterSpec { name: "AuthSystemId", kind: ParameterKind::Number { min: 1, max: LAST_SYSTEM }, default: None, example: "1",
-            meaning: "only users of this system: 1 MG2, 2 Firefly, 3 Auth0, 4 Gigya, 5 SSOR; a tenant's users are all of one system" } },
+            meaning: "only users of this system: {systems}; a tenant's users are all of one system" } },
 ];
 
 impl LegacyParameterRow {
@@ -211,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_row_has_a_successor_and_a_valid_example() {
-        for row in &TABLE {
+        for row in TABLE {
             let name = row.spec.name;
             assert!(!row.successor().is_empty(), "{name}");
             assert!(row.required.is_none_or(|operation| row.operations.contains(&operation)));

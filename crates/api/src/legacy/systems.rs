@@ -25,6 +25,12 @@ pub(crate) const SYSTEMS: [AuthSystem; 1 + UserProvider::ALL.len()] = {
 /// The largest number of a system.
 pub(crate) const LAST_SYSTEM: u32 = SYSTEMS[SYSTEMS.len() - 1].id;
 
+/// Replaces `{systems}` in a text by every system.
+pub(crate) fn with_systems(text: &str) -> String {
+    let systems = SYSTEMS.map(|system| format!("{} {}", system.id, system.code));
+    text.replace("{systems}", &systems.join(", "))
+}
+
 impl AuthSystem {
     /// The system of accounts without an external provider.
     pub(crate) const MASTHEAD: Self = Self { id: 1, code: "MG2" };
@@ -62,7 +68,7 @@ mod tests {
 
     #[test]
     fn provider_and_system_share_a_name() {
-        for provider in UserProvider::ALL {
+        for &provider in UserProvider::ALL {
             let settings = TenantSettings {
                 user_provider: Some(provider),
                 ..TenantSettings::default()

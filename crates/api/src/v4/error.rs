@@ -34,7 +34,7 @@ impl V4Error {
                 AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
                 AuthError::NotGranted => Code::E403,
             },
-            Self::Parameter(operation, _) => code_of_parameter_error(*operation),
+            Self::Parameter(operation, _) => operation.parameter_code(),
             Self::Read(operation, error) => code_of_read_error(*operation, error),
         }
     }
@@ -94,21 +94,13 @@ pub(crate) const fn code_of_request_error(error: RequestError) -> Code {
     }
 }
 
-const fn code_of_parameter_error(operation: V4Operation) -> Code {
-    match operation {
-        V4Operation::GetUser => Code::E400_00,
-        V4Operation::ListUsers => Code::E400_02,
-    }
-}
-
 /// The code of a failed use case.
 pub(crate) const fn code_of_read_error(operation: V4Operation, error: &ReadError) -> Code {
-    match (operation, error) {
-        (_, ReadError::NoSuchUser { .. }) => Code::E404,
-        (_, ReadError::Unavailable { .. }) => Code::E503,
-        (_, ReadError::TooBroad | ReadError::TooDeep { .. }) => Code::E400_90,
-        (V4Operation::GetUser, ReadError::Corrupt) => Code::E500_01,
-        (V4Operation::ListUsers, ReadError::Corrupt) => Code::E500_02,
+    match error {
+        ReadError::NoSuchUser { .. } => Code::E404,
+        ReadError::Unavailable { .. } => Code::E503,
+        ReadError::TooBroad | ReadError::TooDeep { .. } => Code::E400_90,
+        ReadError::Corrupt => operation.corrupt_code(),
     }
 }
 

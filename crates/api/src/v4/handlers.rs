@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::request::Parts;
 use masthead_domain::{answer::UserAnswer, tenant::Tenant};
-use masthead_orchestrator::{Caller, ListUsers, LookupUser};
+use masthead_orchestrator::{Caller, UseCases};
 use masthead_ports::sealing::Sealing;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     envelope::{EnvelopeShape, V4Meta, V4Responder},
     error::V4Error,
     operation::V4Operation,
-    parameters::{error::ParameterError, query::has_list_parameter, values::V4Parameters},
+    parameters::{error::ParameterError, query::has_list_parameter, table::V4Parameters},
     view::{USER_BYTES, UserView, UsersView, V4ViewContext, ViewOptions},
 };
 use crate::{
@@ -28,8 +28,7 @@ use crate::{
 
 /// What the v4 operations need.
 pub(crate) struct V4State {
-    pub(crate) lookup_user: LookupUser,
-    pub(crate) list_users: ListUsers,
+    pub(crate) use_cases: UseCases,
     pub(crate) callers: Arc<Authenticator>,
     pub(crate) sealing: Arc<dyn Sealing>,
     pub(crate) body_bytes: usize,
@@ -125,7 +124,7 @@ pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &P
         let (request, options) = V4Parameters::from_query(query, V4Operation::GetUser, ignore_unknown)
             .and_then(|parameters| parameters.into_lookup(path_id, &caller.tenant))
             .map_err(|error| V4Error::Parameter(V4Operation::GetUser, error))?;
-        let answer = state.lookup_user.find(&caller, &request).await;
+        let answer = state.use_cases.lookup_user.find(&caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::GetUser, error))?;
         Ok((answer, options))
     };
@@ -148,7 +147,7 @@ async fn search(
         let (request, options) = parameters
             .and_then(|parameters| parameters.into_search(path_id, tenant, &*state.sealing))
             .map_err(|error| V4Error::Parameter(V4Operation::ListUsers, error))?;
-        let answer = state.list_users.search(caller, &request).await;
+        let answer = state.use_cases.list_users.search(caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::ListUsers, error))?;
         Ok((answer, request, options))
     };

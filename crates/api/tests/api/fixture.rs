@@ -80,15 +80,13 @@ impl ApiFixture {
         );
         let api = Api::new(ApiState {
             exports: Arc::new(ExportState::new(
-                use_cases.export_users,
+                use_cases.export_users.clone(),
                 Arc::new(FakeWorkspaces::new([
                     workspace("herald", contract_world::HERALD, "key"),
                     workspace("courier", contract_world::COURIER, "key"),
                 ])),
             )),
-            lookup_user: use_cases.lookup_user,
-            list_users: use_cases.list_users,
-            search_provider: use_cases.search_provider,
+            use_cases,
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),
             sealing: Arc::new(FakeSealing),

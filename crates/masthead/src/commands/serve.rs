@@ -103,11 +103,8 @@ async fn serve(
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
     let worker = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
-        let reads = use_cases.with_store(adapters.subscribe(registrations));
         let api = ApiState {
-            lookup_user: reads.lookup_user,
-            list_users: reads.list_users,
-            search_provider: reads.search_provider,
+            use_cases: use_cases.with_store(adapters.subscribe(registrations)),
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,

@@ -11,11 +11,40 @@ use masthead_domain::{
 use super::{SourceFactory, ids, list, local};
 use crate::accounts::{account, readers, with_metadata};
 
-fn contains(needle: &str) -> UserFilter {
+/// Adds the cases of this file for `for_each_source_case`.
+#[macro_export]
+macro_rules! list_cases {
+    ($callback:ident $($before:ident)*) => {
+        $crate::page_cases! {
+            $callback $($before)*
+            empty_filter_lists_all_users
+            address_part_matches_by_contains
+            wildcards_are_literal
+            accents_count_in_addresses_only
+            names_match_by_prefix
+            metadata_pairs_are_all_required
+            names_are_searchable_as_metadata
+            only_active_excludes_unverified_users
+            every_condition_counts
+            exact_conditions_apply_in_lists
+            hostile_search_texts_match_no_user
+        }
+    };
+}
+
+fn with_email(condition: EmailFilter) -> UserFilter {
     UserFilter {
-        emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
+        emails: vec![condition],
         ..UserFilter::default()
     }
+}
+
+fn contains(needle: &str) -> UserFilter {
+    with_email(EmailFilter::Contains(EmailFragment::from_text(needle)))
+}
+
+fn starting(needle: &str) -> UserFilter {
+    with_email(EmailFilter::Prefix(EmailFragment::from_text(needle)))
 }
 
 fn first(prefix: &str) -> UserFilter {
@@ -240,14 +269,7 @@ pub async fn only_active_excludes_unverified_users(factory: &dyn SourceFactory) 
         only_active: true,
         ..filter
     };
-    let starting = |text: &str| UserFilter {
-        emails: vec![EmailFilter::Prefix(EmailFragment::from_text(text))],
-        ..UserFilter::default()
-    };
-    let exact = |text: &str| UserFilter {
-        emails: vec![EmailFilter::Exact(EmailKey::from_text(text))],
-        ..UserFilter::default()
-    };
+    let exact = |text: &str| with_email(EmailFilter::Exact(EmailKey::from_text(text)));
     let all = ["1", "3", "4"];
     expect(
         factory,
@@ -342,13 +364,7 @@ pub async fn hostile_search_texts_match_no_user(factory: &dyn SourceFactory) {
     let mut cases: Vec<(UserFilter, &[&str])> = Vec::new();
     for needle in ["\0", "a\0", "\u{301}", "\u{10ffff}", "\u{d7ff}", &long, &wide] {
         cases.push((contains(needle), &[]));
-        cases.push((
-            UserFilter {
-                emails: vec![EmailFilter::Prefix(EmailFragment::from_text(needle))],
-                ..UserFilter::default()
-            },
-            &[],
-        ));
+        cases.push((starting(needle), &[]));
         cases.push((metadata(&[("city", needle)]), &[]));
         cases.push((metadata(&[(needle, "x")]), &[]));
         if NamePrefix::from_text(needle).as_str().is_empty() {

@@ -10,6 +10,25 @@ use masthead_domain::{
 use super::{SourceFactory, SourceSubject, federated, ids, list, local, model};
 use crate::accounts::readers;
 
+/// Adds the cases of this file for `for_each_source_case`.
+#[macro_export]
+macro_rules! page_cases {
+    ($callback:ident $($before:ident)*) => {
+        $callback! {
+            $($before,)*
+            every_order_equals_the_model,
+            pages_form_the_list,
+            cursors_traverse_the_list_once,
+            cursor_works_after_its_user_is_deleted,
+            page_past_the_end_has_total,
+            total_counts_all_matches,
+            count_is_returned_only_on_request,
+            more_is_set_before_last_page,
+            federated_users_sort_by_id_for_state,
+        }
+    };
+}
+
 /// Thirty readers: each column has values that occur often, and each that may be empty is for some.
 fn crowd() -> Vec<Account> {
     let mut all = readers(30);

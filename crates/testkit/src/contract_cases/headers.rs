@@ -5,6 +5,29 @@ use super::{
     fixture::{GAZETTE, HERALD, NOWHERE, TIMES},
 };
 
+/// Calls a macro with the name of every line of the contract, for making a test of each: those of this file, and of each file
+/// after it.
+#[macro_export]
+macro_rules! for_each_contract_line {
+    ($callback:ident $($before:ident)*) => {
+        $crate::shape_lines! {
+            $callback $($before)*
+            first_missing_header_is_named
+            malformed_header_is_named
+            bearer_scheme_ignores_case
+            x_media_group_code_is_an_alias
+            invalid_token_is_401
+            missing_grant_is_403_for_any_tenant
+            unknown_source_system_is_401
+            request_id_is_echoed_or_generated
+            path_aliases_are_accepted
+            unknown_paths_and_methods_are_rejected
+            path_id_is_decoded_once
+            tenant_without_provider_reads_registrations
+        }
+    };
+}
+
 const REQUIRED: [&str; 5] = [
     "Authorization",
     "X-SourceSystem",

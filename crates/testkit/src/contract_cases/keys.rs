@@ -5,6 +5,20 @@ use super::{
     list::{ANA, ANN, BO, CY, JOANN, NAMELESS, SEARCH, refused, users},
 };
 
+/// Adds the lines of this file for `for_each_contract_line`.
+#[macro_export]
+macro_rules! key_lines {
+    ($callback:ident $($before:ident)*) => {
+        $crate::paging_lines! {
+            $callback $($before)*
+            complete_email_matches_exactly
+            email_match_parameter_overrides_default
+            plus_in_address_is_preserved
+            path_id_restricts_list
+        }
+    };
+}
+
 /// "A complete address matches exactly …; anything else matches by *contains*", ignoring case.
 pub fn complete_email_matches_exactly() -> Vec<ContractCase> {
     vec![

@@ -7,6 +7,30 @@ use super::{
     fixture::BODY_BYTES,
 };
 
+/// Adds the lines of this file for `for_each_contract_line`.
+#[macro_export]
+macro_rules! list_lines {
+    ($callback:ident $($before:ident)*) => {
+        $crate::key_lines! {
+            $callback $($before)*
+            ignore_provider_is_a_bool
+            customer_registration_id_matches_exactly
+            names_match_by_folded_prefix
+            metadata_pairs_match_without_case
+            metadata_names_match_top_level_fields
+            no_match_returns_empty_list
+            missing_filter_lists_all_users
+            empty_filter_value_is_rejected
+            unknown_parameter_is_rejected
+            deprecated_parameter_names_successor
+            repeated_parameter_is_rejected
+            badly_encoded_parameter_is_rejected
+            search_body_accepts_same_parameters
+            invalid_search_body_is_rejected
+        }
+    };
+}
+
 pub(super) const ANN: &str = "2937";
 pub(super) const JOANN: &str = "auth0|6470a";
 pub(super) const BO: &str = "a/b c";

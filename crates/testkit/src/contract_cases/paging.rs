@@ -8,6 +8,23 @@ use super::{
     list::refused,
 };
 
+/// Adds the lines of this file for `for_each_contract_line`.
+#[macro_export]
+macro_rules! paging_lines {
+    ($callback:ident $($before:ident)*) => {
+        $callback! {
+            $($before,)*
+            page_size_is_bounded,
+            page_number_is_one_based,
+            too_deep_page_suggests_cursor,
+            order_by_selects_column,
+            empty_values_are_last,
+            count_can_be_estimated_or_omitted,
+            foreign_cursor_is_rejected,
+        }
+    };
+}
+
 fn gazette(query: &str, ids: &[&'static str]) -> ContractCase {
     ContractCase::get(&format!("/v4/Users?{query}"), Expectation::Users(ids.to_vec(), 25)).for_tenant(GAZETTE)
 }

@@ -8,6 +8,24 @@ use super::{
     fixture::{COURIER, TIMES},
 };
 
+/// Adds the lines of this file for `for_each_contract_line`.
+#[macro_export]
+macro_rules! shape_lines {
+    ($callback:ident $($before:ident)*) => {
+        $crate::list_lines! {
+            $callback $($before)*
+            state_is_lite_unverified_or_standard
+            user_response_is_exact
+            list_response_is_exact
+            unknown_user_is_404
+            tenant_settings_shape_envelopes
+            sealed_values_open_or_are_rejected
+            fields_keep_published_order
+            explain_lists_field_sources
+        }
+    };
+}
+
 /// The metadata object, every standard key in the contract's order, as text; written apart from the code under test.
 fn metadata(filled: &[(&str, &str)], custom: &str) -> String {
     let standard: Vec<String> = STANDARD_KEYS

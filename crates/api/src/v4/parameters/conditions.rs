@@ -3,16 +3,16 @@
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
-    query::{EmailFilter, NamePrefix},
+    query::EmailFilter,
     tenant::Tenant,
 };
 use masthead_ports::sealing::{Purpose, Sealing};
 
-use super::error::{EchoedName, ParameterError};
+use super::{
+    error::{EchoedName, ParameterError},
+    kind::MAX_SEALED_BYTES,
+};
 use crate::http::percent::{Plus, decode};
-
-/// The longest sealed text that is opened, in bytes.
-pub(crate) const MAX_SEALED_BYTES: usize = 4096;
 
 /// Parses the id in a segment of a path.
 pub(crate) fn parse_path_id(segment: &str) -> Result<CustomerRegistrationId, ParameterError> {
@@ -52,16 +52,8 @@ fn needle(text: &str) -> Result<EmailFragment, ParameterError> {
     }
 }
 
-/// A prefix of a name; one that folds to nothing would match every user, so it counts as absent.
-pub(super) fn name_prefix(name: &'static str, text: Option<&str>) -> Result<Option<NamePrefix>, ParameterError> {
-    let prefix = text.map(NamePrefix::from_text);
-    match &prefix {
-        Some(prefix) if prefix.as_str().is_empty() => Err(empty(name)),
-        _ => Ok(prefix),
-    }
-}
-
-const fn empty(name: &'static str) -> ParameterError {
+/// The error of a parameter that is given without a value.
+pub(super) const fn empty(name: &'static str) -> ParameterError {
     ParameterError::Empty(EchoedName::known(name))
 }
 

@@ -10,11 +10,9 @@ use serde_json::{Number, Value};
 
 use super::{
     error::{EchoedName, ParameterError},
-    kind::ParameterKind,
-    spec::ParameterSpec,
-    table::{NameMatch, find},
+    kind::{JsonForm, ParameterKind, ParameterSpec},
+    table::{NameMatch, V4Parameters, find},
     value::ParameterValue,
-    values::V4Parameters,
 };
 use crate::v4::operation::V4Operation;
 
@@ -123,23 +121,17 @@ impl ParameterReader<'_> {
 
 /// The value as the text of a query string.
 fn json_to_text(spec: &ParameterSpec, value: Value) -> Result<Cow<'static, str>, ParameterError> {
-    let text = match (spec.kind, value) {
-        (ParameterKind::EmailText { .. }, Value::String(text)) => text.trim().to_owned(),
+    let text = match (spec.kind.json_form(), value) {
+        (_, Value::String(text)) if matches!(spec.kind, ParameterKind::EmailText { .. }) => text.trim().to_owned(),
         (_, Value::String(text)) => text,
-        (ParameterKind::Flag, Value::Bool(flag)) => flag.to_string(),
-        (ParameterKind::Number { .. }, Value::Number(number)) => whole_number(&number),
-        (ParameterKind::Flag | ParameterKind::Number { .. }, _) => {
+        (JsonForm::Boolean, Value::Bool(flag)) => flag.to_string(),
+        (JsonForm::Integer { .. }, Value::Number(number)) => whole_number(&number),
+        (JsonForm::Boolean | JsonForm::Integer { .. }, _) => {
             return Err(ParameterError::BadForm(spec.name, spec.kind));
         }
-        (
-            ParameterKind::Id
-            | ParameterKind::Text { .. }
-            | ParameterKind::EmailText { .. }
-            | ParameterKind::Fields
-            | ParameterKind::Sealed
-            | ParameterKind::Choice(_),
-            _,
-        ) => return Err(ParameterError::JsonType(EchoedName::known(spec.name), "a text")),
+        (JsonForm::Text { .. } | JsonForm::Words(_), _) => {
+            return Err(ParameterError::JsonType(EchoedName::known(spec.name), "a text"));
+        }
     };
     Ok(Cow::Owned(text))
 }

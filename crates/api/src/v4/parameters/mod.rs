@@ -7,7 +7,5 @@ pub(crate) mod json;
 pub(crate) mod kind;
 pub(crate) mod query;
 pub(crate) mod request;
-pub(crate) mod spec;
 pub(crate) mod table;
 pub(crate) mod value;
-pub(crate) mod values;

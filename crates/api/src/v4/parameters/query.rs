@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use super::{
     error::{EchoedName, ParameterError},
-    table::{NameMatch, find},
+    table::{NameMatch, V4Parameters, find},
     value::ParameterValue,
-    values::V4Parameters,
 };
 use crate::{
     http::percent::{Plus, decode, query_pairs},

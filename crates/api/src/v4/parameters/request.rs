@@ -12,11 +12,11 @@ use masthead_ports::sealing::Sealing;
 
 use super::{
     conditions::{
-        MAX_SEALED_BYTES, email_by_form, email_contains, email_equals, email_starts_with, name_prefix, open_email,
-        open_id, parse_path_id,
+        email_by_form, email_contains, email_equals, email_starts_with, empty, open_email, open_id, parse_path_id,
     },
     error::ParameterError,
-    values::{EmailMatchMode, V4Parameters},
+    kind::MAX_SEALED_BYTES,
+    table::{EmailMatchMode, V4Parameters},
 };
 use crate::v4::{
     cursor::{self, CursorScope},
@@ -109,16 +109,18 @@ impl V4Parameters<'_> {
     }
 
     fn into_filter(
-        self,
+        mut self,
         path_id: Option<CustomerRegistrationId>,
         tenant: &Tenant,
         sealing: &dyn Sealing,
     ) -> Result<UserFilter, ParameterError> {
-        let mut filter = UserFilter {
-            first_name: name_prefix("firstName", self.first_name.as_deref())?,
-            last_name: name_prefix("lastName", self.last_name.as_deref())?,
-            ..UserFilter::default()
-        };
+        let mut filter = std::mem::take(&mut self.filter);
+        for (name, prefix) in [("firstName", &filter.first_name), ("lastName", &filter.last_name)] {
+            // A prefix that folds to nothing would match every user, so it counts as absent.
+            if prefix.as_ref().is_some_and(|prefix| prefix.as_str().is_empty()) {
+                return Err(empty(name));
+            }
+        }
         filter.emails.extend(self.email_filter(tenant)?);
         if let Some(sealed) = &self.encrypted_email {
             filter.emails.push(open_email(sealed, tenant, sealing)?);
@@ -134,7 +136,6 @@ impl V4Parameters<'_> {
         }
         // An id that is given twice is one condition, so that its cursors belong to one list.
         filter.crids.dedup();
-        filter.metadata = self.metadata;
         Ok(filter)
     }
 

@@ -1,22 +1,54 @@
-//! The table of the v4 parameters; the parser, the OpenAPI document and docs/api.md are made of it (contract §3.1).
+//! The table of the v4 parameters, and the values of one request; the parser, the OpenAPI document and docs/api.md are made
+//! of it (contract §3.1).
+
+use std::borrow::Cow;
 
 use masthead_domain::{
     email::MAX_EMAIL_BYTES,
+    metadata::{MAX_KEY_BYTES, MetadataPair},
     order::{Direction, SortColumn},
-    query::{CountMode, MAX_PAGE_SIZE, OnProviderFailure},
+    query::{CountMode, MAX_PAGE_SIZE, NamePrefix, OnProviderFailure, UserFilter},
 };
 
 use super::{
-    error::ParameterError,
-    kind::{ParameterKind, words},
-    spec::ParameterSpec,
+    error::{EchoedName, ParameterError},
+    kind::{ParameterKind, ParameterSpec, words},
     value::ParameterValue,
-    values::{EmailMatchMode, V4Parameters},
 };
 use crate::v4::{
     code::ContractOrigin::{self, Extension, Published},
     operation::V4Operation,
 };
+
+/// How `email` matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EmailMatchMode {
+    Exact,
+    Prefix,
+    Contains,
+}
+
+/// The parameters of one request; `None` is an absent one.
+#[derive(Debug, Default)]
+pub(crate) struct V4Parameters<'a> {
+    /// The conditions that one parameter decides alone; the others are added by [`V4Parameters::into_search`].
+    pub(super) filter: UserFilter,
+    pub(super) ignore_provider: Option<bool>,
+    pub(super) email: Option<Cow<'a, str>>,
+    pub(super) email_match: Option<EmailMatchMode>,
+    pub(super) encrypted_email: Option<Cow<'a, str>>,
+    pub(super) customer_registration_id: Option<Cow<'a, str>>,
+    pub(super) encrypted_customer_registration_id: Option<Cow<'a, str>>,
+    pub(super) page_size: Option<u16>,
+    pub(super) page_number: Option<u32>,
+    pub(super) order_by: Option<SortColumn>,
+    pub(super) order_by_type: Option<Direction>,
+    pub(super) cursor: Option<Cow<'a, str>>,
+    pub(super) count: Option<CountMode>,
+    pub(super) fields: Option<Cow<'a, str>>,
+    pub(super) explain: Option<bool>,
+    pub(super) on_provider_failure: Option<OnProviderFailure>,
+}
 
 /// One row of the table.
 #[derive(Debug)]
@@ -33,6 +65,11 @@ pub(crate) struct V4ParameterRow {
 pub(crate) const MAX_PAGE_NUMBER: u32 = i32::MAX as u32;
 /// The longest prefix of a name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
+
+/// The longest value of a `metadata.{key}`, in bytes.
+pub(crate) const MAX_METADATA_VALUE_BYTES: usize = 4096;
+/// The most `metadata.{key}` parameters of one request.
+pub(crate) const MAX_METADATA_PAIRS: usize = 32;
 
 /// The prefix of `metadata.{key}`, in any case.
 const METADATA_PREFIX: &str = "metadata.";
@@ -68,7 +105,7 @@ const fn direction(number: u32) -> Option<Direction> {
 
 /// The table, in the order of the documents.
 #[rustfmt::skip]
-pub(crate) static TABLE: [V4ParameterRow; 17] = [
+pub(crate) static TABLE: &[V4ParameterRow] = &[
     V4ParameterRow { by_id: true, origin: Published, set: |to, value| value.put_flag(&mut to.ignore_provider),
         spec: ParameterSpec { name: "ignoreProvider", kind: ParameterKind::Flag, default: Some("false"), example: "true",
             meaning: "`true` reads only the Subscribe registrations; otherwise a tenant's provider is queried too and the answers are merged" } },
@@ -87,10 +124,10 @@ pub(crate) static TABLE: [V4ParameterRow; 17] = [
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.encrypted_customer_registration_id),
         spec: ParameterSpec { name: "encryptedCustomerRegistrationId", kind: ParameterKind::Sealed, default: None, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
             meaning: "an encrypted id, which is matched exactly" } },
-    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.first_name),
+    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put(&mut to.filter.first_name, |text| Some(NamePrefix::from_text(&text))),
         spec: ParameterSpec { name: "firstName", kind: ParameterKind::Text { max_bytes: MAX_NAME_BYTES }, default: None, example: "Ann",
             meaning: "the first name starts with this text, ignoring case and accents" } },
-    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.last_name),
+    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put(&mut to.filter.last_name, |text| Some(NamePrefix::from_text(&text))),
         spec: ParameterSpec { name: "lastName", kind: ParameterKind::Text { max_bytes: MAX_NAME_BYTES }, default: None, example: "Lee",
             meaning: "the last name starts with this text, ignoring case and accents" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_number(&mut to.page_size, |size| u16::try_from(size).ok()),
@@ -136,6 +173,34 @@ pub(crate) const DEPRECATED: [(&str, &str); 7] = [
     ),
 ];
 
+impl V4Parameters<'_> {
+    /// Adds a `metadata.{key}` with its decoded value.
+    pub(super) fn add_metadata(&mut self, key: &str, value: &str) -> Result<(), ParameterError> {
+        if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
+            return Err(ParameterError::MetadataKey);
+        }
+        let name = || EchoedName::from(&*format!("metadata.{key}"));
+        if value.is_empty() {
+            return Err(ParameterError::Empty(name()));
+        }
+        if value.contains('\0') {
+            return Err(ParameterError::ContainsNul(name()));
+        }
+        if value.len() > MAX_METADATA_VALUE_BYTES {
+            return Err(ParameterError::TooLong(name(), MAX_METADATA_VALUE_BYTES));
+        }
+        if self.filter.metadata.len() == MAX_METADATA_PAIRS {
+            return Err(ParameterError::TooManyMetadata(MAX_METADATA_PAIRS));
+        }
+        let pair = MetadataPair::new(key, value);
+        if self.filter.metadata.iter().any(|other| other.key() == pair.key()) {
+            return Err(ParameterError::Repeated(name()));
+        }
+        self.filter.metadata.push(pair);
+        Ok(())
+    }
+}
+
 /// What the name of a request's parameter means.
 #[derive(Debug)]
 pub(super) enum NameMatch<'a> {
@@ -174,7 +239,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_valid_value() {
-        for row in &TABLE {
+        for row in TABLE {
             let value = ParameterValue::from_text(&row.spec, row.spec.example.into()).unwrap();
             assert_eq!(
                 (row.set)(&mut V4Parameters::default(), value),

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     error::{EchoedName, ParameterError},
-    kind::ParameterKind,
-    spec::ParameterSpec,
+    kind::{ParameterKind, ParameterSpec},
 };
 use crate::http::percent::{Plus, decode, decode_email};
 
@@ -81,7 +80,8 @@ impl<'a> ParameterValue<'a> {
         })
     }
 
-    fn put<T>(
+    /// Parses the text, within the length of its kind; `None` is a text of another form.
+    pub(crate) fn put<T>(
         mut self,
         slot: &mut Option<T>,
         parse: impl FnOnce(Cow<'a, str>) -> Option<T>,

@@ -63,12 +63,10 @@ impl RemoteApiServer {
         );
         let api = Arc::new(Api::new(ApiState {
             exports: Arc::new(ExportState::new(
-                use_cases.export_users,
+                use_cases.export_users.clone(),
                 Arc::new(FakeWorkspaces::default()),
             )),
-            lookup_user: use_cases.lookup_user,
-            list_users: use_cases.list_users,
-            search_provider: use_cases.search_provider,
+            use_cases,
             tenants: Arc::new(FakeTenants::new(tenants)),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),

@@ -19,8 +19,8 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        bulk::{email, id},
         list,
+        look_ups::{email, id},
     },
     MirrorFactory, MirrorSubject, NOON, minute, scan_page, start_run,
 };
