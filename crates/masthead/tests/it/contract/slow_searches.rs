@@ -17,7 +17,7 @@ use crate::{
 const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock'";
 
 /// Runs `act` while the table is locked, so that a search exceeds its timeout on any machine.
-fn while_table_is_locked<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
+pub(super) fn while_table_is_locked<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
     let database = &server.database;
     thread::scope(|scope| {
         // Terminated below, long before.
