@@ -83,6 +83,9 @@ pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, CommandError> 
         lookup_connections: settings.lookup_connections,
         lookup_batch: settings.lookup_batch,
         search_connections: settings.search_connections,
+        search_concurrency: settings.search_concurrency,
+        search_queue: settings.search_queue,
+        search_queue_per_tenant: settings.search_queue_per_tenant,
         // The older setting, which was documented for PgBouncer in transaction mode.
         pooler: settings.pooler || !settings.named_prepared_statements,
         statement_timeout: settings.statement_timeout,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use masthead_domain::{query::OnProviderFailure, tenant::Tenant};
-use masthead_ports::source::{CallContext, Priority, WaitPolicy};
+use masthead_ports::source::{CallContext, CallerKey, Priority, WaitPolicy};
 
 /// The caller of a use case: authenticated, and authorized for the tenant.
 #[derive(Debug, Clone)]
@@ -22,7 +22,10 @@ impl Caller {
     /// The context of calls to a source for this caller.
     #[must_use]
     pub fn context(&self, priority: Priority) -> CallContext {
-        CallContext::new(Arc::clone(&self.tenant), self.deadline, priority)
+        CallContext {
+            caller: CallerKey::from_name(&self.source_system),
+            ..CallContext::new(Arc::clone(&self.tenant), self.deadline, priority)
+        }
     }
 
     /// The context of an interactive read; `onProviderFailure=fail` cannot use a cached answer.

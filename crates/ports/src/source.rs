@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -27,6 +28,8 @@ pub struct CallContext {
     pub deadline: Instant,
     /// How urgent the call is.
     pub priority: Priority,
+    /// Who calls; callers of a tenant are served in turn where they wait.
+    pub caller: CallerKey,
     /// Counts the outbound calls of this request; clones share the count.
     pub calls: CallCount,
     /// The read to which the calls belong.
@@ -45,6 +48,7 @@ impl CallContext {
             tenant,
             deadline,
             priority,
+            caller: CallerKey::default(),
             calls: CallCount::default(),
             read: ReadHandle::default(),
             wait: WaitPolicy::default(),
@@ -59,6 +63,22 @@ impl CallContext {
             read: ReadHandle::default(),
             ..self.clone()
         }
+    }
+}
+
+/// Distinguishes the callers of a tenant, without their names; the default is this program itself. Different callers have
+/// the same key by chance only, and then share their turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct CallerKey(u32);
+
+impl CallerKey {
+    /// The key of the caller with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let bytes = hasher.finish().to_le_bytes();
+        Self(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 }
 

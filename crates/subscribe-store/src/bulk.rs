@@ -1,6 +1,9 @@
 //! Bulk look-ups of exports: many keys in one statement, on the connections of searches.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use masthead_domain::{account::Account, tenant::Tenant, user_key::UserKey};
@@ -11,20 +14,17 @@ use masthead_ports::{
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
 
 use crate::{
     database::PgDatabase,
     mirror::{list, provider_of},
     query_tag::{ForeignRowError, QueryTag},
     row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
+    search_queue::SearchQueue,
     sqlstate::source_error,
 };
 
 const OPERATION: &str = "by_keys";
-
-/// How many export statements run at a time: they share their connections with interactive searches.
-const AT_A_TIME: usize = 2;
 
 /// The columns of a row, in the positions that [`list`] reads: the query tag, the key's position, the mirror's `as_of`, the
 /// entry, the account, whether the profile is marked as missing, and whether the mirror is complete.
@@ -112,16 +112,16 @@ const WHOLE: usize = MISSING + 1;
 /// Looks up many keys of a tenant's pool at once, in the registrations and in the mirror.
 pub struct PgBulkLookups {
     database: PgDatabase,
+    queue: Arc<SearchQueue>,
     statement_timeout: Duration,
-    turns: Semaphore,
 }
 
 impl PgBulkLookups {
-    pub(crate) fn new(database: PgDatabase, statement_timeout: Duration) -> Self {
+    pub(crate) fn new(database: PgDatabase, queue: Arc<SearchQueue>, statement_timeout: Duration) -> Self {
         Self {
             database,
+            queue,
             statement_timeout,
-            turns: Semaphore::new(AT_A_TIME),
         }
     }
 
@@ -131,15 +131,12 @@ impl PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
+        let _turn = self.queue.wait_for_turn(OPERATION, cx).await?;
         let until = cx.deadline.min(Instant::now() + self.statement_timeout);
         let late = |why: &'static str| SourceError::with_cause(OPERATION, SourceErrorKind::Unavailable, why);
-        let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
-            return Err(late("too many exports at a time"));
-        };
         let mut connection = self.database.acquire_by(until).await.map_err(source_error(OPERATION))?;
         let querying = self.query(&mut connection, cx, keys, mirror_since);
         let answer = tokio::time::timeout_at(until.into(), querying).await;
-        drop(turn);
         let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
         if answer
             .as_ref()

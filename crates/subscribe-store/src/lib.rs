@@ -28,6 +28,7 @@ mod row;
 pub mod schema;
 mod search;
 mod search_keys;
+mod search_queue;
 mod search_terms;
 mod settings_json;
 mod sqlstate;

@@ -1,11 +1,14 @@
 //! Options of the store, and the connections made from them.
 
-use std::time::Duration;
+use std::{net::IpAddr, num::NonZero, thread, time::Duration};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use thiserror::Error;
 
-use crate::{connect::Connector, database::PgDatabase};
+use crate::{connect::Connector, database::PgDatabase, search_queue::SearchLimits};
+
+/// How many searches run at once on a database whose processors are unknown.
+const REMOTE_SEARCHES: usize = 4;
 
 /// Options of the store. [`StoreOptions::new`] has the defaults.
 #[derive(Clone)]
@@ -16,8 +19,15 @@ pub struct StoreOptions {
     pub direct_url: Option<String>,
     /// Connections for exact look-ups: each carries one batch at a time.
     pub lookup_connections: u32,
-    /// Connections for searches.
+    /// Connections for searches and exports: the most that run at once.
     pub search_connections: u32,
+    /// How many searches and statements of exports run at once; 0 for the processors of this machine, at least 2, where
+    /// the database runs on it, and otherwise 4. Never more than `search_connections`.
+    pub search_concurrency: u32,
+    /// The maximum number of waiting searches; more are rejected.
+    pub search_queue: usize,
+    /// The maximum number of waiting searches of one pool; more are rejected.
+    pub search_queue_per_tenant: usize,
     /// Connections for writes that lock a pool (ADR 0070): mirrors, and registrations of federated pools. Writers that wait
     /// for a pool occupy only these connections.
     pub writing_connections: u32,
@@ -50,6 +60,9 @@ impl StoreOptions {
             direct_url: None,
             lookup_connections: 4,
             search_connections: 6,
+            search_concurrency: 0,
+            search_queue: 4096,
+            search_queue_per_tenant: 2048,
             writing_connections: 4,
             service_connections: 3,
             pooler: false,
@@ -90,6 +103,8 @@ impl StoreOptions {
         for (name, zero) in [
             ("lookup_connections", self.lookup_connections == 0),
             ("search_connections", self.search_connections == 0),
+            ("search_queue", self.search_queue == 0),
+            ("search_queue_per_tenant", self.search_queue_per_tenant == 0),
             ("writing_connections", self.writing_connections == 0),
             ("service_connections", self.service_connections == 0),
             ("lookup_queue", self.lookup_queue == 0),
@@ -101,6 +116,21 @@ impl StoreOptions {
             }
         }
         Ok(())
+    }
+
+    /// The limits of searches on this server.
+    pub(crate) fn search_limits(&self, server: &PgConnectOptions) -> SearchLimits {
+        let connections = to_size(self.search_connections);
+        let running = match to_size(self.search_concurrency) {
+            0 if is_local(server) => thread::available_parallelism().map_or(2, NonZero::get).max(2),
+            0 => REMOTE_SEARCHES,
+            set => set,
+        };
+        SearchLimits {
+            running: running.min(connections),
+            waiting: self.search_queue,
+            waiting_per_pool: self.search_queue_per_tenant,
+        }
     }
 
     /// A connector with the time limit, the settings that all statements need, and `extra`.
@@ -126,5 +156,45 @@ impl StoreOptions {
             // One round trip; dead connections are replaced before use.
             .test_before_acquire(true);
         PgDatabase::new(connector, options)
+    }
+}
+
+/// Whether the server runs on this machine.
+fn is_local(server: &PgConnectOptions) -> bool {
+    let host = server.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    server.get_socket().is_some() || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn to_size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_bound_searches_of_local_database() {
+        let processors = thread::available_parallelism().unwrap().get().max(2);
+        for (host, concurrency, connections, expected) in [
+            ("localhost", 0, 256, processors),
+            ("127.0.0.2", 0, 256, processors),
+            ("[::1]", 0, 256, processors),
+            ("%2Frun%2Fpostgresql", 0, 256, processors),
+            ("db.example", 0, 256, REMOTE_SEARCHES),
+            ("192.0.2.7", 0, 256, REMOTE_SEARCHES),
+            ("192.0.2.7", 0, 3, 3),
+            ("192.0.2.7", 9, 256, 9),
+            ("localhost", 9, 8, 8),
+        ] {
+            let options = StoreOptions {
+                search_concurrency: concurrency,
+                search_connections: connections,
+                ..StoreOptions::new(format!("postgres://u@{host}/d"))
+            };
+            let server = connect_options(&options.url).unwrap();
+            assert_eq!(options.search_limits(&server).running, expected, "{host}");
+        }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     repairs::Repairs,
     schema::{self, SchemaError},
     search::PgSearch,
+    search_queue::SearchQueue,
     stored_keys::KeysMade,
     tenants::PgTenants,
     workspaces::PgWorkspaces,
@@ -59,6 +60,8 @@ impl Store {
         let plain = connect_options(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         let to_server = connect_options(direct)?;
+        let queue = SearchQueue::new(options.search_limits(&to_server), options.statement_timeout);
+        let queue = Arc::new(queue);
         // Without a direct way to the server, the time limit is that of the role.
         let maintenance = if options.pooler && direct == options.url {
             Connector::new(options.pooler, to_server, &[])
@@ -80,6 +83,7 @@ impl Store {
         let lookups = starter.start(&Handle::current(), options.lookup_connections);
         let searches = Arc::new(PgSearch::new(
             search.clone(),
+            Arc::clone(&queue),
             options.statement_timeout,
             options.acquire_timeout,
             options.search_scan,
@@ -93,7 +97,7 @@ impl Store {
             mirror: Arc::new(PgMirror::new(service.clone(), writing.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
-            bulk: Arc::new(PgBulkLookups::new(search.clone(), options.statement_timeout)),
+            bulk: Arc::new(PgBulkLookups::new(search.clone(), queue, options.statement_timeout)),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),

@@ -95,6 +95,13 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
     let lookup_connections = c.small("database.lookup_connections", &raw.lookup_connections, 1..=64);
     let lookup_batch = c.size("database.lookup_batch", &raw.lookup_batch, 1..=1_000);
     let search_connections = c.small("database.search_connections", &raw.search_connections, 1..=256);
+    let search_concurrency = c.small("database.search_concurrency", &raw.search_concurrency, 0..=256);
+    let search_queue = c.size("database.search_queue", &raw.search_queue, 1..=1_000_000);
+    let search_queue_per_tenant = c.size(
+        "database.search_queue_per_tenant",
+        &raw.search_queue_per_tenant,
+        1..=1_000_000,
+    );
     let pooler = c.switch("database.pooler", &raw.pooler);
     let named_prepared_statements = c.switch("database.named_prepared_statements", &raw.named_prepared_statements);
     let statement_timeout = c.duration("database.statement_timeout", &raw.statement_timeout, MILLISECOND..=HOUR);
@@ -106,6 +113,9 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
         lookup_connections: lookup_connections?,
         lookup_batch: lookup_batch?,
         search_connections: search_connections?,
+        search_concurrency: search_concurrency?,
+        search_queue: search_queue?,
+        search_queue_per_tenant: search_queue_per_tenant?,
         pooler: pooler?,
         named_prepared_statements: named_prepared_statements?,
         statement_timeout: statement_timeout?,

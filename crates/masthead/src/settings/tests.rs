@@ -51,6 +51,8 @@ fn defaults_are_valid() {
     assert_eq!(settings.http.max_body_bytes, 131_072);
     assert_eq!(settings.http.drain_timeout, Duration::from_secs(30));
     assert_eq!(settings.database.search_connections, 8);
+    assert_eq!(settings.database.search_concurrency, 0);
+    assert_eq!(settings.database.search_queue_per_tenant, 2_048);
     assert_eq!(settings.database.direct_url, settings.database.url);
     assert_eq!(settings.sealing.current, "k1");
     assert_eq!(settings.metrics.listen, None);

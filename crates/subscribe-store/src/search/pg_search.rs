@@ -1,6 +1,9 @@
 //! Executes lists: a page of the users that meet a filter, sorted, with their total.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use masthead_domain::{
     account::Account,
@@ -16,6 +19,7 @@ use crate::{
     database::PgDatabase,
     query_tag::{ForeignRowError, QueryTag},
     row::{RowError, is_empty, read_account},
+    search_queue::SearchQueue,
     sqlstate::{PgErrorKind, redacted, source_error},
 };
 
@@ -31,6 +35,7 @@ const SERVER_FIRST: Duration = Duration::from_millis(100);
 /// Answers lists on connections of its own, so that lists never delay look-ups.
 pub(crate) struct PgSearch {
     database: PgDatabase,
+    queue: Arc<SearchQueue>,
     statement_timeout: Duration,
     acquire_timeout: Duration,
     budget: SearchBudget,
@@ -39,12 +44,14 @@ pub(crate) struct PgSearch {
 impl PgSearch {
     pub(crate) fn new(
         database: PgDatabase,
+        queue: Arc<SearchQueue>,
         statement_timeout: Duration,
         acquire_timeout: Duration,
         scan_budget: Option<u32>,
     ) -> Self {
         Self {
             database,
+            queue,
             statement_timeout,
             acquire_timeout,
             budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
@@ -65,6 +72,16 @@ impl PgSearch {
 
     /// The rows of one page of a table, and one more if more match; the columns are those of [`Table::push_columns`].
     pub(crate) async fn find_rows(
+        &self,
+        cx: &CallContext,
+        query: &UserQuery,
+        table: &Table<'_>,
+    ) -> Result<SearchRows, SourceError> {
+        let search = self.find_rows_now(cx, query, table);
+        self.queue.run(OPERATION, cx, search).await
+    }
+
+    async fn find_rows_now(
         &self,
         cx: &CallContext,
         query: &UserQuery,

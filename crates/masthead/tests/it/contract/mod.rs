@@ -10,6 +10,7 @@ mod legacy;
 mod privacy;
 mod reads;
 mod rsa;
+mod search_queue;
 pub(crate) mod server;
 mod slow_searches;
 mod stalled_database;

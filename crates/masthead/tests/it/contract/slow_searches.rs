@@ -13,11 +13,13 @@ use crate::{
     support::raw_http::FOREVER,
 };
 
-/// Sessions that have or wait for an exclusive lock on the table.
-const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock'";
+/// Sessions that have or wait for an exclusive lock on the table. Other tests' databases are copies, with the same numbers of
+/// tables, on the same server.
+const HOLDERS: &str = "FROM pg_locks WHERE relation = 'registrations'::regclass AND mode = 'AccessExclusiveLock' \
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// Runs `act` while the table is locked, so that a search exceeds its timeout on any machine.
-fn while_table_is_locked<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
+pub(super) fn while_table_is_locked<T>(server: &ContractServer, act: impl FnOnce() -> T) -> T {
     let database = &server.database;
     thread::scope(|scope| {
         // Terminated below, long before.
