@@ -22,6 +22,10 @@ pub(crate) struct BenchOptions {
     /// Creates the data again, even if they exist.
     #[arg(long)]
     pub(super) fresh: bool,
+    /// Measures searches, lists and imports beside a Node service and OpenLDAP, and the slowest searches: `--only peers
+    /// --only searches`.
+    #[arg(long, conflicts_with = "only")]
+    pub(super) peers: bool,
     /// Measures these parts only; the ratios of the others are then missing.
     #[arg(long, value_enum)]
     pub(super) only: Vec<BenchPart>,
@@ -53,6 +57,19 @@ pub(super) enum BenchPart {
     Mirror,
     /// The first sync of a provider with 50,000 users, beside look-ups.
     Sync,
+    /// Searches, lists and imports beside a Node service and OpenLDAP; only when it is named, since it needs npm.
+    Peers,
+}
+
+impl BenchOptions {
+    /// Whether a part is to be measured.
+    pub(super) fn wants(&self, part: BenchPart) -> bool {
+        match part {
+            BenchPart::Peers => self.peers || self.only.contains(&part),
+            BenchPart::Searches if self.peers => true,
+            _ => !self.peers && (self.only.is_empty() || self.only.contains(&part)),
+        }
+    }
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.
