@@ -7,8 +7,17 @@ import { pino } from 'pino';
 import { AuditLog } from './audit.js';
 import { Callers } from './callers.js';
 import { Problem } from './problem.js';
-import { describeUser } from './user.js';
+import { describeUser, userSchema } from './user.js';
 import { findById, findUsers, readQuery } from './users.js';
+
+const text = { type: 'string' };
+const message = { type: 'object', properties: { code: text, text, type: text } };
+const answers = (meta, data) => ({ response: { 200: { type: 'object', properties: { message, meta, data } } } });
+const listSchema = answers(
+  { type: 'object', properties: { totalRecords: { type: 'integer' } } },
+  { type: 'array', items: userSchema },
+);
+const userAnswerSchema = answers({ type: 'null' }, userSchema);
 
 export async function buildService(settings) {
   const pool = new pg.Pool({
@@ -17,6 +26,8 @@ export async function buildService(settings) {
     // With requests at once on all processors, compiling a plan or starting workers for one of them only delays the others.
     options: '-c jit=off -c max_parallel_workers_per_gather=0',
   });
+  // Of idle connections; without a listener they would end the process.
+  pool.on('error', (error) => console.error(`a connection to the database broke: ${error.message}`));
   const audit = new AuditLog(pool);
   const verifyToken = createVerifier({
     key: settings.tokenSecret,
@@ -64,7 +75,7 @@ export async function buildService(settings) {
   const answer = (code, text, meta, data) => ({ message: { code, text, type: 'Success' }, meta, data });
   const describe = (row) => describeUser(row, settings.sealingKey);
 
-  service.get('/v4/Users', async (request) => {
+  service.get('/v4/Users', { schema: listSchema }, async (request) => {
     const { tenant, caller } = await callers.identify(request.headers);
     const query = readQuery(request.query);
     const { rows, total } = await findUsers(pool, tenant, query);
@@ -72,7 +83,7 @@ export async function buildService(settings) {
     return answer('UsersOrchestrator_S200_02', 'Get completed.', { totalRecords: total }, rows.map(describe));
   });
 
-  service.get('/v4/Users/:id', async (request) => {
+  service.get('/v4/Users/:id', { schema: userAnswerSchema }, async (request) => {
     const { tenant, caller } = await callers.identify(request.headers);
     const row = await findById(pool, tenant, request.params.id);
     audit.add(tenant, request.id, caller, 'users.get', row ? 1 : 0);

@@ -12,8 +12,26 @@ const STANDARD_KEYS = [
   'bounceType',
 ];
 
-// Every standard key is answered, `""` when unset.
-const NO_METADATA = Object.fromEntries(STANDARD_KEYS.map((key) => [key, '']));
+const text = { type: 'string' };
+
+// fastify compiles it to a serializer. Every standard key is answered, `""` when unset, then the custom ones.
+export const userSchema = {
+  type: 'object',
+  properties: {
+    customerRegistrationId: text,
+    encryptedCustomerRegistrationId: text,
+    email: text,
+    firstName: text,
+    lastName: text,
+    state: text,
+    metadata: {
+      type: 'object',
+      properties: Object.fromEntries(STANDARD_KEYS.map((key) => [key, { type: 'string', default: '' }])),
+      additionalProperties: text,
+    },
+    verified: { type: 'boolean' },
+  },
+};
 
 export function describeUser(row, sealingKey) {
   return {
@@ -23,7 +41,7 @@ export function describeUser(row, sealingKey) {
     firstName: row.first_name,
     lastName: row.last_name,
     state: stateOf(row),
-    metadata: { ...NO_METADATA, ...row.metadata },
+    metadata: row.metadata,
     verified: row.verified,
   };
 }

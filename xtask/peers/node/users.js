@@ -12,11 +12,15 @@ const PARAMETERS = new Set(['email', 'emailMatch', 'pageSize', 'pageNumber', 'or
 export function readQuery(parameters) {
   const query = { email: undefined, isPart: false, metadata: {}, size: 10, page: 1, order: ORDERS[2], descending: false };
   for (const [name, value] of Object.entries(parameters)) {
+    if (typeof value !== 'string') throw new Problem(400, `Invalid InputModel - ${name} is given twice`);
     if (name.startsWith('metadata.')) query.metadata[name.slice(9)] = value;
     else if (!PARAMETERS.has(name)) throw new Problem(400, `Invalid InputModel - unknown parameter ${name}`);
   }
   if (parameters.email !== undefined) {
     query.email = parameters.email.toLowerCase();
+    if (!['exact', 'contains', undefined].includes(parameters.emailMatch)) {
+      throw new Problem(400, 'Invalid InputModel - emailMatch must be exact or contains');
+    }
     const isWhole = /^[^@\s]+@[^@\s]+$/.test(query.email);
     query.isPart = parameters.emailMatch ? parameters.emailMatch === 'contains' : !isWhole;
   }

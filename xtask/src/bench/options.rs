@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// What to measure, and for how long.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct BenchOptions {
     /// 100,000 registrations and short rounds: for development, not for figures to quote.
     #[arg(long)]
@@ -59,17 +60,6 @@ pub(super) enum BenchPart {
     Sync,
     /// Searches, lists and imports beside a Node service and OpenLDAP; only when it is named, since it needs npm.
     Peers,
-}
-
-impl BenchOptions {
-    /// Whether a part is to be measured.
-    pub(super) fn wants(&self, part: BenchPart) -> bool {
-        match part {
-            BenchPart::Peers => self.peers || self.only.contains(&part),
-            BenchPart::Searches if self.peers => true,
-            _ => !self.peers && (self.only.is_empty() || self.only.contains(&part)),
-        }
-    }
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

@@ -169,8 +169,8 @@ impl<'a> Contender<'a> {
         let used = || [context.clock.family_seconds(peer.process()), context.database_seconds()];
         let before = used();
         let result = peer.run(self.connections, context.plan.seconds)?;
-        context.database.wait_until_idle()?;
         let after = used();
+        context.database.wait_until_idle()?;
         if let Some((events, log_lines)) = peer.take_written(result.requests)? {
             self.written.requests += result.requests;
             self.written.events += events;

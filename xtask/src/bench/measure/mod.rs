@@ -110,10 +110,18 @@ fn measure(options: &BenchOptions, server: &PostgresServer, folder: &Path) -> Ta
         folder,
     };
     for (part, measure_part) in MEASUREMENTS {
-        if options.wants(part) {
+        if is_wanted(options, part) {
             measure_part(&context, &mut report)?;
         }
     }
     database.tidy()?;
     report.finish(folder)
+}
+
+fn is_wanted(options: &BenchOptions, part: BenchPart) -> bool {
+    match part {
+        BenchPart::Peers => options.peers || options.only.contains(&part),
+        BenchPart::Searches if options.peers => true,
+        _ => !options.peers && (options.only.is_empty() || options.only.contains(&part)),
+    }
 }

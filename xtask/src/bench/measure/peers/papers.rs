@@ -107,7 +107,7 @@ impl Paper {
         self.readers.iter().filter(move |(email, _)| email.contains(part))
     }
 
-    /// The readers for whom a condition holds, by address.
+    /// The readers for which a condition holds, by address.
     pub(super) fn with(&self, holds: impl Fn(InventedUser) -> bool) -> Vec<InventedUser> {
         let readers = self.readers.iter().map(|(_, user)| *user);
         readers.filter(|user| holds(*user)).collect()

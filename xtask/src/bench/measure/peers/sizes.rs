@@ -16,7 +16,7 @@ use crate::shell::TaskResult;
 /// The size of a run that is compared with one of [`DEFAULT_ROWS`].
 const TEN_MILLION: u32 = 10_000_000;
 
-/// Tables and indexes with a row for each reader or more, whatever they are called; so the figure remains right when the
+/// Tables with a row for each reader or more, and their indexes, by no fixed list of names: the figure remains right when the
 /// store gets other tables. Copies of a provider's users and events are not registrations.
 const READER_TABLES: &str = "SELECT json_object_agg(relname, pg_total_relation_size(oid)) FROM pg_class
      WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
