@@ -39,9 +39,8 @@ export async function buildService(settings) {
   const callers = new Callers(pool, verifyToken);
 
   // Lines gather in a buffer, and one line a request is written in place of fastify's two.
-  const log = pino({}, pino.destination({ dest: 1, sync: false, minLength: 8_192 }));
+  const log = pino({}, pino.destination({ dest: 1, sync: false, minLength: 8_192, periodicFlush: 100 }));
   const service = Fastify({ loggerInstance: log, disableRequestLogging: true });
-  const flush = setInterval(() => log.flush(), 100);
 
   service.addHook('onResponse', (request, reply, done) => {
     request.log.info({
@@ -56,7 +55,6 @@ export async function buildService(settings) {
     done();
   });
   service.addHook('onClose', async () => {
-    clearInterval(flush);
     await audit.close();
     await pool.end();
     log.flush();
