@@ -16,8 +16,8 @@ use super::super::users::{InventedUser, hash};
 use super::super::wrk::WrkRequests;
 use crate::shell::TaskResult;
 
-/// Over so many connections the look-ups are sent, and so many connections search.
-const LOOKUP_CONNECTIONS: u32 = 16;
+/// Over so many connections the look-ups are sent, so that a slow answer delays few others, and so many connections search.
+const LOOKUP_CONNECTIONS: u32 = 64;
 const STORM_CONNECTIONS: u32 = 16;
 
 const PERCENTILES: [f64; 3] = [50.0, 90.0, 99.0];
