@@ -24,7 +24,7 @@ pub(super) struct LoadShape {
     pub(super) requests: WrkRequests,
     /// Needles in the large paper that OpenLDAP is searched for as well.
     pub(super) ldap_needles: Option<Needles>,
-    /// How to combine the rates of two contenders in the report is the same for all kinds.
+    /// Answers that are checked before the measurement.
     pub(super) checks: Vec<ExpectedPage>,
 }
 
