@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// What to measure, and for how long.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct BenchOptions {
     /// 100,000 registrations and short rounds: for development, not for figures to quote.
     #[arg(long)]
@@ -22,6 +23,10 @@ pub(crate) struct BenchOptions {
     /// Creates the data again, even if they exist.
     #[arg(long)]
     pub(super) fresh: bool,
+    /// Measures searches, lists and imports beside a Node service and OpenLDAP, and the slowest searches: `--only peers
+    /// --only searches`.
+    #[arg(long, conflicts_with = "only")]
+    pub(super) peers: bool,
     /// Measures these parts only; the ratios of the others are then missing.
     #[arg(long, value_enum)]
     pub(super) only: Vec<BenchPart>,
@@ -53,6 +58,8 @@ pub(super) enum BenchPart {
     Mirror,
     /// The first sync of a provider with 50,000 users, beside look-ups.
     Sync,
+    /// Searches, lists and imports beside a Node service and OpenLDAP; only when it is named, since it needs npm.
+    Peers,
 }
 
 /// What the bench starts of itself as another process, so that its CPU time is counted apart.

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::answer_sample::AnswerSample;
 use super::context::BenchContext;
-use super::masthead::MastheadServer;
 use super::pgbench::PgBench;
 use super::report::BenchReport;
+use super::server_process::ServerProcess;
 use super::statistics::{median, round_to, to_f64};
-use super::wrk::WrkRequests;
+use super::wrk::{WrkRequests, WrkResult};
 use crate::shell::TaskResult;
 
 /// How long each load runs before it is measured, in seconds.
@@ -25,8 +25,10 @@ pub(super) struct Round {
     server_us: Option<f64>,
     /// Of all processes of Postgres.
     database_us: Option<f64>,
-    /// Of wrk.
+    /// Of the program that sends the load.
     load_us: Option<f64>,
+    /// The share of answers that were errors; only of loads that go on after one.
+    failed_share: Option<f64>,
 }
 
 /// A figure of a round, if it was measured.
@@ -42,14 +44,18 @@ pub(super) const LATENCY: Figure = |round| Some(round.p50);
 pub(super) const SERVER_CPU: Figure = |round| round.server_us;
 pub(super) const DATABASE_CPU: Figure = |round| round.database_us;
 
+/// The share of answers that were errors, from 0 to 1.
+pub(super) const FAILED_SHARE: Figure = |round| round.failed_share;
+
 /// The columns of the table: heading, name in the JSON, digits, figure.
-const COLUMNS: [(&str, &str, usize, Figure); 6] = [
+const COLUMNS: [(&str, &str, usize, Figure); 7] = [
     ("requests/s", "requestsPerSecond", 0, RATE),
     ("p50 ms", "p50Ms", 3, LATENCY),
     ("p99 ms", "p99Ms", 3, |round| round.p99),
     ("server µs", "serverCpuUsPerRequest", 2, SERVER_CPU),
     ("pg µs", "postgresCpuUsPerRequest", 2, DATABASE_CPU),
     ("load µs", "loadCpuUsPerRequest", 2, |round| round.load_us),
+    ("errors", "failedShare", 4, FAILED_SHARE),
 ];
 
 /// One load, and what it reached in each round.
@@ -69,9 +75,24 @@ pub(super) enum Load<'a> {
     /// Runs pgbench with its best number of clients.
     PgBench(&'a PgBench),
     /// Sends requests to a Masthead on the database of the bench, and compares a sample of answers with the database.
-    Masthead(&'a WrkRequests, &'a MastheadServer, &'a AnswerSample),
+    Masthead(&'a WrkRequests, &'a ServerProcess, &'a AnswerSample),
     /// Sends requests to another server: its address and process.
     Other(&'a WrkRequests, &'a str, u32),
+    /// Sends requests to a server that may fail to answer some.
+    Peer(&'a dyn PeerLoad),
+}
+
+/// A server that is measured beside other ones although some of its answers may be errors, and the load for it.
+pub(super) trait PeerLoad {
+    /// Sends the load.
+    fn run(&self, connections: u32, seconds: u32) -> TaskResult<WrkResult>;
+
+    /// The server's process, whose children belong to it.
+    fn process(&self) -> u32;
+
+    /// Waits until the audit events of so many answers are written, removes them with the log's lines, and returns how many
+    /// there were of each; `None` for a server that writes none.
+    fn take_written(&self, answers: u64) -> TaskResult<Option<(u64, u64)>>;
 }
 
 /// Answered requests, and the events and log lines that the server wrote for them.
@@ -104,6 +125,7 @@ impl<'a> Contender<'a> {
         let seconds = context.plan.seconds;
         let (requests, address, process, masthead) = match self.load {
             Load::PgBench(pgbench) => return measure_pgbench(context, pgbench, seconds),
+            Load::Peer(peer) => return self.measure_peer(context, peer),
             Load::Masthead(requests, server, sample) => {
                 server.take_log()?;
                 context.database.remove_events()?;
@@ -135,11 +157,44 @@ impl<'a> Contender<'a> {
             server_us: Some(server_us),
             database_us: masthead.map(|_| database_us),
             load_us: Some(result.cpu_us),
+            failed_share: None,
         })
     }
 
+    /// Between the loads the database must have become idle: a server goes on with what callers no longer wait for.
+    fn measure_peer(&mut self, context: &BenchContext<'_>, peer: &dyn PeerLoad) -> TaskResult<Round> {
+        peer.run(self.connections, WARM_UP)?;
+        context.database.wait_until_idle()?;
+        peer.take_written(0)?;
+        let used = || [context.clock.family_seconds(peer.process()), context.database_seconds()];
+        let before = used();
+        let result = peer.run(self.connections, context.plan.seconds)?;
+        let after = used();
+        context.database.wait_until_idle()?;
+        if let Some((events, log_lines)) = peer.take_written(result.requests)? {
+            self.written.requests += result.requests;
+            self.written.events += events;
+            self.written.log_lines += log_lines;
+        }
+        let per_answer = |at: usize| (after[at] - before[at]) * 1e6 / to_f64(result.requests.max(1));
+        Ok(Round {
+            per_second: result.per_second,
+            p50: result.p50,
+            p99: Some(result.p99),
+            server_us: Some(per_answer(0)),
+            database_us: context.postmaster.map(|_| per_answer(1)),
+            load_us: Some(result.cpu_us),
+            failed_share: Some(to_f64(result.failed) / to_f64((result.requests + result.failed).max(1))),
+        })
+    }
+
+    /// The largest value of a figure over the rounds.
+    pub(super) fn largest(&self, figure: Figure) -> Option<f64> {
+        self.rounds.iter().filter_map(figure).max_by(f64::total_cmp)
+    }
+
     /// The median of a figure over the rounds.
-    fn median(&self, figure: Figure) -> Option<f64> {
+    pub(super) fn median(&self, figure: Figure) -> Option<f64> {
         let values: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
         (!values.is_empty()).then(|| median(values))
     }

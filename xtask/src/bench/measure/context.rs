@@ -15,6 +15,8 @@ pub(super) struct BenchPlan {
     pub(super) rounds: u32,
     /// Of each load of a round.
     pub(super) seconds: u32,
+    /// Whether data are created again, even if they exist.
+    pub(super) fresh: bool,
 }
 
 /// The data, the program, and where files go.

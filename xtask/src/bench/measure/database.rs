@@ -1,7 +1,6 @@
 //! The data: created once with the program's own commands, kept between runs, and created again only when they differ.
 
 use std::io::{BufWriter, Write};
-use std::process::ChildStdin;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +25,9 @@ const PARALLEL: u32 = 4;
 
 /// How long waiting events may take to be written.
 const EVENTS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long statements that no caller waits for may run on.
+const IDLE_PATIENCE: Duration = Duration::from_mins(3);
 
 /// The database of a bench.
 pub(super) struct BenchDatabase<'a> {
@@ -67,7 +69,7 @@ impl<'a> BenchDatabase<'a> {
         add_tenants(program)?;
         import(program, rows)?;
         self.create_key_table()?;
-        self.run(&format!("COMMENT ON DATABASE {} IS '{mark}'", self.name))?;
+        self.set_mark(&mark)?;
         println!(
             "data: {rows} registrations created in {:.0} s",
             begun.elapsed().as_secs_f64()
@@ -81,6 +83,25 @@ impl<'a> BenchDatabase<'a> {
         self.run("VACUUM (ANALYZE)")?;
         // Otherwise a checkpoint may run in the first round.
         self.run("CHECKPOINT")?;
+        Ok(())
+    }
+
+    /// Waits until no statement has run for a moment.
+    ///
+    /// # Errors
+    /// When the database does not become idle in time.
+    pub(super) fn wait_until_idle(&self) -> TaskResult {
+        const ACTIVE: &str = "SELECT count(*) FROM pg_stat_activity
+              WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let begun = Instant::now();
+        let mut idle = 0;
+        while idle < 3 {
+            if begun.elapsed() > IDLE_PATIENCE {
+                return Err("the database does not become idle".into());
+            }
+            idle = if self.run(ACTIVE)? == "0" { idle + 1 } else { 0 };
+            thread::sleep(Duration::from_millis(100));
+        }
         Ok(())
     }
 
@@ -118,11 +139,20 @@ impl<'a> BenchDatabase<'a> {
         .map(drop)
     }
 
+    /// Notes in the database what it holds.
+    pub(super) fn set_mark(&self, mark: &str) -> TaskResult {
+        self.run(&format!("COMMENT ON DATABASE {} IS '{mark}'", self.name))
+            .map(drop)
+    }
+
+    /// What was noted; empty if nothing was.
+    pub(super) fn mark(&self) -> TaskResult<String> {
+        self.run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()")
+    }
+
     fn has_data(&self, mark: &str, program: &MastheadProgram, rows: u32) -> TaskResult<bool> {
-        const MARK: &str =
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()";
         Ok(self.server.has_database(&self.name)?
-            && self.run(MARK)? == mark
+            && self.mark()? == mark
             && program.run(&["migrate"]).is_ok()
             && self.run("SELECT count(*) FROM registrations")? == rows.to_string())
     }
@@ -149,8 +179,8 @@ impl<'a> BenchDatabase<'a> {
     }
 }
 
-/// Starts a process for each tenant: the program has no command for several.
-fn add_tenants(program: &MastheadProgram) -> TaskResult {
+/// Adds all tenants. Starts a process for each: the program has no command for several.
+pub(super) fn add_tenants(program: &MastheadProgram) -> TaskResult {
     let add_share = |first: u32| {
         let mut tenants = (first..TENANTS).step_by(PARALLEL as usize);
         tenants.try_for_each(|tenant| {
@@ -171,21 +201,23 @@ fn add_tenants(program: &MastheadProgram) -> TaskResult {
 
 fn import(program: &MastheadProgram, rows: u32) -> TaskResult {
     program.run_with_input(&["import", "-"], |input| {
-        let mut users: Vec<InventedUser> = (0..rows).map(InventedUser).collect();
-        for lap in users.chunks_mut(IMPORT_LAP as usize) {
-            // The import writes each run of users of one tenant as batches of their own.
-            lap.sort_by_key(|user| user.tenant());
-            let lines = lap
-                .iter()
-                .map(|user| user.import_line(&tenant_codes(user.tenant()).join("/")));
-            write_lines(input, lines)?;
-        }
-        Ok(())
+        let lines = in_import_order(rows).map(|user| user.import_line(&tenant_codes(user.tenant()).join("/")));
+        write_lines(input, lines)
+    })
+}
+
+/// The first so many users in the order in which they are imported.
+pub(super) fn in_import_order(rows: u32) -> impl Iterator<Item = InventedUser> {
+    (0..rows).step_by(IMPORT_LAP as usize).flat_map(move |first| {
+        let mut lap: Vec<InventedUser> = (first..rows.min(first + IMPORT_LAP)).map(InventedUser).collect();
+        // The import writes each run of users of one tenant as batches of their own.
+        lap.sort_by_key(|user| user.tenant());
+        lap
     })
 }
 
 /// Writes JSON values as the lines of an import.
-pub(super) fn write_lines(input: &mut ChildStdin, lines: impl Iterator<Item = serde_json::Value>) -> TaskResult {
+pub(super) fn write_lines(input: impl Write, lines: impl Iterator<Item = serde_json::Value>) -> TaskResult {
     let mut input = BufWriter::with_capacity(1 << 18, input);
     for line in lines {
         writeln!(input, "{line}")?;

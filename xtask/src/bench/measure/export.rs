@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::comparison::{Contender, Load, LoadComparison, RATE, Ratio};
 use super::context::BenchContext;
 use super::http::{BlockingClient, HeaderList};
-use super::masthead::MastheadServer;
 use super::report::BenchReport;
+use super::server_process::ServerProcess;
 use super::statistics::{median, round_to, signed_rank_p};
 use super::users::{InventedUser, LARGEST, hash, tenant_codes, users_of};
 use super::wrk::{WrkRequests, request_tail};
@@ -99,7 +99,7 @@ fn export_body(ids: &[String]) -> String {
 }
 
 /// Checks that an export finds all its users.
-fn check_export(server: &MastheadServer, headers: &HeaderList, body: &str, size: usize) -> TaskResult {
+fn check_export(server: &ServerProcess, headers: &HeaderList, body: &str, size: usize) -> TaskResult {
     let reply = BlockingClient::connect(&server.address)?.send("POST", TARGET, headers, body.to_owned())?;
     let found = reply.json("an export")?["data"]["users"].as_array().map_or(0, Vec::len);
     if found == size {
@@ -112,7 +112,7 @@ fn check_export(server: &MastheadServer, headers: &HeaderList, body: &str, size:
 ///
 /// A draw decides which of the two goes first. If they are alike, the sign of their difference is that draw, regardless of what
 /// the machine does: the only assumption of the signed-rank test. Below p = 0.01 the two differ.
-fn measure_refusals(server: &MastheadServer) -> TaskResult<Value> {
+fn measure_refusals(server: &ServerProcess) -> TaskResult<Value> {
     // Names and keys of one length, so that all requests are equally long.
     let reasons = [WORKSPACE, "other"].map(|workspace| export_headers(workspace, "mhk_wrong-key"));
     let body = export_body(&["1".to_owned()]);

@@ -76,7 +76,8 @@ fn lookup_requests(
     )
 }
 
-fn email_requests(context: &BenchContext<'_>) -> TaskResult<WrkRequests> {
+/// Look-ups of all users by e-mail.
+pub(super) fn email_requests(context: &BenchContext<'_>) -> TaskResult<WrkRequests> {
     lookup_requests(context, "by-email", "GET /v4/Users?email=", InventedUser::email)
 }
 

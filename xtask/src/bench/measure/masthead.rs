@@ -1,19 +1,18 @@
-//! The measured server: built, started as in production, and stopped.
+//! The measured program: built, and started as in production.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use super::http::BlockingClient;
+use super::server_process::{ServerProcess, free_address};
 use crate::child::ChildGuard;
 use crate::shell::{TaskResult, cargo, executable, output, run};
 
-/// How long starting and draining may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// What tokens are signed with; it protects nothing but invented data on this machine.
+pub(super) const TOKEN_SECRET: &str = "signs tokens for invented users only";
+pub(super) const TOKEN_ISSUER: &str = "masthead-bench";
+pub(super) const TOKEN_AUDIENCE: &str = "masthead-bench";
 
 /// The `masthead` program and the settings that all its commands get.
 pub(super) struct MastheadProgram {
@@ -29,13 +28,13 @@ pub(super) fn build_program(name: &str, profile: &str) -> TaskResult<PathBuf> {
 }
 
 impl MastheadProgram {
-    /// The program on a database. Its secrets protect nothing: they sign and seal invented data on this machine only.
+    /// The program on a database. Its secrets protect nothing but invented data on this machine.
     pub(super) fn new(path: PathBuf, database_url: &str) -> Self {
         let settings = [
             ("MASTHEAD__DATABASE__URL", database_url),
-            ("MASTHEAD__TOKENS__HS256_SECRET", "signs tokens for invented users only"),
-            ("MASTHEAD__TOKENS__ISSUER", "masthead-bench"),
-            ("MASTHEAD__TOKENS__AUDIENCE", "masthead-bench"),
+            ("MASTHEAD__TOKENS__HS256_SECRET", TOKEN_SECRET),
+            ("MASTHEAD__TOKENS__ISSUER", TOKEN_ISSUER),
+            ("MASTHEAD__TOKENS__AUDIENCE", TOKEN_AUDIENCE),
             ("MASTHEAD__SEALING__CURRENT", "k1"),
             ("MASTHEAD__SEALING__KEYS__K1", &format!("{}==", "A".repeat(86))),
             // No sync runs beside a measurement unless it is what is measured.
@@ -117,78 +116,18 @@ impl MastheadProgram {
     }
 
     /// Starts the server and waits until it is ready. It logs to `log`.
-    pub(super) fn serve(&self, log: &Path) -> TaskResult<MastheadServer> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
-        File::create(log)?;
-        let log_file = OpenOptions::new().append(true).open(log)?;
+    pub(super) fn serve(&self, log: &Path) -> TaskResult<ServerProcess> {
         let mut command = self.command(&["serve"]);
+        let address = free_address()?;
         command
             .env("MASTHEAD__HTTP__LISTEN", &address)
-            .env("MASTHEAD__LOG__FORMAT", "json")
-            .stdout(log_file.try_clone()?)
-            .stderr(log_file);
-        let mut server = MastheadServer {
-            child: ChildGuard::start(&mut command)?,
-            address,
-            log: log.to_owned(),
-        };
-        server.wait_until_ready()?;
-        Ok(server)
-    }
-}
-
-/// A running server; it is killed when dropped without [`MastheadServer::stop`].
-pub(super) struct MastheadServer {
-    child: ChildGuard,
-    pub(super) address: String,
-    log: PathBuf,
-}
-
-impl MastheadServer {
-    pub(super) fn process(&self) -> u32 {
-        self.child.id()
+            .env("MASTHEAD__LOG__FORMAT", "json");
+        ServerProcess::start(&mut command, address, "/health/ready", log)
     }
 
-    fn wait_until_ready(&mut self) -> TaskResult {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait()? {
-                return Err(format!("the server ended early ({status}); see {}", self.log.display()).into());
-            }
-            let reply =
-                BlockingClient::connect(&self.address).and_then(|mut client| client.get("/health/ready", &Vec::new()));
-            if reply.is_ok_and(|reply| reply.status == 200) {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Err(format!("the server was not ready in time; see {}", self.log.display()).into())
-    }
-
-    /// Counts the logged lines and empties the log.
-    pub(super) fn take_log(&self) -> TaskResult<u64> {
-        let lines = BufReader::with_capacity(1 << 20, File::open(&self.log)?)
-            .split(b'\n')
-            .count();
-        // The server appends, so that it continues at the new end.
-        OpenOptions::new().write(true).open(&self.log)?.set_len(0)?;
-        Ok(lines.try_into()?)
-    }
-
-    /// Stops the server in an orderly way and waits for its end.
-    pub(super) fn stop(mut self) -> TaskResult {
-        self.child.terminate()?;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => {
-                    return Err(format!("the server failed ({status}); see {}", self.log.display()).into());
-                }
-                None => thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        Err("the server did not drain in time".into())
+    /// Starts a command that reads a file.
+    pub(super) fn start_with_file(&self, arguments: &[&str], input: &Path) -> TaskResult<ChildGuard> {
+        let input = File::open(input)?;
+        ChildGuard::start(self.command(arguments).stdin(input).stdout(Stdio::null()))
     }
 }

@@ -14,11 +14,13 @@ mod masthead;
 mod mirror;
 mod orchestration;
 mod paced;
+mod peers;
 mod pgbench;
 mod report;
 mod sandbox;
 mod search_cases;
 mod searches;
+mod server_process;
 mod signals;
 mod statistics;
 mod sync;
@@ -42,7 +44,7 @@ use report::BenchReport;
 type Measurement = fn(&BenchContext<'_>, &mut BenchReport) -> TaskResult;
 
 /// The parts in the order of their measurement.
-const MEASUREMENTS: [(BenchPart, Measurement); 8] = [
+const MEASUREMENTS: [(BenchPart, Measurement); 9] = [
     (BenchPart::Lookups, lookups::measure),
     (BenchPart::Coalescing, lookups::measure_coalescing),
     (BenchPart::Searches, searches::measure_cursor),
@@ -51,6 +53,7 @@ const MEASUREMENTS: [(BenchPart, Measurement); 8] = [
     (BenchPart::Export, export::measure),
     (BenchPart::Mirror, mirror::measure),
     (BenchPart::Sync, sync::measure),
+    (BenchPart::Peers, peers::measure),
 ];
 
 /// Runs the helper process or the measurements. Figures never fail a run; errors, wrong answers and lost events do.
@@ -76,6 +79,7 @@ fn measure(options: &BenchOptions, server: &PostgresServer, folder: &Path) -> Ta
         rows: or_default(options.rows, 100_000, DEFAULT_ROWS),
         rounds: or_default(options.rounds, 3, 5),
         seconds: or_default(options.seconds, 2, 8),
+        fresh: options.fresh,
     };
     let database = BenchDatabase::with_rows(server, plan.rows);
     let path = match &options.program {
@@ -106,10 +110,18 @@ fn measure(options: &BenchOptions, server: &PostgresServer, folder: &Path) -> Ta
         folder,
     };
     for (part, measure_part) in MEASUREMENTS {
-        if options.only.is_empty() || options.only.contains(&part) {
+        if is_wanted(options, part) {
             measure_part(&context, &mut report)?;
         }
     }
     database.tidy()?;
     report.finish(folder)
+}
+
+fn is_wanted(options: &BenchOptions, part: BenchPart) -> bool {
+    match part {
+        BenchPart::Peers => options.peers || options.only.contains(&part),
+        BenchPart::Searches if options.peers => true,
+        _ => !options.peers && (options.only.is_empty() || options.only.contains(&part)),
+    }
 }

@@ -8,9 +8,9 @@ use super::comparison::{Contender, LATENCY, Load, LoadComparison, Ratio};
 use super::context::{BenchContext, caller_headers};
 use super::database::{BenchDatabase, write_lines};
 use super::http::{BlockingClient, percent_encode};
-use super::masthead::MastheadServer;
 use super::report::BenchReport;
 use super::sandbox::{Auth0Sandbox, SECRET};
+use super::server_process::ServerProcess;
 use super::users::{InventedUser, tenant_codes};
 use super::wrk::{WrkRequests, request_tail};
 use crate::dev::providers::AUTH0;
@@ -107,7 +107,7 @@ fn id_of(user: &Value) -> &str {
 }
 
 /// Compares some answers with what provider and store were given.
-fn check_answers(server: &MastheadServer, headers: &super::http::HeaderList, users: &[Value]) -> TaskResult {
+fn check_answers(server: &ServerProcess, headers: &super::http::HeaderList, users: &[Value]) -> TaskResult {
     let mut client = BlockingClient::connect(&server.address)?;
     for user in users.iter().step_by(100) {
         let answer = client.get(&format!("/v4/Users/{}", percent_encode(id_of(user))), headers)?;

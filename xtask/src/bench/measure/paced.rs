@@ -35,6 +35,11 @@ impl Latencies {
         self.0.len()
     }
 
+    /// Adds the latencies of another load.
+    pub(super) fn add(&mut self, other: &Self) -> TaskResult {
+        Ok(self.0.add(&other.0)?)
+    }
+
     /// A percentile in milliseconds.
     pub(super) fn percentile(&self, percent: f64) -> f64 {
         to_f64(self.0.value_at_percentile(percent)) / 1e3

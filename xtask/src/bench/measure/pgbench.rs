@@ -157,7 +157,7 @@ fn parse(printed: &str) -> Option<PgBenchResult> {
 }
 
 /// A URL without its password, and the password: every user of the machine can see arguments.
-fn split_password(url: &str) -> (String, Option<String>) {
+pub(super) fn split_password(url: &str) -> (String, Option<String>) {
     let parts = url.split_once("://").and_then(|(scheme, rest)| {
         let (user, host) = rest.split_once('@')?;
         let (user, password) = user.split_once(':')?;

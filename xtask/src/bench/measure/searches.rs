@@ -136,6 +136,9 @@ pub(super) fn measure(context: &BenchContext<'_>, report: &mut BenchReport) -> T
         report.add_chart(&format!("{title}: milliseconds"), &bars.collect::<Vec<_>>());
     }
     let [slowest, deep] = lists.map(|list| list.into_iter().map(|(_, search)| search).collect::<Vec<_>>());
+    if let Some(worst) = slowest.first() {
+        report.add_ratio("worst_needle_page_ms", worst["pageMs"].clone());
+    }
     report.add_section(
         "searches",
         json!({

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::context::{BenchContext, caller_headers};
 use super::http::{BlockingClient, HeaderList, percent_encode};
-use super::masthead::MastheadServer;
 use super::paced::{Latencies, run_paced};
 use super::report::BenchReport;
 use super::sandbox::{Auth0Sandbox, SECRET};
+use super::server_process::ServerProcess;
 use super::statistics::round_to;
 use crate::dev::providers::AUTH0;
 use crate::shell::TaskResult;
@@ -107,7 +107,7 @@ fn measure_sync(context: &BenchContext<'_>, report: &mut BenchReport) -> TaskRes
 
 /// Looks users up by id at the pace until it is over, each of them once, from the user of this number on.
 fn look_up(
-    server: &MastheadServer,
+    server: &ServerProcess,
     headers: &HeaderList,
     first: u64,
     is_over: impl FnMut() -> TaskResult<bool>,
