@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -134,9 +135,10 @@ const COLUMNS: &str = "pool, state, verified, masters_accounts, crid, email_key,
 async fn copy_in(connection: &mut PgConnection, pool: PoolId, crids: impl Iterator<Item = String>, state: i16) {
     let statement = format!("COPY registrations ({COLUMNS}) FROM STDIN");
     let mut copy = connection.copy_in_raw(&statement).await.unwrap();
-    let rows: String = crids
-        .map(|crid| format!("{}\t{state}\tt\tf\t{crid}\ta@{crid}\t\t\t\t\t{{}}\t{{}}\n", pool.0))
-        .collect();
+    let mut rows = String::new();
+    for crid in crids {
+        let _ = writeln!(rows, "{}\t{state}\tt\tf\t{crid}\ta@{crid}\t\t\t\t\t{{}}\t{{}}", pool.0);
+    }
     copy.send(rows.as_bytes()).await.unwrap();
     copy.finish().await.unwrap();
 }
