@@ -75,7 +75,7 @@ enum Step {
 }
 
 fn write() -> impl Strategy<Value = Write> {
-    let user = || 0..4_u8;
+    let user = || 0..2_u8;
     let letter = || select(&LETTERS[..]);
     prop_oneof![
         4 => (user(), 0..3_i16, any::<bool>(), letter())
@@ -99,9 +99,9 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (writer(), 0..POOLS, write()).prop_map(|(writer, pool, write)| Step::Write { writer, pool, write }),
         1 => writer().prop_map(Step::Savepoint),
         1 => writer().prop_map(Step::RollbackToSavepoint),
-        3 => writer().prop_map(Step::Commit),
+        5 => writer().prop_map(Step::Commit),
         1 => writer().prop_map(Step::Rollback),
-        2 => (0..READERS).prop_map(Step::TakeSnapshot),
+        5 => (0..READERS).prop_map(Step::TakeSnapshot),
         5 => (0..READERS).prop_map(Step::Read),
     ]
 }
@@ -351,7 +351,7 @@ fn totals_are_exact_on_each_snapshot() {
         failure_persistence: None,
         ..Config::default()
     };
-    let checked = TestRunner::new(config).run(&vec(step(), 10..60), |steps| {
+    let checked = TestRunner::new(config).run(&vec(step(), 20..80), |steps| {
         let (writers, readers) = &mut *connections.borrow_mut();
         cases.set(cases.get() + 1);
         hits.set(hits.get() + runtime.block_on(take_all(writers, readers, cases.get(), &steps)));
@@ -464,6 +464,63 @@ async fn totals_are_exact_under_load() {
     let hits: u32 = tasks.join_all().await.into_iter().sum();
     assert!(hits > 0);
     check_snapshot(&mut setup, &pools, &remembered).await;
+}
+
+#[tokio::test]
+async fn every_write_changes_the_version() {
+    let (_database, mut connection) = connect().await;
+    let pools = [
+        new_pool(&mut connection, "one").await,
+        new_pool(&mut connection, "two").await,
+    ];
+    let put = Write::Put {
+        user: 0,
+        state: 1,
+        verified: true,
+        letter: "a",
+    };
+    let entry = Write::PutEntry {
+        user: 0,
+        verified: true,
+        letter: "a",
+    };
+    for (step, (write, changes_registrations)) in [
+        (put.clone(), true),
+        (put, true),
+        (Write::Copy { users: 2, state: 0 }, true),
+        (Write::SetState(0, 2), true),
+        // The lists of the mirror read the registrations too.
+        (Write::SetLetter(0, "b"), true),
+        (entry.clone(), false),
+        (entry, false),
+        (Write::DeleteEntry(0), false),
+        (Write::MoveToOtherPool(0), true),
+        (
+            Write::Put {
+                user: 0,
+                state: 1,
+                verified: true,
+                letter: "a",
+            },
+            true,
+        ),
+        (Write::MarkDeleted(0), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut versions = Vec::new();
+        for _ in 0..2 {
+            for source in TotalsSource::ALL {
+                versions.push(read(&mut connection, source, pools[0]).await.version);
+            }
+            if versions.len() == 2 {
+                write.apply(&mut connection, 0, &pools, 0, step).await;
+            }
+        }
+        assert_eq!(versions[0] != versions[2], changes_registrations, "{write:?}");
+        assert_ne!(versions[1], versions[3], "{write:?}");
+    }
 }
 
 /// As the store's connections, directly and through statements that are each a transaction.
