@@ -11,6 +11,7 @@ use crate::{
     row::ACCOUNT_COLUMNS,
     schema,
     search::{Table, statements},
+    totals::{MIRROR_TOTALS, REGISTRATION_TOTALS},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
 };
 
@@ -19,6 +20,10 @@ const ACCOUNT: &str = "pool id crid email_key email_typed first_name last_name v
                        changed_at last_logout_at";
 /// In the order of `list::read_entry`, after the mirror's own column.
 const ENTRY: &str = "as_of entry_pool entry_crid profile_as_of profile";
+
+/// In the order of `PoolTotals::read`.
+const TOTALS: &str = "query_tag version registration_rows mirror_rows lite lite_verified standard standard_verified unverified \
+                      unverified_verified";
 
 /// A migrated database, and a connection to it.
 pub(crate) async fn connect() -> (TestDatabase, PgConnection) {
@@ -56,6 +61,10 @@ async fn columns_are_read_where_they_are() {
             format!("{ACCOUNT} masters_accounts"),
         ),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
+        (
+            [REGISTRATION_TOTALS, MIRROR_TOTALS].map(str::to_owned).to_vec(),
+            TOTALS.to_owned(),
+        ),
         (statements(&Table::Registrations), format!("query_tag total {ACCOUNT}")),
         (statements(&mirror), format!("query_tag total {ENTRY} {ACCOUNT} whole")),
     ] {

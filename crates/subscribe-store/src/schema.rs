@@ -17,6 +17,7 @@ use crate::{
     options::{OpenError, connect_options},
     sqlstate::{is_undefined_table, redacted},
     stored_keys::{self, KeysMade},
+    totals,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
@@ -89,7 +90,7 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies missing migrations, and recomputes stored keys if their rules have changed. Concurrent calls wait for each other,
+/// Applies missing migrations, recomputes stored keys if their rules have changed, and folds totals. Concurrent calls wait for each other,
 /// and an interrupted one is continued. The URL must lead directly to Postgres: the calls wait by a session lock, and a
 /// pooler shares sessions.
 ///
@@ -103,7 +104,13 @@ pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     applied.map_err(not_applied)?;
     closed.map_err(unavailable)?;
     let database = PgDatabase::new(connector, PgPoolOptions::new().max_connections(1));
-    let made = keys(&database).await;
+    let made = match keys(&database).await {
+        Ok(made) => totals::fold_all(&database)
+            .await
+            .map(|()| made)
+            .map_err(|error| SchemaError::Migration(redacted(error))),
+        Err(error) => Err(error),
+    };
     database.close().await;
     made
 }

@@ -25,6 +25,7 @@ use crate::{
     search_queue::SearchQueue,
     stored_keys::KeysMade,
     tenants::PgTenants,
+    totals::PgTotals,
     workspaces::PgWorkspaces,
 };
 
@@ -47,6 +48,7 @@ pub struct Store {
     workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
     readiness: Arc<PgReadiness>,
+    totals: Arc<PgTotals>,
 }
 
 impl Store {
@@ -102,6 +104,7 @@ impl Store {
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
+            totals: Arc::new(PgTotals::start(writing.clone())),
             migrations_url: direct.to_owned(),
             maintenance,
             service,
@@ -216,7 +219,8 @@ impl Store {
             .collect();
         tokio::join!(
             async { while lookups.join_next().await.is_some() {} },
-            self.read_events.close(LAST_WORK)
+            self.read_events.close(LAST_WORK),
+            self.totals.close(LAST_WORK)
         );
         tokio::join!(self.service.close(), self.writing.close(), self.search.close());
     }

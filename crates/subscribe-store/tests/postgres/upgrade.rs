@@ -33,8 +33,12 @@ const WRITTEN_BY_VERSION_8: &str = "
         RETURNING pool, id)
     INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written;";
 
-/// Reverts migration 0012, so that a database of this version is one of version 11.
+/// Reverts the migrations from 0012 on, so that a database of this version is one of version 11.
 const REVERT_TO_VERSION_11: &str = "
+    DROP FUNCTION add_registration_totals, add_mirror_totals, remove_totals, recount_totals CASCADE;
+    DROP FUNCTION random_mark;
+    DROP AGGREGATE xor_agg (bigint);
+    DROP TABLE registration_totals, mirror_totals;
     ALTER TABLE mirrors ADD COLUMN run_truncated boolean NOT NULL DEFAULT false;
     ALTER TABLE mirrors RENAME COLUMN run_incomplete TO run_gaps;
     ALTER TABLE mirrors RENAME COLUMN run_cursor TO run_place;
@@ -101,6 +105,42 @@ async fn events_of_version_8_are_kept() {
         )
         .unwrap();
     assert_eq!(found.trim(), "8|8", "each outbox row has its event");
+}
+
+/// Users of two pools as version 12 stores them: in the first 6 live registrations and a deleted one, in the second 4 entries
+/// of a mirror.
+const WRITTEN_BY_VERSION_12: &str = "
+    INSERT INTO pools (name, masters_accounts) VALUES ('one', false), ('two', false);
+    INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+                               last_name, metadata, search_terms, deleted_at)
+        SELECT 1, n % 3, n < 4, false, 'user-' || n, '', '', '', '', '', '{}', '{}', CASE n WHEN 6 THEN now() END
+          FROM generate_series(0, 6) AS n;
+    INSERT INTO mirror_entries (pool, registration_id, verified, by_email, shares_search_terms, crid, email_key, first_key,
+                                last_key, search_terms)
+        SELECT 2, n, n = 1, false, true, 'user-' || n, '', '', '', '{}' FROM generate_series(1, 4) AS n;";
+
+const TOTALS: &str = "
+    SELECT pool, state, verified, sum(users) FROM registration_totals GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+    SELECT pool, verified, sum(users) FROM mirror_totals GROUP BY 1, 2 ORDER BY 1, 2;";
+
+#[tokio::test]
+async fn users_of_version_12_are_counted() {
+    let database = database_of_version(12).await;
+    database.run(WRITTEN_BY_VERSION_12).unwrap();
+    schema::migrate(&database.url().unwrap()).await.unwrap();
+    assert_eq!(
+        database.run(TOTALS).unwrap(),
+        "1|0|t|2\n1|1|f|1\n1|1|t|1\n1|2|f|1\n1|2|t|1\n2|f|3\n2|t|1"
+    );
+
+    // What a server of version 12 writes is counted too.
+    let written =
+        "UPDATE registrations SET state = 0 WHERE crid = 'user-1'; DELETE FROM mirror_entries WHERE verified;";
+    database.run(written).unwrap();
+    assert_eq!(
+        database.run(TOTALS).unwrap(),
+        "1|0|t|3\n1|1|f|1\n1|1|t|0\n1|2|f|1\n1|2|t|1\n2|f|3\n2|t|0"
+    );
 }
 
 /// What the mirror and the registrations answer to several filters.

@@ -1,0 +1,20 @@
+//! How many users a pool has, without counting them (ADR 0115).
+//!
+//! Triggers maintain the totals of unfiltered lists (migration 0013). The total of a filter, once counted, is remembered
+//! until its pool changes.
+
+mod fold;
+mod folder;
+mod pg_totals;
+mod pool_totals;
+mod remembered;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fold::fold_all;
+pub(crate) use pg_totals::{PgTotals, TotalOrigin};
+pub(crate) use pool_totals::{PoolTotals, TotalsSource};
+pub(crate) use remembered::TotalKey;
+
+#[cfg(test)]
+pub(crate) use pool_totals::{MIRROR_TOTALS, REGISTRATION_TOTALS};
