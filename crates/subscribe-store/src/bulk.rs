@@ -17,6 +17,7 @@ use crate::{
     database::PgDatabase,
     mirror::{list, provider_of},
     query_tag::{ForeignRowError, QueryTag},
+    replicas::Reads,
     row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
     sqlstate::source_error,
 };
@@ -111,15 +112,15 @@ const WHOLE: usize = MISSING + 1;
 
 /// Looks up many keys of a tenant's pool at once, in the registrations and in the mirror.
 pub struct PgBulkLookups {
-    database: PgDatabase,
+    reads: Reads,
     statement_timeout: Duration,
     turns: Semaphore,
 }
 
 impl PgBulkLookups {
-    pub(crate) fn new(database: PgDatabase, statement_timeout: Duration) -> Self {
+    pub(crate) fn new(reads: Reads, statement_timeout: Duration) -> Self {
         Self {
-            database,
+            reads,
             statement_timeout,
             turns: Semaphore::new(AT_A_TIME),
         }
@@ -127,6 +128,7 @@ impl PgBulkLookups {
 
     async fn rows(
         &self,
+        database: &PgDatabase,
         cx: &CallContext,
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
@@ -136,7 +138,7 @@ impl PgBulkLookups {
         let Ok(turn) = tokio::time::timeout_at(until.into(), self.turns.acquire()).await else {
             return Err(late("too many exports at a time"));
         };
-        let mut connection = self.database.acquire_by(until).await.map_err(source_error(OPERATION))?;
+        let mut connection = database.acquire_by(until).await.map_err(source_error(OPERATION))?;
         let querying = self.query(&mut connection, cx, keys, mirror_since);
         let answer = tokio::time::timeout_at(until.into(), querying).await;
         drop(turn);
@@ -158,7 +160,7 @@ impl PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
-        let connector = self.database.connector();
+        let connector = self.reads.connector();
         if !connector.is_pooled() {
             return query_keys(connection, cx, keys, mirror_since, true).await;
         }
@@ -222,7 +224,8 @@ impl BulkLookups for PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        let rows = self.rows(cx, keys, mirror_since).await?;
+        let on = |database| self.rows(database, cx, keys, mirror_since);
+        let rows = self.reads.read(cx.tenant.pool, on).await?;
         let mut rows_of_keys = BulkRows::new(keys.len());
         for row in &rows {
             rows_of_keys

@@ -15,6 +15,7 @@ use super::{budget::SearchBudget, limits::matches_no_key, statement::SearchState
 use crate::{
     database::PgDatabase,
     query_tag::{ForeignRowError, QueryTag},
+    replicas::Reads,
     row::{RowError, is_empty, read_account},
     sqlstate::{PgErrorKind, redacted, source_error},
 };
@@ -30,7 +31,7 @@ const SERVER_FIRST: Duration = Duration::from_millis(100);
 
 /// Answers lists on connections of its own, so that lists never delay look-ups.
 pub(crate) struct PgSearch {
-    database: PgDatabase,
+    reads: Reads,
     statement_timeout: Duration,
     acquire_timeout: Duration,
     budget: SearchBudget,
@@ -38,13 +39,13 @@ pub(crate) struct PgSearch {
 
 impl PgSearch {
     pub(crate) fn new(
-        database: PgDatabase,
+        reads: Reads,
         statement_timeout: Duration,
         acquire_timeout: Duration,
         scan_budget: Option<u32>,
     ) -> Self {
         Self {
-            database,
+            reads,
             statement_timeout,
             acquire_timeout,
             budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
@@ -70,9 +71,19 @@ impl PgSearch {
         query: &UserQuery,
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
+        let on = |database| self.find_rows_on(database, cx, query, table);
+        self.reads.read(cx.tenant.pool, on).await
+    }
+
+    async fn find_rows_on(
+        &self,
+        database: &PgDatabase,
+        cx: &CallContext,
+        query: &UserQuery,
+        table: &Table<'_>,
+    ) -> Result<SearchRows, SourceError> {
         let started = Instant::now();
-        let acquired = self
-            .database
+        let acquired = database
             .acquire_by(cx.deadline.min(started + self.acquire_timeout))
             .await;
         let mut connection = acquired.map_err(source_error(OPERATION))?;
@@ -113,7 +124,7 @@ impl PgSearch {
         let left = until
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
-        if !self.database.connector().is_pooled() && left >= self.statement_timeout {
+        if !self.reads.connector().is_pooled() && left >= self.statement_timeout {
             return self.query_within(connection, tenant, query, table).await;
         }
         let allowed = left.min(self.statement_timeout).as_millis().max(1);
@@ -121,7 +132,7 @@ impl PgSearch {
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0"
         );
-        let connector = self.database.connector();
+        let connector = self.reads.connector();
         let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
         let begun = begun.map_err(|error| connector.explained(error));
         let mut transaction = begun.map_err(source_error(OPERATION))?;
