@@ -419,8 +419,8 @@ async fn reads_go_on_while_the_primary_is_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn primary_and_other_clusters_are_no_replicas() {
     let (primary, standby) = servers().await;
-    let (other, _standby) = servers().await;
-    let urls = vec![url(&primary), url(&other), url(&_standby)];
+    let (other, other_standby) = servers().await;
+    let urls = vec![url(&primary), url(&other), url(&other_standby)];
     let fixture = ReplicaFixture::on((primary, standby), |options| options.replica_urls = urls);
     fixture.wait_for_reason("it is the primary").await;
     let reasons = || fixture.store.replicas()().into_iter().map(|replica| replica.why);
@@ -434,7 +434,7 @@ async fn primary_and_other_clusters_are_no_replicas() {
     import_users(&fixture.store, &tenant, 0..1).await;
     assert!(fixture.finds(&tenant, 0).await);
     fixture.close().await;
-    blocking(move || drop((_standby, other))).await;
+    blocking(move || drop((other_standby, other))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -466,7 +466,7 @@ async fn replica_behind_a_pooler_needs_the_setting() {
     };
     let replica_urls = vec![before_standby.url()];
     let unset = ReplicaFixture::on(servers.clone(), |options| {
-        options.replica_urls.clone_from(&replica_urls)
+        options.replica_urls.clone_from(&replica_urls);
     });
     unset.wait_for_reason("database.pooler is not set").await;
     unset.store.close().await;
