@@ -37,18 +37,24 @@ impl PgBouncer {
     /// Starts one in front of this database with these settings; as another user for root, which it refuses. Returns
     /// `None` where it is not installed, unless `CI` is set.
     pub fn start_if_installed(database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Option<Self>, Error> {
+        Self::start_before_url(&database.url()?, settings)
+    }
+
+    /// The same in front of the database of this URL, such as one of a private server.
+    pub fn start_before_url(url: &str, settings: &[(&str, &str)]) -> Result<Option<Self>, Error> {
+        let url = ServerUrl::parse(url)?;
         let folders = search_path().into_iter().chain(FOLDERS.iter().map(PathBuf::from));
         let mut programs = folders.map(|folder| folder.join("pgbouncer"));
         let Some(program) = programs.find(|path| path.is_file()) else {
             return if is_ci() { Err(MISSING) } else { Ok(None) };
         };
         // Another process may bind the free port before it does.
-        let mut started = Self::start(&program, database, settings);
+        let mut started = Self::start(&program, &url, settings);
         for _ in 0..2 {
             if started.is_ok() {
                 break;
             }
-            started = Self::start(&program, database, settings);
+            started = Self::start(&program, &url, settings);
         }
         started.map(Some)
     }
@@ -59,11 +65,12 @@ impl PgBouncer {
         format!("postgres://masthead@127.0.0.1:{}/{}", self.port, self.database)
     }
 
-    fn start(program: &Path, database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Self, Error> {
+    fn start(program: &Path, url: &ServerUrl, settings: &[(&str, &str)]) -> Result<Self, Error> {
         let (folder, user) = folder::private_folder(&folder::state(), &format!("b-{}", name::random()))?;
         let port = free_port()?;
+        let database = url.database.clone().unwrap_or_default();
         let (configuration, log) = (folder.join("pgbouncer.ini"), folder.join("pgbouncer.log"));
-        fs::write(&configuration, ini(database, port, &log, settings)?)
+        fs::write(&configuration, ini(url, port, &log, settings)?)
             .map_err(Error::io("cannot write", &configuration))?;
         user.own(&configuration)?;
         let process = user
@@ -82,7 +89,7 @@ impl PgBouncer {
             stop: Some(CleanUp::prepare(&stop)?),
             process,
             port,
-            database: database.name().to_owned(),
+            database,
         };
         let begun = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -113,11 +120,11 @@ fn free_port() -> Result<u16, Error> {
 }
 
 /// The configuration: every client is accepted, and connects as the database's own user.
-fn ini(database: &TestDatabase, port: u16, log: &Path, settings: &[(&str, &str)]) -> Result<String, Error> {
-    let url = ServerUrl::parse(&database.url()?)?;
-    let (user, password) = (url.user.unwrap_or_default(), url.password.unwrap_or_default());
+fn ini(url: &ServerUrl, port: u16, log: &Path, settings: &[(&str, &str)]) -> Result<String, Error> {
+    let user = url.user.as_deref().unwrap_or_default();
+    let password = url.password.as_deref().unwrap_or_default();
     // The format has no escapes.
-    if [&user, &password, &url.address]
+    if [user, password, &url.address]
         .iter()
         .any(|text| text.contains(['%', '\'', ' ', '=']))
     {
@@ -126,9 +133,9 @@ fn ini(database: &TestDatabase, port: u16, log: &Path, settings: &[(&str, &str)]
         ));
     }
     let (host, server_port) = url.address.rsplit_once(':').unwrap_or((&url.address, "5432"));
-    let name = database.name();
+    let name = url.database.as_deref().unwrap_or_default();
     let password = if password.is_empty() {
-        password
+        String::new()
     } else {
         format!(" password={password}")
     };

@@ -34,22 +34,69 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 ";
 
+/// Settings of a server that others replicate from, and of those; the last value of a setting counts.
+const REPLICATION: &str = "\
+wal_level = replica
+max_wal_senders = 10
+";
+
 /// A cluster, running or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     binaries: Binaries,
     user: OsUser,
     folder: PathBuf,
+    /// Further settings.
+    settings: &'static str,
 }
 
 impl Cluster {
     /// Opens the cluster in `folder`, and creates it when there is none.
     pub(crate) fn open(binaries: Binaries, user: OsUser, folder: PathBuf) -> Result<Self, Error> {
-        let cluster = Self { binaries, user, folder };
+        let cluster = Self {
+            binaries,
+            user,
+            folder,
+            settings: "",
+        };
         if !cluster.data().join("PG_VERSION").is_file() {
             cluster.create()?;
         }
         Ok(cluster)
+    }
+
+    /// The same cluster, which others can replicate from after its next start.
+    pub(crate) fn with_replication(self) -> Self {
+        Self {
+            settings: REPLICATION,
+            ..self
+        }
+    }
+
+    /// Creates a standby of this running cluster in another folder of the same user, by `pg_basebackup`.
+    pub(crate) fn standby(&self, folder: PathBuf) -> Result<Self, Error> {
+        let standby = Self { folder, ..self.clone() };
+        let url = self.url()?;
+        let password = url.decoded_password().unwrap_or_default();
+        standby.write(&standby.folder.join("password"), &password)?;
+        let program = self.binaries.program("pg_basebackup").ok_or(Error::ProgramMissing {
+            program: "pg_basebackup",
+            package: "the Postgres client (Debian, Ubuntu: `apt-get install postgresql-client`)",
+        })?;
+        let mut command = self.user.command(&program);
+        command
+            .args([
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--no-sync",
+                "--no-password",
+            ])
+            .arg(format!("--dbname={}", url.without_password("postgres")))
+            .arg(format!("--pgdata={}", standby.data().display()))
+            .env("PGPASSWORD", password);
+        run("pg_basebackup", &mut command)?;
+        Ok(standby)
     }
 
     fn data(&self) -> PathBuf {
@@ -156,7 +203,7 @@ impl Cluster {
         let port = self.free_port()?;
         self.write(
             &self.data().join("masthead.conf"),
-            &format!("{SETTINGS}port = {port}\n"),
+            &format!("{SETTINGS}{}port = {port}\n", self.settings),
         )?;
         self.write(&self.folder.join("port"), &port.to_string())?;
         self.pg_ctl(&["start"])

@@ -90,3 +90,17 @@ fn folder_and_password_are_private() {
     assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&folder.join("password")), 0o600);
 }
+
+#[test]
+fn standby_has_the_data_of_its_primary() {
+    let primary = PrivateServer::start_new_primary().unwrap();
+    primary.server().create_database("masthead_copied").unwrap();
+    let standby = primary.start_standby().unwrap();
+    let insert = "CREATE TABLE t AS SELECT 1 AS n; SELECT pg_current_wal_insert_lsn()";
+    let written = primary.server().run("masthead_copied", insert).unwrap();
+    let replayed = format!("SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= '{written}'");
+    while standby.server().run("masthead_copied", &replayed).unwrap() != "t" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(standby.server().run("masthead_copied", "SELECT n FROM t").unwrap(), "1");
+}

@@ -73,12 +73,33 @@ pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {
     masthead_tokens::Secret::new(secret.reveal().as_bytes())
 }
 
-/// The store, which connects on first use. Must be called within a Tokio runtime.
+/// The store of a command, on the primary alone; it connects on first use. Must be called within a Tokio runtime.
 ///
 /// # Errors
 /// A URL is invalid.
 pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, CommandError> {
-    let options = StoreOptions {
+    open(&store_options(settings))
+}
+
+/// The store of a server, whose reads are spread over the replicas. As [`store`] otherwise.
+///
+/// # Errors
+/// A URL is invalid.
+pub(crate) fn store_with_replicas(settings: &DatabaseSettings) -> Result<Store, CommandError> {
+    let urls = settings.replica_urls.iter().map(|url| url.reveal().to_owned());
+    open(&StoreOptions {
+        replica_urls: urls.collect(),
+        replica_max_lag: settings.replica_max_lag,
+        ..store_options(settings)
+    })
+}
+
+fn open(options: &StoreOptions) -> Result<Store, CommandError> {
+    Store::open(options).map_err(CommandError::context("the settings of [database] cannot be used"))
+}
+
+fn store_options(settings: &DatabaseSettings) -> StoreOptions {
+    StoreOptions {
         direct_url: Some(settings.direct_url.reveal().to_owned()),
         lookup_connections: settings.lookup_connections,
         lookup_batch: settings.lookup_batch,
@@ -92,6 +113,5 @@ pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, CommandError> 
         acquire_timeout: settings.acquire_timeout,
         event_queue: settings.event_queue,
         ..StoreOptions::new(settings.url.reveal())
-    };
-    Store::open(&options).map_err(CommandError::context("the settings of [database] cannot be used"))
+    }
 }

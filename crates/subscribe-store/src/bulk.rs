@@ -19,6 +19,7 @@ use crate::{
     database::PgDatabase,
     mirror::{list, provider_of},
     query_tag::{ForeignRowError, QueryTag},
+    replicas::Reads,
     row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
     search_queue::SearchQueue,
     sqlstate::source_error,
@@ -111,15 +112,15 @@ const WHOLE: usize = MISSING + 1;
 
 /// Looks up many keys of a tenant's pool at once, in the registrations and in the mirror.
 pub struct PgBulkLookups {
-    database: PgDatabase,
+    reads: Reads,
     queue: Arc<SearchQueue>,
     statement_timeout: Duration,
 }
 
 impl PgBulkLookups {
-    pub(crate) fn new(database: PgDatabase, queue: Arc<SearchQueue>, statement_timeout: Duration) -> Self {
+    pub(crate) fn new(reads: Reads, queue: Arc<SearchQueue>, statement_timeout: Duration) -> Self {
         Self {
-            database,
+            reads,
             queue,
             statement_timeout,
         }
@@ -127,14 +128,14 @@ impl PgBulkLookups {
 
     async fn rows(
         &self,
+        database: &PgDatabase,
         cx: &CallContext,
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
-        let _turn = self.queue.wait_for_turn(OPERATION, cx).await?;
         let until = cx.deadline.min(Instant::now() + self.statement_timeout);
         let late = |why: &'static str| SourceError::with_cause(OPERATION, SourceErrorKind::Unavailable, why);
-        let mut connection = self.database.acquire_by(until).await.map_err(source_error(OPERATION))?;
+        let mut connection = database.acquire_by(until).await.map_err(source_error(OPERATION))?;
         let querying = self.query(&mut connection, cx, keys, mirror_since);
         let answer = tokio::time::timeout_at(until.into(), querying).await;
         let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
@@ -155,7 +156,7 @@ impl PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
-        let connector = self.database.connector();
+        let connector = self.reads.connector();
         if !connector.is_pooled() {
             return query_keys(connection, cx, keys, mirror_since, true).await;
         }
@@ -219,7 +220,9 @@ impl BulkLookups for PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<BulkAnswer, SourceError> {
-        let rows = self.rows(cx, keys, mirror_since).await?;
+        let _turn = self.queue.wait_for_turn(OPERATION, cx).await?;
+        let on = |database| self.rows(database, cx, keys, mirror_since);
+        let rows = self.reads.read(cx.tenant.pool, on).await?;
         let mut rows_of_keys = BulkRows::new(keys.len());
         for row in &rows {
             rows_of_keys

@@ -4,7 +4,10 @@ use std::{
     collections::hash_map::RandomState,
     fmt::Write as _,
     hash::{BuildHasher as _, Hasher as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
@@ -13,6 +16,10 @@ use thiserror::Error;
 /// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
 /// "Customized Options").
 const MARK: &str = "masthead.session";
+
+/// No row for a server that is not in recovery.
+const REPLAYED: &str =
+    "SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0'::pg_lsn)::bigint WHERE pg_is_in_recovery()";
 
 /// A connection pooler that the settings do not expect, or in a mode that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -38,6 +45,8 @@ pub(crate) struct Connector {
     begin: Arc<str>,
     /// The value of [`MARK`] in every session that started with our settings; `None` through a pooler.
     mark: Option<Arc<str>>,
+    /// Of a replica: the position of the log that it has replayed.
+    replayed: Option<Arc<AtomicU64>>,
 }
 
 impl Connector {
@@ -54,6 +63,7 @@ impl Connector {
                 options: options.extra_float_digits(None).statement_cache_capacity(0),
                 begin: begin.into(),
                 mark: None,
+                replayed: None,
             };
         }
         Self::direct(options, settings)
@@ -66,6 +76,16 @@ impl Connector {
             options: options.options(settings.iter().copied()).options([(MARK, &mark)]),
             begin: "BEGIN".into(),
             mark: Some(mark.into()),
+            replayed: None,
+        }
+    }
+
+    /// The same to a replica: connections to one that is behind this position, or is no replica, are refused. After a crash
+    /// a replica may accept connections before it is where it was.
+    pub(crate) fn for_replica(self, replayed: Arc<AtomicU64>) -> Self {
+        Self {
+            replayed: Some(replayed),
+            ..self
         }
     }
 
@@ -106,15 +126,25 @@ impl Connector {
     ///
     /// Uses the simple protocol: its single message cannot be split by a pooler.
     pub(crate) async fn verify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let Some(mark) = &self.mark else { return Ok(()) };
-        let shown = sqlx::raw_sql("SELECT current_setting('masthead.session', true)")
-            .fetch_one(connection)
-            .await?;
-        let shown: Option<String> = shown.try_get(0)?;
-        if shown.as_deref() == Some(mark) {
+        if let Some(mark) = &self.mark {
+            let shown = sqlx::raw_sql("SELECT current_setting('masthead.session', true)")
+                .fetch_one(&mut *connection)
+                .await?;
+            let shown: Option<String> = shown.try_get(0)?;
+            if shown.as_deref() != Some(mark) {
+                return Err(configuration(PoolerError::Unexpected));
+            }
+        }
+        let Some(replayed) = &self.replayed else { return Ok(()) };
+        let least = replayed.load(Ordering::Acquire);
+        let shown = sqlx::raw_sql(REPLAYED).fetch_optional(connection).await?;
+        let shown: Option<i64> = shown.map(|row| row.try_get(0)).transpose()?;
+        if shown.is_some_and(|shown| shown.cast_unsigned() >= least) {
             return Ok(());
         }
-        Err(configuration(PoolerError::Unexpected))
+        Err(sqlx::Error::Protocol(
+            "the server is no replica, or is behind what it has shown before".into(),
+        ))
     }
 
     /// Maps the errors of a pooler to [`PoolerError`]. PgBouncer reports all of its own errors with SQLSTATE 08P01.

@@ -7,6 +7,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
+use masthead_domain::tenant::PoolId;
 use sqlx::{
     Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
     error::BoxDynError,
@@ -15,7 +16,10 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use crate::connect::{Connector, PoolerError, configuration, pooler_error};
+use crate::{
+    connect::{Connector, PoolerError, configuration, pooler_error},
+    pool_writes::PoolWrites,
+};
 
 /// A pool of connections with one set of settings.
 #[derive(Clone)]
@@ -25,6 +29,8 @@ pub(crate) struct PgDatabase {
     /// Wakes callers that wait for a connection when an unexpected pooler is detected. The pool itself would retry until the
     /// callers time out, without the reason.
     refused: Arc<Notify>,
+    /// Where committed writes are marked; `None` without replicas.
+    writes: Option<Arc<PoolWrites>>,
 }
 
 /// A transaction, rolled back when dropped.
@@ -32,6 +38,7 @@ pub(crate) struct PgDatabase {
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     pooled: bool,
+    writes: Option<Arc<PoolWrites>>,
 }
 
 impl PgDatabase {
@@ -53,7 +60,13 @@ impl PgDatabase {
             pool: options.connect_lazy_with(connector.options().clone()),
             connector,
             refused,
+            writes: None,
         }
+    }
+
+    /// The same, with its writes marked here.
+    pub(crate) fn with_writes(self, writes: Option<Arc<PoolWrites>>) -> Self {
+        Self { writes, ..self }
     }
 
     pub(crate) const fn connector(&self) -> &Connector {
@@ -71,6 +84,7 @@ impl PgDatabase {
         Ok(Transaction {
             inner: begun?,
             pooled: self.connector.is_pooled(),
+            writes: self.writes.clone(),
         })
     }
 
@@ -100,6 +114,12 @@ impl std::fmt::Debug for PgDatabase {
 
 impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+
+    /// Commits changes of what reads of the pool return: this process's later reads of the pool see them, also on replicas.
+    pub(crate) async fn commit_write(self, pool: PoolId) -> Result<(), sqlx::Error> {
+        let _marked = self.writes.as_ref().map(|writes| writes.mark_on_drop(pool));
         self.inner.commit().await
     }
 

@@ -2,6 +2,7 @@
 //! position, and these statements are not checked by `sqlx::query!`.
 
 use masthead_dev_postgres::TestDatabase;
+use masthead_domain::tenant::PoolId;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, Statement as _};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     row::ACCOUNT_COLUMNS,
     schema,
     search::{Table, statements},
-    totals::{MIRROR_TOTALS, REGISTRATION_TOTALS},
+    totals::{TotalsSource, totals_statement},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
 };
 
@@ -21,8 +22,8 @@ const ACCOUNT: &str = "pool id crid email_key email_typed first_name last_name v
 /// In the order of `list::read_entry`, after the mirror's own column.
 const ENTRY: &str = "as_of entry_pool entry_crid profile_as_of profile";
 
-/// In the order of `PoolTotals::read`.
-const TOTALS: &str = "query_tag version registration_rows mirror_rows lite lite_verified standard standard_verified unverified \
+/// As `PoolTotals::from_row` reads them.
+const TOTALS: &str = "version registration_rows mirror_rows lite lite_verified standard standard_verified unverified \
                       unverified_verified";
 
 /// A migrated database, and a connection to it.
@@ -62,11 +63,19 @@ async fn columns_are_read_where_they_are() {
         ),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (
-            [REGISTRATION_TOTALS, MIRROR_TOTALS].map(str::to_owned).to_vec(),
+            [TotalsSource::Registrations, TotalsSource::Mirror]
+                .map(|source| totals_statement(source, PoolId(1)).sql().as_str().to_owned())
+                .to_vec(),
             TOTALS.to_owned(),
         ),
-        (statements(&Table::Registrations), format!("query_tag total {ACCOUNT}")),
-        (statements(&mirror), format!("query_tag total {ENTRY} {ACCOUNT} whole")),
+        (
+            statements(&Table::Registrations),
+            format!("query_tag total {ACCOUNT} {TOTALS}"),
+        ),
+        (
+            statements(&mirror),
+            format!("query_tag total {ENTRY} {ACCOUNT} whole {TOTALS}"),
+        ),
     ] {
         let expected: Vec<&str> = columns.split_whitespace().collect();
         for sql in statements {

@@ -17,6 +17,11 @@ pub struct StoreOptions {
     pub url: String,
     /// A URL that leads directly to Postgres, for migrations and maintenance; default `url`.
     pub direct_url: Option<String>,
+    /// The URLs of streaming replicas, for look-ups and searches; through connection poolers if `pooler` is set. Each must
+    /// lead to one server.
+    pub replica_urls: Vec<String>,
+    /// A replica that is further behind the primary is not used.
+    pub replica_max_lag: Duration,
     /// Connections for exact look-ups: each carries one batch at a time.
     pub lookup_connections: u32,
     /// Connections for searches and exports: the most that run at once.
@@ -58,6 +63,8 @@ impl StoreOptions {
         Self {
             url: url.into(),
             direct_url: None,
+            replica_urls: Vec::new(),
+            replica_max_lag: Duration::from_secs(1),
             lookup_connections: 4,
             search_connections: 6,
             search_concurrency: 0,
@@ -88,6 +95,9 @@ pub enum OpenError {
     /// The URL cannot be parsed. The error does not repeat it, since it holds a password.
     #[error("the database URL is not of the form postgres://user:password@host:port/database")]
     BadUrl,
+    /// As [`OpenError::BadUrl`], for the URL of a replica.
+    #[error("the URL of replica {0} is not of the form postgres://user:password@host:port/database")]
+    BadReplicaUrl(usize),
     /// A number of connections or a queue length is zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),

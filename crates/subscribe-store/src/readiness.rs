@@ -41,13 +41,8 @@ impl PgReadiness {
                 Ok(())
             }
             Err(SchemaError::Pooler(_)) => Err("a connection pooler is set up wrongly"),
-            Err(
-                SchemaError::Behind { .. }
-                | SchemaError::Foreign { .. }
-                | SchemaError::KeysBehind { .. }
-                | SchemaError::KeysForeign { .. },
-            ) => Err("wrong schema version"),
-            Err(SchemaError::Open(_) | SchemaError::Unavailable(_) | SchemaError::Migration(_)) => Err("unavailable"),
+            Err(error) if error.is_other_schema() => Err("wrong schema version"),
+            Err(_) => Err("unavailable"),
         }
     }
 }

@@ -190,7 +190,10 @@ impl Repairs {
                 .await
                 .map_err(source_error(REPAIRS))?;
         }
-        transaction.commit().await.map_err(source_error(REPAIRS))?;
+        transaction
+            .commit_write(cx.tenant.pool)
+            .await
+            .map_err(source_error(REPAIRS))?;
         Ok(Merged::Done)
     }
 }

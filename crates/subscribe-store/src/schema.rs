@@ -71,6 +71,16 @@ pub enum SchemaError {
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl SchemaError {
+    /// Whether the database answered, and its schema is not that of this program.
+    pub(crate) const fn is_other_schema(&self) -> bool {
+        match self {
+            Self::Behind { .. } | Self::Foreign { .. } | Self::KeysBehind { .. } | Self::KeysForeign { .. } => true,
+            Self::Open(_) | Self::Pooler(_) | Self::Unavailable(_) | Self::Migration(_) => false,
+        }
+    }
+}
+
 /// The newest version of this program's schema.
 #[must_use]
 pub fn version() -> i64 {

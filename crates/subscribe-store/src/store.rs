@@ -13,13 +13,15 @@ use crate::{
     connect::Connector,
     database::PgDatabase,
     import::Importer,
-    lookup::{LookupLimits, Lookups, PgLookups},
+    lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
     options::{OpenError, StoreOptions, connect_options},
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
     repairs::Repairs,
+    replica_watch::{ReplicaWatch, WatchedServers},
+    replicas::{Reads, ReplicaHealth, ReplicaServers, Replicas},
     schema::{self, SchemaError},
     search::PgSearch,
     search_queue::SearchQueue,
@@ -32,15 +34,22 @@ use crate::{
 /// How long waiting look-ups and events may take at shutdown.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
+/// The best plan of most statements does not depend on their values, and a custom plan for the values of a new pool, which
+/// the statistics do not know, may read the whole pool for each key.
+const GENERIC_PLANS: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan")];
+
 /// The Postgres store.
 pub struct Store {
     service: PgDatabase,
     writing: PgDatabase,
-    search: PgDatabase,
+    search: Reads,
     migrations_url: String,
     maintenance: Connector,
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
+    /// `None` without replicas.
+    replicas: Option<Arc<Replicas>>,
+    watch: Mutex<Option<ReplicaWatch>>,
     registrations: Arc<PgRegistrations>,
     bulk: Arc<PgBulkLookups>,
     mirror: Arc<PgMirror>,
@@ -71,21 +80,46 @@ impl Store {
             Connector::direct(to_server, &[("statement_timeout", "0")])
         };
 
-        // Always generic plans: the best plan of these statements does not depend on their values, and a custom plan for the
-        // values of a new pool, which the statistics do not know, may read the whole pool for each key.
-        let generic = options.connector(plain.clone(), &[("plan_cache_mode", "force_generic_plan")]);
-        let service = options.database(generic.clone(), options.service_connections);
-        let writing = options.database(generic.clone(), options.writing_connections);
-        let search = options.database(options.connector(plain.clone(), &[]), options.search_connections);
+        let generic = options.connector(plain.clone(), GENERIC_PLANS);
+        let replicas = ReplicaServers::new(options)?;
+        let writes = || replicas.as_ref().map(|replicas| Arc::clone(replicas.state.writes()));
+        let service = options
+            .database(generic.clone(), options.service_connections)
+            .with_writes(writes());
+        let writing = options
+            .database(generic.clone(), options.writing_connections)
+            .with_writes(writes());
+        let searching = options.connector(plain.clone(), &[]);
+        let search = options.database(searching.clone(), options.search_connections);
+        let search = match &replicas {
+            Some(replicas) => replicas.reads(search, options.search_connections),
+            None => Reads::primary(search),
+        };
+        let watch = replicas.as_ref().map(|replicas| {
+            let databases = search.replica_databases().iter().cloned();
+            let servers = WatchedServers {
+                primary: searching,
+                replicas: replicas.unchecked_connectors().zip(databases).collect(),
+                max_lag: options.replica_max_lag,
+            };
+            ReplicaWatch::start(servers, Arc::clone(&replicas.state))
+        });
         let lazily = options.connector(plain, &[("synchronous_commit", "off")]);
+        let on_replicas = replicas.as_ref().map(|replicas| {
+            let connectors = replicas.connectors(GENERIC_PLANS);
+            (Arc::clone(&replicas.state), connectors.collect())
+        });
         let starter = LookupsStarter {
             connect: generic,
+            on_replicas,
             options: options.clone(),
         };
         let lookups = starter.start(&Handle::current(), options.lookup_connections);
+        let totals = Arc::new(PgTotals::start(writing.clone()));
         let searches = Arc::new(PgSearch::new(
             search.clone(),
             Arc::clone(&queue),
+            Arc::clone(&totals),
             options.statement_timeout,
             options.acquire_timeout,
             options.search_scan,
@@ -99,12 +133,14 @@ impl Store {
             mirror: Arc::new(PgMirror::new(service.clone(), writing.clone(), searches)),
             started: Mutex::new(vec![lookups]),
             lookups: starter,
+            replicas: replicas.map(|replicas| replicas.state),
+            watch: Mutex::new(watch),
             bulk: Arc::new(PgBulkLookups::new(search.clone(), queue, options.statement_timeout)),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
-            totals: Arc::new(PgTotals::start(writing.clone())),
+            totals,
             migrations_url: direct.to_owned(),
             maintenance,
             service,
@@ -172,6 +208,12 @@ impl Store {
         Arc::clone(&self.readiness)
     }
 
+    /// The state of each replica, for operators; empty without replicas. Call it for each report.
+    pub fn replicas(&self) -> impl Fn() -> Vec<ReplicaHealth> + Send + Sync + 'static {
+        let replicas = self.replicas.clone();
+        move || replicas.as_deref().map(Replicas::health).unwrap_or_default()
+    }
+
     /// The operator commands.
     #[must_use]
     pub fn admin(&self) -> Admin {
@@ -222,24 +264,39 @@ impl Store {
             self.read_events.close(LAST_WORK),
             self.totals.close(LAST_WORK)
         );
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(watch) = watch {
+            watch.close().await;
+        }
         tokio::join!(self.service.close(), self.writing.close(), self.search.close());
     }
 }
 
 struct LookupsStarter {
     connect: Connector,
+    /// The replicas and a connector for each; `None` without replicas.
+    on_replicas: Option<(Arc<Replicas>, Vec<Connector>)>,
     options: StoreOptions,
 }
 
 impl LookupsStarter {
     fn start(&self, runtime: &Handle, connections: u32) -> Arc<Lookups> {
         let options = &self.options;
-        let backends = (0..connections)
-            .map(|_| PgLookups::new(self.connect.clone(), options.acquire_timeout, options.statement_timeout));
         let limits = LookupLimits {
             waiting: options.lookup_queue,
             batch: options.lookup_batch,
         };
-        Arc::new(Lookups::start(runtime, backends, limits))
+        let lookups = |to: &Connector| PgLookups::new(to.clone(), options.acquire_timeout, options.statement_timeout);
+        let backends = (0..connections).map(|_| lookups(&self.connect));
+        Arc::new(match &self.on_replicas {
+            None => Lookups::start(runtime, backends, limits),
+            Some((replicas, connectors)) => {
+                let spread = |primary| {
+                    let on_replicas = connectors.iter().map(lookups).collect();
+                    SpreadLookups::new(primary, on_replicas, Arc::clone(replicas))
+                };
+                Lookups::start(runtime, backends.map(spread), limits)
+            }
+        })
     }
 }

@@ -172,7 +172,10 @@ async fn write_in_transaction(
         .insert(&mut transaction, &cx.tenant, written_for)
         .await
         .map_err(source_error(SYNCHRONISE))?;
-    transaction.commit().await.map_err(source_error(SYNCHRONISE))?;
+    transaction
+        .commit_write(cx.tenant.pool)
+        .await
+        .map_err(source_error(SYNCHRONISE))?;
     Ok(synchronised)
 }
 

@@ -21,6 +21,10 @@ pub(super) fn faults<'a>(root: &Path, packages: impl Iterator<Item = &'a Path>) 
     let mut faults = Vec::new();
     for entry in fs::read_dir(root.join("deploy"))? {
         let path = entry?.path();
+        // Folders hold scripts.
+        if path.is_dir() {
+            continue;
+        }
         let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         for metric in unknown_metrics(&fs::read_to_string(&path)?, &sources) {
             faults.push(format!("{name}: no metric `{metric}` in the sources"));

@@ -71,7 +71,7 @@ async fn serve(
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let store = wiring::store(&settings.database)?;
+    let store = wiring::store_with_replicas(&settings.database)?;
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
@@ -86,7 +86,8 @@ async fn serve(
     );
     let health = ServiceHealth::new(vec![store.readiness()], lifecycle.clone())
         .with_providers(adapters.clone())
-        .with_syncs(syncs.states());
+        .with_syncs(syncs.states())
+        .with_replicas(store.replicas());
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());

@@ -8,6 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use masthead_http_server::Lifecycle;
 use masthead_ports::readiness::Readiness;
+use masthead_subscribe_store::ReplicaHealth;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::timeout};
 
@@ -27,6 +28,7 @@ pub struct ServiceHealth {
     parts: Vec<Arc<dyn Readiness>>,
     providers: Option<Adapters>,
     syncs: SyncStates,
+    replicas: Box<dyn Fn() -> Vec<ReplicaHealth> + Send + Sync>,
     lifecycle: Lifecycle,
     // Held while the parts are checked: concurrent probes wait for the same report.
     last: Mutex<Option<(Instant, Vec<HealthPart>)>>,
@@ -45,6 +47,9 @@ pub struct HealthReport {
     /// Each mirror that was checked since the start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub syncs: Vec<SyncHealth>,
+    /// Each replica of the database; for operators, without effect on readiness.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<ReplicaHealth>,
 }
 
 /// One part of the service.
@@ -67,6 +72,7 @@ impl ServiceHealth {
             parts,
             providers: None,
             syncs: SyncStates::default(),
+            replicas: Box::new(Vec::new),
             lifecycle,
             last: Mutex::new(None),
         }
@@ -87,6 +93,15 @@ impl ServiceHealth {
         Self { syncs, ..self }
     }
 
+    /// Reports these replicas of the database too.
+    #[must_use]
+    pub fn with_replicas(self, replicas: impl Fn() -> Vec<ReplicaHealth> + Send + Sync + 'static) -> Self {
+        Self {
+            replicas: Box::new(replicas),
+            ..self
+        }
+    }
+
     /// Checks all parts concurrently, at most once a second, each for at most 1.5 seconds; draining is reported at once.
     pub async fn report(&self) -> HealthReport {
         let draining = self.lifecycle.is_draining();
@@ -100,6 +115,7 @@ impl ServiceHealth {
             parts,
             providers: self.providers.as_ref().map(Adapters::health).unwrap_or_default(),
             syncs: self.syncs.all(),
+            replicas: (self.replicas)(),
         }
     }
 
@@ -189,6 +205,21 @@ mod tests {
                 {"name": "process", "ready": true},
                 {"name": "database", "ready": false, "why": "unreachable"},
             ]})
+        );
+    }
+
+    #[tokio::test]
+    async fn replica_does_not_make_the_service_unready() {
+        let replica = || ReplicaHealth {
+            replica: 1,
+            used: false,
+            why: Some("unavailable"),
+        };
+        let health = ServiceHealth::new(Vec::new(), Lifecycle::new()).with_replicas(move || vec![replica()]);
+        assert_eq!(
+            serde_json::to_value(health.report().await).unwrap(),
+            serde_json::json!({"ready": true, "parts": [{"name": "process", "ready": true}],
+                "replicas": [{"replica": 1, "used": false, "why": "unavailable"}]})
         );
     }
 

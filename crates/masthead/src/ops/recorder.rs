@@ -52,6 +52,22 @@ fn describe() {
         "masthead_connections_ended_early_total",
         "connections that clients broke off"
     );
+    describe_gauge!(
+        "masthead_database_replica_up",
+        "1 where a replica of the database answers reads, by replica"
+    );
+    describe_gauge!(
+        "masthead_database_replica_lag_seconds",
+        "how far a replica is behind the primary, as last measured, by replica"
+    );
+    describe_counter!(
+        "masthead_database_reads_total",
+        "look-ups, lists and bulk look-ups where the database has replicas, by target"
+    );
+    describe_counter!(
+        "masthead_database_repeated_reads_total",
+        "reads that failed on a replica and were repeated on the primary"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");

@@ -21,6 +21,9 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_hours(1);
 /// The largest allowed clock skew (`masthead_tokens` accepts no more).
 const MAX_LEEWAY: Duration = Duration::from_mins(5);
+/// The replicas are looked at every 250 ms.
+const MIN_REPLICA_LAG: Duration = Duration::from_millis(500);
+const MAX_REPLICAS: usize = 16;
 const GIGABYTE: u64 = 1024 * 1024 * 1024;
 
 /// The shortest HS256 secret, in bytes (RFC 7518 §3.2: a key of the hash's size or larger).
@@ -92,6 +95,10 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
         Some(None) => url.clone(),
         None => None,
     };
+    let replica_urls = c
+        .secret("database.replica_urls", &raw.replica_urls, &raw.replica_urls_file)
+        .and_then(|urls| replica_urls(urls.as_ref(), c));
+    let replica_max_lag = c.duration("database.replica_max_lag", &raw.replica_max_lag, MIN_REPLICA_LAG..=HOUR);
     let lookup_connections = c.small("database.lookup_connections", &raw.lookup_connections, 1..=64);
     let lookup_batch = c.size("database.lookup_batch", &raw.lookup_batch, 1..=1_000);
     let search_connections = c.small("database.search_connections", &raw.search_connections, 1..=256);
@@ -110,6 +117,8 @@ pub(super) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> Option<Databas
     Some(DatabaseSettings {
         url: url?,
         direct_url: direct_url?,
+        replica_urls: replica_urls?,
+        replica_max_lag: replica_max_lag?,
         lookup_connections: lookup_connections?,
         lookup_batch: lookup_batch?,
         search_connections: search_connections?,
@@ -132,6 +141,21 @@ fn postgres_url(key: &str, url: SecretText, c: &mut Checker<'_>) -> Option<Secre
         c.errors.add(key, "must begin with postgres://");
     }
     good.then_some(url)
+}
+
+/// Comma-separated URLs; in a password a comma is `%2C`.
+fn replica_urls(urls: Option<&SecretText>, c: &mut Checker<'_>) -> Option<Vec<SecretText>> {
+    let urls = urls.map_or("", SecretText::reveal).split(',').map(str::trim);
+    let urls: Vec<_> = urls.filter(|url| !url.is_empty()).map(SecretText::new).collect();
+    if urls.len() > MAX_REPLICAS {
+        c.errors
+            .add("database.replica_urls", format!("must be {MAX_REPLICAS} URLs at most"));
+        return None;
+    }
+    let checked = urls
+        .into_iter()
+        .map(|url| postgres_url("database.replica_urls", url, c));
+    checked.collect()
 }
 
 pub(super) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Option<TokenSettings> {

@@ -76,6 +76,8 @@ impl HttpSettings {
 pub struct DatabaseSettings {
     pub url: SecretText,
     pub direct_url: SecretText,
+    pub replica_urls: Vec<SecretText>,
+    pub replica_max_lag: Duration,
     pub lookup_connections: u32,
     pub lookup_batch: usize,
     pub search_connections: u32,

@@ -211,6 +211,54 @@ fn token_settings_are_checked() {
 }
 
 #[test]
+fn replica_urls_are_a_list_of_secrets() {
+    assert!(
+        settings_source(None, &whole())
+            .database()
+            .unwrap()
+            .0
+            .replica_urls
+            .is_empty()
+    );
+    let file = Scratch::new(
+        "replicas",
+        "postgres://u:hidden-word@r1/d,\n postgresql://u:hidden-word@r2/d\n",
+    );
+    for (key, value) in [
+        (
+            "MASTHEAD__DATABASE__REPLICA_URLS",
+            "postgres://u:hidden-word@r1/d, postgresql://u:hidden-word@r2/d,",
+        ),
+        ("MASTHEAD__DATABASE__REPLICA_URLS_FILE", file.0.to_str().unwrap()),
+    ] {
+        let mut pairs = whole();
+        pairs.push((key, value));
+        let settings = settings_source(None, &pairs).database().unwrap().0;
+        let urls: Vec<_> = settings.replica_urls.iter().map(SecretText::reveal).collect();
+        assert_eq!(
+            urls,
+            ["postgres://u:hidden-word@r1/d", "postgresql://u:hidden-word@r2/d"]
+        );
+        assert_eq!(settings.replica_max_lag, Duration::from_secs(1));
+        assert!(!format!("{settings:?}").contains("hidden-word"));
+    }
+    let many = "postgres://u:hidden-word@r/d,".repeat(17);
+    for (key, bad) in [
+        (
+            "MASTHEAD__DATABASE__REPLICA_URLS",
+            "postgres://u:hidden-word@r1/d, mysql://u:hidden-word@r2/d",
+        ),
+        ("MASTHEAD__DATABASE__REPLICA_URLS", &many),
+        ("MASTHEAD__DATABASE__REPLICA_MAX_LAG", "100ms"),
+    ] {
+        let mut pairs = whole();
+        pairs.push((key, bad));
+        let text = settings_source(None, &pairs).settings().unwrap_err().to_string();
+        assert!(text.contains(key) && !text.contains("hidden-word"), "{text}");
+    }
+}
+
+#[test]
 fn command_checks_only_its_own_sections() {
     let settings_source = settings_source(None, &whole()[..1]);
     assert!(settings_source.database().is_ok());

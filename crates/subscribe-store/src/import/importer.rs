@@ -142,7 +142,7 @@ impl Importer {
             let mut transaction = self.pool.begin().await?;
             let stored = batch::store(&mut transaction, tenant, origin, records).await?;
             if self.keeps {
-                transaction.commit().await?;
+                transaction.commit_write(tenant.pool).await?;
             } else {
                 transaction.rollback().await?;
             }

@@ -3,6 +3,7 @@
 use sqlx::Connection as _;
 
 use super::{error::ImportStopError, importer::Importer};
+use crate::totals;
 
 impl Importer {
     /// A growing table has no statistics until autovacuum runs; until then the planner may look up ids by any index on the
@@ -33,8 +34,11 @@ impl Importer {
         if !self.keeps {
             return Ok(());
         }
-        self.at_leisure("VACUUM (ANALYZE, SKIP_LOCKED) registrations, mirror_entries")
-            .await
+        totals::fold_all(&self.pool).await?;
+        self.at_leisure(
+            "VACUUM (ANALYZE, SKIP_LOCKED) registrations, mirror_entries, registration_totals, mirror_totals",
+        )
+        .await
     }
 
     /// Runs a statement without a time limit: it reads a large table once. `VACUUM` cannot run in a transaction; sent as one

@@ -7,6 +7,7 @@ mod key;
 mod postgres;
 mod queue;
 mod service;
+mod spread;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -14,5 +15,6 @@ mod worker;
 
 pub(crate) use postgres::PgLookups;
 pub(crate) use service::{LookupLimits, Lookups};
+pub(crate) use spread::SpreadLookups;
 #[cfg(test)]
 pub(crate) use statement::{BY_EITHER, BY_EMAIL, BY_ID};

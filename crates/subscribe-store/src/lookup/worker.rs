@@ -90,7 +90,7 @@ async fn query<B: LookupBackend>(backend: &mut B, batch: &[PendingLookup]) -> Re
 }
 
 impl BatchError {
-    fn for_key(&self) -> KeyError {
+    pub(super) fn for_key(&self) -> KeyError {
         let (kind, cause) = match self {
             Self::SearchKeys(cause) => (SourceErrorKind::Corrupt, cause),
             Self::All(kind, cause) => (*kind, cause),

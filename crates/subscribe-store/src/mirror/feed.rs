@@ -246,7 +246,7 @@ pub(super) async fn feed(
             .execute(&mut transaction)
             .await?;
     }
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(taken)
 }
 
@@ -263,7 +263,7 @@ pub(super) async fn absent(
     };
     let crids = [id.as_str().to_owned()];
     mark_missing(&mut transaction, tenant, &state, &crids, at).await?;
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(())
 }
 

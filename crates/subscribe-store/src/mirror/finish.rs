@@ -77,7 +77,7 @@ async fn count(
         .execute(&mut transaction)
         .await?;
     }
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(RunSummary {
         profiles: counts.profiles.unsigned_abs(),
         whole,
@@ -111,7 +111,7 @@ async fn mark(
     .fetch_all(&mut transaction)
     .await?;
     let removed = feed::mark_missing(&mut transaction, tenant, &state, &crids, at).await?;
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok((removed, crids.into_iter().next_back()))
 }
 
@@ -133,6 +133,6 @@ async fn end(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun, whole: bool) -> 
     )
     .execute(&mut transaction)
     .await?;
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(())
 }

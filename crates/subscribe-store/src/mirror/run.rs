@@ -52,7 +52,7 @@ async fn claim(pool: &PgDatabase, tenant: &Tenant, beginning: StartRun<'_>) -> R
     // Ended explicitly: a dropped transaction keeps the row locked a little longer, and the holder could not renew its
     // lease.
     match begun {
-        StartOutcome::Run(_) => transaction.commit().await?,
+        StartOutcome::Run(_) => transaction.commit_write(tenant.pool).await?,
         StartOutcome::Busy { .. } | StartOutcome::Elsewhere => transaction.rollback().await?,
     }
     Ok(begun)
@@ -247,7 +247,7 @@ async fn enter(pool: &PgDatabase, tenant: &Tenant, run: &SyncRun) -> Result<bool
     )
     .execute(&mut transaction)
     .await?;
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(entered_to.is_none())
 }
 
@@ -304,7 +304,7 @@ pub(super) async fn take(
     )
     .execute(&mut transaction)
     .await?;
-    transaction.commit().await?;
+    transaction.commit_write(tenant.pool).await?;
     Ok(taken)
 }
 

@@ -1,18 +1,18 @@
 //! The total of a list, computed in the statement of its page.
 
-use masthead_domain::query::{CountMode, Position};
+use masthead_domain::query::Position;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     condition::SqlCondition,
     sql::push_sql,
-    statement::{SearchStatement, SearchStrategy},
+    statement::{SearchStatement, SearchStrategy, TotalMode},
 };
 use crate::search_terms;
 
 impl SearchStatement<'_> {
-    pub(super) fn counts_by_terms_first(&self) -> bool {
-        self.query.count == CountMode::Exact
+    pub(super) fn counts_by_terms_first(&self, total: TotalMode) -> bool {
+        total == TotalMode::Counted
             && self.strategy() == SearchStrategy::ScanThenTerms
             && !self.terms_decide()
             && self.index_covers_conditions()
@@ -28,15 +28,17 @@ impl SearchStatement<'_> {
     }
 
     /// The total, or NULL. A page that is not full determines it.
-    pub(super) fn push_total(&self, sql: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push_total(&self, sql: &mut QueryBuilder<Postgres>, total: TotalMode) {
         let by_page = matches!(self.query.position, Position::Offset(_));
-        match self.query.count {
-            CountMode::Exact if by_page => {
+        match total {
+            TotalMode::Counted if by_page => {
                 push_sql!(sql; @self.push_total_of_last_page(sql), " ELSE ", @self.push_count(sql), " END");
             }
-            CountMode::Exact => self.push_count(sql),
-            CountMode::Estimate if by_page => push_sql!(sql; @self.push_total_of_last_page(sql), " END"),
-            CountMode::Estimate | CountMode::None => push_sql!(sql; "NULL::bigint"),
+            TotalMode::Counted => self.push_count(sql),
+            TotalMode::OfPage | TotalMode::Maintained if by_page => {
+                push_sql!(sql; @self.push_total_of_last_page(sql), " END");
+            }
+            TotalMode::OfPage | TotalMode::Maintained | TotalMode::Unwanted => push_sql!(sql; "NULL::bigint"),
         }
     }
 

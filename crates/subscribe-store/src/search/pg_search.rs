@@ -14,13 +14,20 @@ use masthead_domain::{
 use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorKind};
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 
-use super::{budget::SearchBudget, limits::matches_no_key, statement::SearchStatement, table::Table};
+use super::{
+    budget::SearchBudget,
+    limits::matches_no_key,
+    statement::{SearchStatement, TotalMode},
+    table::Table,
+};
 use crate::{
     database::PgDatabase,
     query_tag::{ForeignRowError, QueryTag},
+    replicas::Reads,
     row::{RowError, is_empty, read_account},
     search_queue::SearchQueue,
     sqlstate::{PgErrorKind, redacted, source_error},
+    totals::{PgTotals, PoolTotals, TotalKey, TotalOrigin},
 };
 
 const OPERATION: &str = "search";
@@ -34,8 +41,9 @@ const SERVER_FIRST: Duration = Duration::from_millis(100);
 
 /// Answers lists on connections of its own, so that lists never delay look-ups.
 pub(crate) struct PgSearch {
-    database: PgDatabase,
+    reads: Reads,
     queue: Arc<SearchQueue>,
+    totals: Arc<PgTotals>,
     statement_timeout: Duration,
     acquire_timeout: Duration,
     budget: SearchBudget,
@@ -43,15 +51,17 @@ pub(crate) struct PgSearch {
 
 impl PgSearch {
     pub(crate) fn new(
-        database: PgDatabase,
+        reads: Reads,
         queue: Arc<SearchQueue>,
+        totals: Arc<PgTotals>,
         statement_timeout: Duration,
         acquire_timeout: Duration,
         scan_budget: Option<u32>,
     ) -> Self {
         Self {
-            database,
+            reads,
             queue,
+            totals,
             statement_timeout,
             acquire_timeout,
             budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
@@ -77,19 +87,20 @@ impl PgSearch {
         query: &UserQuery,
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
-        let search = self.find_rows_now(cx, query, table);
+        let on = |database| self.find_rows_on(database, cx, query, table);
+        let search = self.reads.read(cx.tenant.pool, on);
         self.queue.run(OPERATION, cx, search).await
     }
 
-    async fn find_rows_now(
+    async fn find_rows_on(
         &self,
+        database: &PgDatabase,
         cx: &CallContext,
         query: &UserQuery,
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
         let started = Instant::now();
-        let acquired = self
-            .database
+        let acquired = database
             .acquire_by(cx.deadline.min(started + self.acquire_timeout))
             .await;
         let mut connection = acquired.map_err(source_error(OPERATION))?;
@@ -130,7 +141,7 @@ impl PgSearch {
         let left = until
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
-        if !self.database.connector().is_pooled() && left >= self.statement_timeout {
+        if !self.reads.connector().is_pooled() && left >= self.statement_timeout {
             return self.query_within(connection, tenant, query, table).await;
         }
         let allowed = left.min(self.statement_timeout).as_millis().max(1);
@@ -138,7 +149,7 @@ impl PgSearch {
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0"
         );
-        let connector = self.database.connector();
+        let connector = self.reads.connector();
         let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
         let begun = begun.map_err(|error| connector.explained(error));
         let mut transaction = begun.map_err(source_error(OPERATION))?;
@@ -156,32 +167,93 @@ impl PgSearch {
         query: &UserQuery,
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
-        let statement = SearchStatement::new(table, tenant.pool, tenant.settings.is_federated(), query, self.budget);
-        let mut sql = statement.build();
+        let is_federated = tenant.settings.is_federated();
+        let mut statement = SearchStatement::new(table, tenant.pool, is_federated, query, self.budget);
+        match query.count {
+            CountMode::None => self.run(connection, &statement, TotalMode::Unwanted).await,
+            CountMode::Estimate => {
+                let mut found = self.run(connection, &statement, TotalMode::OfPage).await?;
+                if found.total.is_none() {
+                    found.total = Some(estimate(connection, &statement).await?);
+                }
+                Ok(found)
+            }
+            CountMode::Exact => {
+                let key = self
+                    .totals
+                    .key(table.totals(), tenant.pool, &query.filter, is_federated);
+                if statement.is_maintained() || self.totals.has_remembered(&key) {
+                    let mut found = self.run(connection, &statement, TotalMode::Maintained).await?;
+                    let totals = self.pool_totals(&found, tenant)?;
+                    if found.total.is_none() {
+                        found.total = self.known_total(&statement, &key, &totals).map(Total::Exact);
+                    }
+                    if found.total.is_some() {
+                        return Ok(found);
+                    }
+                    statement.tag = QueryTag::new();
+                }
+                let found = self.run(connection, &statement, TotalMode::Counted).await?;
+                if let Some(Total::Exact(total)) = found.total {
+                    let totals = self.pool_totals(&found, tenant)?;
+                    self.totals.remember(key, totals.version, total);
+                    TotalOrigin::Counted.record();
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        statement: &SearchStatement<'_>,
+        total: TotalMode,
+    ) -> Result<SearchRows, SourceError> {
+        let mut sql = statement.build(total);
         // Unnamed, so that each plan is made for these values.
         let rows = sql
             .build()
             .persistent(false)
-            .fetch_all(&mut *connection)
+            .fetch_all(connection)
             .await
             .map_err(broad)?;
         statement
             .tag
             .verify(&rows)
             .map_err(|foreign| foreign.to_source_error(OPERATION))?;
-        let mut total = total_of(&rows)?;
-        if query.count == CountMode::Estimate && total.is_none() {
-            let mut sql = statement.build_estimate();
-            let row = sql
-                .build()
-                .persistent(false)
-                .fetch_one(connection)
-                .await
-                .map_err(broad)?;
-            total = Some(Total::Estimate(planned_rows(&row, statement.tag)?));
-        }
+        let total = total_of(&rows)?;
         Ok(SearchRows { rows, total })
     }
+
+    /// The total that needs no counting in this snapshot.
+    fn known_total(&self, statement: &SearchStatement<'_>, key: &TotalKey, totals: &PoolTotals) -> Option<u64> {
+        if let Some(total) = statement.maintained(totals) {
+            TotalOrigin::Maintained.record();
+            return Some(total);
+        }
+        let total = self.totals.remembered(key, totals.version)?;
+        TotalOrigin::Remembered.record();
+        Some(total)
+    }
+
+    fn pool_totals(&self, found: &SearchRows, tenant: &Tenant) -> Result<PoolTotals, SourceError> {
+        let first = found
+            .rows
+            .first()
+            .ok_or_else(|| ForeignRowError::Missing.to_source_error(OPERATION))?;
+        self.totals
+            .read_row(first, tenant.pool)
+            .map_err(source_error(OPERATION))
+    }
+}
+
+/// The planner's estimate of the total.
+async fn estimate(connection: &mut PgConnection, statement: &SearchStatement<'_>) -> Result<Total, SourceError> {
+    let mut sql = statement.build_estimate();
+    let query = sql.build().persistent(false);
+    let row = query.fetch_one(connection).await.map_err(broad)?;
+    Ok(Total::Estimate(planned_rows(&row, statement.tag)?))
 }
 
 /// The rows of a list: at least one, whose first columns are the query tag and the total; it has no user if the page is

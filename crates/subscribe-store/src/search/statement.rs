@@ -13,7 +13,11 @@ use super::{
     sql::push_sql,
     table::Table,
 };
-use crate::{query_tag::QueryTag, search_terms};
+use crate::{
+    query_tag::QueryTag,
+    search_terms,
+    totals::{PoolTotals, TOTALS_COLUMNS, push_totals},
+};
 
 /// A list request in one pool.
 pub(super) struct SearchStatement<'a> {
@@ -24,6 +28,27 @@ pub(super) struct SearchStatement<'a> {
     pub(super) conditions: Vec<SqlCondition<'a>>,
     pub(super) budget: SearchBudget,
     pub(super) tag: QueryTag,
+}
+
+/// What a statement has of the total.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TotalMode {
+    Unwanted,
+    /// The total if the page shows it.
+    OfPage,
+    /// The same, and the totals of the pool, with their version.
+    Maintained,
+    /// These, and the matches are counted if the page does not show the total.
+    Counted,
+}
+
+impl TotalMode {
+    const fn has_pool_totals(self) -> bool {
+        match self {
+            Self::Unwanted | Self::OfPage => false,
+            Self::Maintained | Self::Counted => true,
+        }
+    }
 }
 
 /// How the page is found.
@@ -55,6 +80,20 @@ impl<'a> SearchStatement<'a> {
             conditions: condition::from_filter(&query.filter),
             budget,
             tag: QueryTag::new(),
+        }
+    }
+
+    /// Whether the totals of the pool have the total.
+    pub(super) fn is_maintained(&self) -> bool {
+        matches!(&*self.conditions, [] | [SqlCondition::Active])
+    }
+
+    /// The total, if the totals of the pool have it.
+    pub(super) fn maintained(&self, totals: &PoolTotals) -> Option<u64> {
+        match &*self.conditions {
+            [] => Some(totals.all()),
+            [SqlCondition::Active] => Some(totals.active()),
+            _ => None,
         }
     }
 
@@ -93,9 +132,9 @@ impl<'a> SearchStatement<'a> {
         i64::from(self.query.size) + 1
     }
 
-    /// Writes the statement; columns: the query tag, the total, those of the table. The tag is part of the text, so that no
+    /// Writes the statement; columns: the query tag, the total, those of the table, the totals of the pool if wanted. The tag is part of the text, so that no
     /// other statement has the same text.
-    pub(super) fn build(&self) -> QueryBuilder<Postgres> {
+    pub(super) fn build(&self, total: TotalMode) -> QueryBuilder<Postgres> {
         let mut builder = QueryBuilder::new("WITH ");
         let sql = &mut builder;
         match self.strategy() {
@@ -109,14 +148,21 @@ impl<'a> SearchStatement<'a> {
                 push_sql!(sql; ?i64::from(self.query.size), " UNION ALL SELECT * FROM gathered)");
             }
         }
-        if self.counts_by_terms_first() {
+        if self.counts_by_terms_first(total) {
             push_sql!(sql; ", few AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT 1 FROM ", @self.push_by_terms(sql));
             push_sql!(sql; " AS g WHERE ", @self.push_checked(sql, "g"));
             push_sql!(sql; " LIMIT ", ?self.budget.count_by_terms + 1, ") AS g)");
         }
         let (tag, page, table) = (self.tag.number(), self.table.page_alias(), self.table.name());
         push_sql!(sql; "SELECT {tag}::bigint AS query_tag, t.total", @self.table.push_columns(sql, self.pool));
-        push_sql!(sql; " FROM (SELECT ", @self.push_total(sql), ") AS t (total) LEFT JOIN LATERAL");
+        if total.has_pool_totals() {
+            push_sql!(sql; ", {TOTALS_COLUMNS}");
+        }
+        push_sql!(sql; " FROM (SELECT ", @self.push_total(sql, total), ") AS t (total)");
+        if total.has_pool_totals() {
+            push_sql!(sql; " CROSS JOIN ", @push_totals(sql, self.table.totals(), self.pool));
+        }
+        push_sql!(sql; " LEFT JOIN LATERAL");
         push_sql!(sql; " (SELECT p.part, p.k, m.* FROM (SELECT p.part, p.k, p.crid FROM picked AS p");
         push_sql!(sql; " ORDER BY p.part, ", self.scan.within("k", "p"), " LIMIT ", ?self.rows());
         push_sql!(sql; ") AS p CROSS JOIN LATERAL (SELECT * FROM {table} AS m WHERE m.pool = ", ?self.pool.0);
@@ -294,7 +340,7 @@ pub(crate) mod tests {
                     };
                     let statement =
                         SearchStatement::new(table, PoolId(1), table.shares_terms(), &query, SearchBudget::MEASURED);
-                    statements.push(statement.build().sql().as_str().to_owned());
+                    statements.push(statement.build(TotalMode::Counted).sql().as_str().to_owned());
                 }
             }
         }

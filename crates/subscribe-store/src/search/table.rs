@@ -4,7 +4,7 @@ use masthead_domain::tenant::PoolId;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::sql::push_sql;
-use crate::row::account_columns;
+use crate::{row::account_columns, totals::TotalsSource};
 
 pub(crate) enum Table<'a> {
     Registrations,
@@ -20,6 +20,13 @@ impl Table<'_> {
         match self {
             Self::Registrations => "registrations",
             Self::Mirror { .. } => "mirror_entries",
+        }
+    }
+
+    pub(super) const fn totals(&self) -> TotalsSource {
+        match self {
+            Self::Registrations => TotalsSource::Registrations,
+            Self::Mirror { .. } => TotalsSource::Mirror,
         }
     }
 

@@ -42,6 +42,7 @@ pub(super) struct Lanes {
     by_pool: HashMap<PoolId, Lane>,
     waiting: usize,
     running: usize,
+    /// Counts searches and turns.
     last_number: u64,
 }
 
@@ -58,8 +59,8 @@ struct Lane {
     used: Duration,
     /// The running mean of what its last searches took.
     mean: Duration,
-    /// The number of the search that started last.
-    last_started: u64,
+    /// Of lanes with equal times, the one with the least turn is served: it came, or was served, before the others.
+    turn: u64,
 }
 
 impl Lanes {
@@ -93,6 +94,7 @@ impl Lanes {
         let least = self.by_pool.values().map(|lane| lane.used).min().unwrap_or_default();
         let lane = self.by_pool.entry(pool).or_insert_with(|| Lane {
             used: least,
+            turn: number,
             ..Lane::default()
         });
         lane.push(caller, (number, start));
@@ -133,14 +135,16 @@ impl Lanes {
 
     fn start_next(&mut self) {
         while self.running < self.limits.running {
+            self.last_number += 1;
+            let turn = self.last_number;
             let Some(lane) = self.next_lane() else {
                 return;
             };
-            let Some((number, start)) = lane.pop() else {
+            let Some((_, start)) = lane.pop() else {
                 return;
             };
             lane.running += 1;
-            lane.last_started = number;
+            lane.turn = turn;
             self.waiting -= 1;
             self.running += 1;
             // A search that has gone leaves by itself.
@@ -156,7 +160,7 @@ impl Lanes {
         let lanes = self.by_pool.values_mut();
         lanes
             .filter(|lane| lane.waiting > 0 && (has_room_for_slow || !lane.is_slow()))
-            .min_by_key(|lane| (lane.used, lane.last_started))
+            .min_by_key(|lane| (lane.used, lane.turn))
     }
 }
 

@@ -13,8 +13,7 @@ mod tests;
 
 pub(crate) use fold::fold_all;
 pub(crate) use pg_totals::{PgTotals, TotalOrigin};
-pub(crate) use pool_totals::{PoolTotals, TotalsSource};
-pub(crate) use remembered::TotalKey;
-
 #[cfg(test)]
-pub(crate) use pool_totals::{MIRROR_TOTALS, REGISTRATION_TOTALS};
+pub(crate) use pool_totals::totals_statement;
+pub(crate) use pool_totals::{PoolTotals, TOTALS_COLUMNS, TotalsSource, push_totals};
+pub(crate) use remembered::TotalKey;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use masthead_domain::{query::UserFilter, tenant::PoolId};
-use sqlx::{Executor, Postgres};
+use sqlx::postgres::PgRow;
 
 use super::{PoolTotals, TotalKey, TotalsSource, fold::MANY_ROWS, folder::TotalsFolder, remembered::RememberedTotals};
 use crate::database::PgDatabase;
@@ -39,17 +39,12 @@ impl PgTotals {
         }
     }
 
-    /// Reads the totals of a pool in the snapshot of the executor: of the statement, or of a `REPEATABLE READ` transaction.
+    /// Reads the totals that a statement has with [`push_totals`](super::push_totals).
     ///
     /// # Errors
-    /// The database is unavailable, the answer belongs to another statement, or a total is negative.
-    pub(crate) async fn read<'c>(
-        &self,
-        executor: impl Executor<'c, Database = Postgres>,
-        source: TotalsSource,
-        pool: PoolId,
-    ) -> Result<PoolTotals, sqlx::Error> {
-        let totals = PoolTotals::read(executor, source, pool).await?;
+    /// A total is negative.
+    pub(crate) fn read_row(&self, row: &PgRow, pool: PoolId) -> Result<PoolTotals, sqlx::Error> {
+        let totals = PoolTotals::from_row(row)?;
         for source in totals.sources_with_more_rows(MANY_ROWS) {
             self.folder.report(source, pool);
         }
@@ -59,6 +54,11 @@ impl PgTotals {
     /// The key of a filter's total.
     pub(crate) fn key(&self, source: TotalsSource, pool: PoolId, filter: &UserFilter, is_federated: bool) -> TotalKey {
         self.remembered.key(source, pool, filter, is_federated)
+    }
+
+    /// Whether the total of a filter was counted, for any version.
+    pub(crate) fn has_remembered(&self, key: &TotalKey) -> bool {
+        self.remembered.has(key)
     }
 
     /// The total of a filter, if it was counted in a snapshot with the same version.

@@ -1,9 +1,9 @@
 //! The maintained totals of one pool.
 
-use masthead_domain::{state::UserState, tenant::PoolId};
-use sqlx::{Executor, Postgres, Row as _, postgres::PgRow};
-
-use crate::query_tag::QueryTag;
+#[cfg(test)]
+use masthead_domain::state::UserState;
+use masthead_domain::tenant::PoolId;
+use sqlx::{Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
 /// Whose users are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,9 +38,12 @@ macro_rules! sum_where {
     };
 }
 
-/// The only row of both statements: the query tag, the version, the number of stored rows, and the sums.
-pub(crate) const REGISTRATION_TOTALS: &str = concat!(
-    "SELECT $2::bigint AS query_tag, xor_agg(t.mark) AS version, count(*) AS registration_rows, 0::bigint AS mirror_rows, ",
+/// The columns of [`push_totals`].
+pub(crate) const TOTALS_COLUMNS: &str = "v.version, v.registration_rows, v.mirror_rows, v.lite, v.lite_verified, v.standard, \
+                                         v.standard_verified, v.unverified, v.unverified_verified";
+
+const OF_REGISTRATIONS: &str = concat!(
+    "SELECT xor_agg(t.mark) AS version, count(*) AS registration_rows, 0::bigint AS mirror_rows, ",
     sum_where!("t.state = 0 AND NOT t.verified"),
     " AS lite, ",
     sum_where!("t.state = 0 AND t.verified"),
@@ -52,65 +55,59 @@ pub(crate) const REGISTRATION_TOTALS: &str = concat!(
     sum_where!("t.state = 2 AND NOT t.verified"),
     " AS unverified, ",
     sum_where!("t.state = 2 AND t.verified"),
-    " AS unverified_verified FROM registration_totals AS t WHERE t.pool = $1"
+    " AS unverified_verified FROM registration_totals AS t WHERE t.pool = "
 );
 
 /// All users of a provider are `Standard` (contract §2.3).
-pub(crate) const MIRROR_TOTALS: &str = concat!(
-    "SELECT $2::bigint AS query_tag, m.version # r.version AS version, r.stored AS registration_rows, m.stored AS mirror_rows, \
-            0::bigint AS lite, 0::bigint AS lite_verified, m.standard, m.standard_verified, \
-            0::bigint AS unverified, 0::bigint AS unverified_verified \
-       FROM (SELECT xor_agg(t.mark) AS version, count(*) AS stored, ",
+const OF_MIRROR: &str = concat!(
+    "SELECT m.version # r.version AS version, r.stored AS registration_rows, m.stored AS mirror_rows, 0::bigint AS lite, \
+            0::bigint AS lite_verified, m.standard, m.standard_verified, 0::bigint AS unverified, \
+            0::bigint AS unverified_verified \
+       FROM (SELECT xor_agg(t.mark) AS version, count(*) AS stored FROM registration_totals AS t WHERE t.pool = p.pool) AS r, \
+       (SELECT xor_agg(t.mark) AS version, count(*) AS stored, ",
     sum_where!("NOT t.verified"),
     " AS standard, ",
     sum_where!("t.verified"),
-    " AS standard_verified FROM mirror_totals AS t WHERE t.pool = $1) AS m, \
-       (SELECT xor_agg(t.mark) AS version, count(*) AS stored FROM registration_totals AS t WHERE t.pool = $1) AS r"
+    " AS standard_verified FROM mirror_totals AS t WHERE t.pool = p.pool) AS m"
 );
 
-/// Columns of both statements.
-const TAG: usize = 0;
-const VERSION: usize = 1;
-const REGISTRATION_ROWS: usize = 2;
-const MIRROR_ROWS: usize = 3;
-const USERS: usize = 4;
+/// Writes the item `v` of a `FROM` list, with one row: the version, the numbers of stored rows, and the sums, in the snapshot of
+/// the statement.
+pub(crate) fn push_totals(sql: &mut QueryBuilder<Postgres>, source: TotalsSource, pool: PoolId) {
+    match source {
+        TotalsSource::Registrations => sql.push("(").push(OF_REGISTRATIONS).push_bind(pool.0).push(") AS v"),
+        TotalsSource::Mirror => sql
+            .push("(SELECT ")
+            .push_bind(pool.0)
+            .push("::bigint AS pool) AS p CROSS JOIN LATERAL (")
+            .push(OF_MIRROR)
+            .push(") AS v"),
+    };
+}
 
 impl PoolTotals {
-    /// Reads the totals in the snapshot of the executor: of the statement, or of a `REPEATABLE READ` transaction.
+    /// Reads the [`TOTALS_COLUMNS`] of a row.
     ///
     /// # Errors
-    /// The database is unavailable, the answer belongs to another statement, or a total is negative.
-    pub(super) async fn read<'c>(
-        executor: impl Executor<'c, Database = Postgres>,
-        source: TotalsSource,
-        pool: PoolId,
-    ) -> Result<Self, sqlx::Error> {
-        let tag = QueryTag::new();
-        let statement = match source {
-            TotalsSource::Registrations => REGISTRATION_TOTALS,
-            TotalsSource::Mirror => MIRROR_TOTALS,
-        };
-        let row = sqlx::query(statement)
-            .bind(pool.0)
-            .bind(tag.number())
-            .fetch_one(executor)
-            .await?;
-        tag.check(row.try_get(TAG)?)?;
+    /// A total is negative.
+    pub(crate) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let number = |column: &str| number(row, column);
         Ok(Self {
-            version: row.try_get(VERSION)?,
+            version: row.try_get_unchecked("version")?,
             users: [
-                [number(&row, USERS)?, number(&row, USERS + 1)?],
-                [number(&row, USERS + 2)?, number(&row, USERS + 3)?],
-                [number(&row, USERS + 4)?, number(&row, USERS + 5)?],
+                [number("lite")?, number("lite_verified")?],
+                [number("standard")?, number("standard_verified")?],
+                [number("unverified")?, number("unverified_verified")?],
             ],
             rows: StoredRows {
-                registrations: number(&row, REGISTRATION_ROWS)?,
-                mirror: number(&row, MIRROR_ROWS)?,
+                registrations: number("registration_rows")?,
+                mirror: number("mirror_rows")?,
             },
         })
     }
 
     /// The users with this state and verification. Those of a mirror are `Standard`.
+    #[cfg(test)]
     pub(crate) const fn users(&self, state: UserState, verified: bool) -> u64 {
         let [no, yes] = match state {
             UserState::Lite => self.users[0],
@@ -142,7 +139,16 @@ impl PoolTotals {
     }
 }
 
-fn number(row: &PgRow, column: usize) -> Result<u64, sqlx::Error> {
-    let number: i64 = row.try_get(column)?;
+fn number(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
+    let number: i64 = row.try_get_unchecked(column)?;
     u64::try_from(number).map_err(|negative| sqlx::Error::Decode(Box::new(negative)))
+}
+
+/// A statement that reads the totals alone.
+#[cfg(test)]
+pub(crate) fn totals_statement(source: TotalsSource, pool: PoolId) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(TOTALS_COLUMNS).push(" FROM ");
+    push_totals(&mut sql, source, pool);
+    sql
 }

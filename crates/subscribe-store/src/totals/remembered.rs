@@ -59,6 +59,11 @@ impl RememberedTotals {
         }
     }
 
+    /// Whether a total was counted, for any version.
+    pub(super) fn has(&self, key: &TotalKey) -> bool {
+        self.totals.get(key).is_some()
+    }
+
     /// The total, if it was counted in a snapshot with the same version.
     pub(super) fn get(&self, key: &TotalKey, version: i64) -> Option<u64> {
         let remembered = self.totals.get(key)?;

@@ -19,6 +19,7 @@ mod pooler;
 mod properties;
 mod query_shapes;
 mod repairs;
+mod replicas;
 mod restart;
 mod sample_users;
 mod support;
