@@ -104,12 +104,12 @@ pub(super) fn further_checks(papers: &Papers) -> Vec<ExpectedPage> {
             ("pageNumber=2", paper.with(|_| true), 2),
             ("pageNumber=900", paper.with(|_| true), 900),
         ] {
-            checks.push(ExpectedPage::of(paper.tenant, target, &all, page));
+            checks.push(ExpectedPage::for_tenant(paper.tenant, target, &all, page));
         }
         // Wildcards are no wildcards.
         for needle in ["%", "_", "\\"] {
             let all: Vec<_> = paper.with_part(needle).map(|(_, user)| *user).collect();
-            checks.push(ExpectedPage::of(paper.tenant, &part_query(needle), &all, 1));
+            checks.push(ExpectedPage::for_tenant(paper.tenant, &part_query(needle), &all, 1));
         }
     }
     checks
@@ -121,7 +121,7 @@ pub(super) fn broad_requests(context: &BenchContext<'_>, papers: &Papers) -> Tas
 }
 
 impl ExpectedPage {
-    fn of(tenant: u32, query: &str, all: &[InventedUser], page: usize) -> Self {
+    fn for_tenant(tenant: u32, query: &str, all: &[InventedUser], page: usize) -> Self {
         let ids = all.iter().skip((page - 1) * PAGE).take(PAGE);
         Self {
             tenant,
@@ -172,7 +172,7 @@ fn part_checks(papers: &Papers, needles: &Needles) -> Vec<ExpectedPage> {
         let paper = papers.small.iter().find(|paper| paper.tenant == *tenant);
         let paper = paper.unwrap_or(&papers.large);
         let all: Vec<_> = paper.with_part(needle).map(|(_, user)| *user).collect();
-        ExpectedPage::of(*tenant, &part_query(needle), &all, 1)
+        ExpectedPage::for_tenant(*tenant, &part_query(needle), &all, 1)
     };
     sampled.map(page).collect()
 }
@@ -186,11 +186,11 @@ fn exact_checks(papers: &Papers) -> Vec<ExpectedPage> {
     let foreign = foreign.into_iter().take(2).map(|user| (other, user, false));
     let page = |(tenant, user, is_found): (u32, InventedUser, bool)| {
         let users = if is_found { vec![user] } else { Vec::new() };
-        ExpectedPage::of(tenant, &format!("email={}", percent_encode(&user.email())), &users, 1)
+        ExpectedPage::for_tenant(tenant, &format!("email={}", percent_encode(&user.email())), &users, 1)
     };
     found.chain(foreign).map(page).collect()
 }
 
 fn whole_list(paper: &Paper) -> ExpectedPage {
-    ExpectedPage::of(paper.tenant, "orderBy=2", &paper.with(|_| true), 1)
+    ExpectedPage::for_tenant(paper.tenant, "orderBy=2", &paper.with(|_| true), 1)
 }
