@@ -11,8 +11,7 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
     flow::{Sources, UserProvider},
-    order::Order,
-    query::{CountMode, EmailFilter, OnProviderFailure, Position, UserFilter, UserQuery},
+    query::{EmailFilter, OnProviderFailure, UserFilter, UserQuery},
     tenant::Tenant,
     user_key::UserKey,
 };
@@ -26,6 +25,7 @@ use masthead_ports::{
 };
 use masthead_testkit::{
     clock::StoppedClock,
+    contract::list,
     events::RecordingEvents,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
@@ -61,11 +61,8 @@ fn with_address(filter: EmailFilter) -> UserFilter {
 /// The first ten users of a list.
 pub(crate) fn first_page(filter: UserFilter) -> UserQuery {
     UserQuery {
-        filter,
-        order: Order::default(),
-        position: Position::Offset(0),
         size: 10,
-        count: CountMode::Exact,
+        ..list(filter)
     }
 }
 

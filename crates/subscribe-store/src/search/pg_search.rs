@@ -182,7 +182,7 @@ impl PgSearch {
                 let key = self
                     .totals
                     .key(table.totals(), tenant.pool, &query.filter, is_federated);
-                if statement.is_maintained() || self.totals.has_remembered(&key) {
+                if statement.maintained_total().is_some() || self.totals.has_remembered(&key) {
                     let mut found = self.run(connection, &statement, TotalMode::Maintained).await?;
                     let totals = self.pool_totals(&found, tenant)?;
                     if found.total.is_none() {
@@ -228,9 +228,9 @@ impl PgSearch {
 
     /// The total that needs no counting in this snapshot.
     fn known_total(&self, statement: &SearchStatement<'_>, key: &TotalKey, totals: &PoolTotals) -> Option<u64> {
-        if let Some(total) = statement.maintained(totals) {
+        if let Some(total) = statement.maintained_total() {
             TotalOrigin::Maintained.record();
-            return Some(total);
+            return Some(total(totals));
         }
         let total = self.totals.remembered(key, totals.version)?;
         TotalOrigin::Remembered.record();

@@ -83,16 +83,11 @@ impl<'a> SearchStatement<'a> {
         }
     }
 
-    /// Whether the totals of the pool have the total.
-    pub(super) fn is_maintained(&self) -> bool {
-        matches!(&*self.conditions, [] | [SqlCondition::Active])
-    }
-
-    /// The total, if the totals of the pool have it.
-    pub(super) fn maintained(&self, totals: &PoolTotals) -> Option<u64> {
+    /// How the total is read from the totals of the pool, if they have it.
+    pub(super) fn maintained_total(&self) -> Option<fn(&PoolTotals) -> u64> {
         match &*self.conditions {
-            [] => Some(totals.all()),
-            [SqlCondition::Active] => Some(totals.active()),
+            [] => Some(PoolTotals::all),
+            [SqlCondition::Active] => Some(PoolTotals::active),
             _ => None,
         }
     }

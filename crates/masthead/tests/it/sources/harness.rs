@@ -15,8 +15,7 @@ use masthead_domain::{
     event::Event,
     flow::Sources,
     merge::SourceKind,
-    order::Order,
-    query::{CountMode, EmailFilter, NamePrefix, OnProviderFailure, Position, UserFilter, UserQuery},
+    query::{EmailFilter, NamePrefix, OnProviderFailure, UserFilter, UserQuery},
     tenant::Tenant,
 };
 use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
@@ -25,6 +24,7 @@ use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table,
+    contract::list,
     events::RecordingEvents,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
@@ -360,11 +360,8 @@ pub(crate) fn query(kind: ReadKind, name: &str) -> UserQuery {
         },
     };
     UserQuery {
-        filter,
-        order: Order::default(),
-        position: Position::Offset(0),
         size: 10,
-        count: CountMode::Exact,
+        ..list(filter)
     }
 }
 
