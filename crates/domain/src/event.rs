@@ -20,25 +20,61 @@ pub enum EventKind {
     SubscribeUserCreatePending = 4003,
     /// A registration was changed, or written back from the provider.
     SubscribeUserUpdate = 4004,
+    /// A user signed in.
+    SubscribeUserLogin = 4006,
+    /// A link to reset a password was requested.
+    SubscribeUserStartForgotPassword = 4009,
+    /// A password was set.
+    SubscribeUserChangePassword = 4010,
+    /// An address was changed.
+    SubscribeUserChangeEmail = 4011,
     /// The provider was called.
     AuthSystemUserGet = 4601,
+    /// The provider created an account (not in the contract).
+    AuthSystemUserCreate = 4602,
+    /// The provider deleted an account (not in the contract).
+    AuthSystemUserDelete = 4603,
+    /// The provider changed an account (not in the contract).
+    AuthSystemUserUpdate = 4604,
+    /// The provider checked a sign-in.
+    AuthSystemUserLogin = 4605,
+    /// The provider set a password.
+    AuthSystemUserChangePassword = 4609,
+    /// The provider changed an address.
+    AuthSystemUserChangeEmail = 4610,
     /// Registrations were imported in bulk (not in the contract).
     SubscribeUserImport = 4901,
     /// A workspace exported users (not in the contract).
     SubscribeUserExport = 4902,
+    /// A registration was deleted (not in the contract).
+    SubscribeUserDelete = 4905,
+    /// A sign-in was refused (not in the contract).
+    SubscribeUserLoginFailed = 4906,
 }
 
 impl EventKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 20] = [
         Self::SubscribeUserGet,
         Self::SubscribeUserGetById,
         Self::SubscribeUserCreate,
         Self::SubscribeUserCreatePending,
         Self::SubscribeUserUpdate,
+        Self::SubscribeUserLogin,
+        Self::SubscribeUserStartForgotPassword,
+        Self::SubscribeUserChangePassword,
+        Self::SubscribeUserChangeEmail,
         Self::AuthSystemUserGet,
+        Self::AuthSystemUserCreate,
+        Self::AuthSystemUserDelete,
+        Self::AuthSystemUserUpdate,
+        Self::AuthSystemUserLogin,
+        Self::AuthSystemUserChangePassword,
+        Self::AuthSystemUserChangeEmail,
         Self::SubscribeUserImport,
         Self::SubscribeUserExport,
+        Self::SubscribeUserDelete,
+        Self::SubscribeUserLoginFailed,
     ];
 
     /// The published number.
@@ -56,9 +92,21 @@ impl EventKind {
             Self::SubscribeUserCreate => "SUBSCRIBE_USER_CREATE",
             Self::SubscribeUserCreatePending => "SUBSCRIBE_USER_CREATEPENDING",
             Self::SubscribeUserUpdate => "SUBSCRIBE_USER_UPDATE",
+            Self::SubscribeUserLogin => "SUBSCRIBE_USER_LOGIN",
+            Self::SubscribeUserStartForgotPassword => "SUBSCRIBE_USER_STARTFORGOTPASSWORD",
+            Self::SubscribeUserChangePassword => "SUBSCRIBE_USER_CHANGEPASSWORD",
+            Self::SubscribeUserChangeEmail => "SUBSCRIBE_USER_CHANGEEMAIL",
             Self::AuthSystemUserGet => "AUTHSYSTEM_USER_GET",
+            Self::AuthSystemUserCreate => "AUTHSYSTEM_USER_CREATE",
+            Self::AuthSystemUserDelete => "AUTHSYSTEM_USER_DELETE",
+            Self::AuthSystemUserUpdate => "AUTHSYSTEM_USER_UPDATE",
+            Self::AuthSystemUserLogin => "AUTHSYSTEM_USER_LOGIN",
+            Self::AuthSystemUserChangePassword => "AUTHSYSTEM_USER_CHANGEPASSWORD",
+            Self::AuthSystemUserChangeEmail => "AUTHSYSTEM_USER_CHANGEEMAIL",
             Self::SubscribeUserImport => "SUBSCRIBE_USER_IMPORT",
             Self::SubscribeUserExport => "SUBSCRIBE_USER_EXPORT",
+            Self::SubscribeUserDelete => "SUBSCRIBE_USER_DELETE",
+            Self::SubscribeUserLoginFailed => "SUBSCRIBE_USER_LOGINFAILED",
         }
     }
 
@@ -70,7 +118,19 @@ impl EventKind {
             Self::SubscribeUserCreate
             | Self::SubscribeUserCreatePending
             | Self::SubscribeUserUpdate
-            | Self::SubscribeUserImport => true,
+            | Self::SubscribeUserLogin
+            | Self::SubscribeUserStartForgotPassword
+            | Self::SubscribeUserChangePassword
+            | Self::SubscribeUserChangeEmail
+            | Self::AuthSystemUserCreate
+            | Self::AuthSystemUserDelete
+            | Self::AuthSystemUserUpdate
+            | Self::AuthSystemUserLogin
+            | Self::AuthSystemUserChangePassword
+            | Self::AuthSystemUserChangeEmail
+            | Self::SubscribeUserImport
+            | Self::SubscribeUserDelete
+            | Self::SubscribeUserLoginFailed => true,
             Self::SubscribeUserGet
             | Self::SubscribeUserGetById
             | Self::AuthSystemUserGet
@@ -88,6 +148,8 @@ pub enum EventOutcome {
     Absent,
     /// The source is unavailable, or its answer is unusable.
     Unknown,
+    /// The source refused.
+    Refused,
 }
 
 impl EventOutcome {
@@ -98,6 +160,7 @@ impl EventOutcome {
             Self::Found => "found",
             Self::Absent => "absent",
             Self::Unknown => "unknown",
+            Self::Refused => "refused",
         }
     }
 }

@@ -21,6 +21,8 @@ pub mod query;
 pub mod settings;
 pub mod state;
 pub mod tenant;
+pub mod user_change;
 pub mod user_key;
 pub mod workspace;
+pub mod write_answer;
 pub mod write_back;

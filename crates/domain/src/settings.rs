@@ -31,6 +31,8 @@ pub struct TenantSettings {
     pub precedence: Precedence,
     /// How the mirror is used and updated.
     pub mirror: MirrorSettings,
+    /// How users are written.
+    pub users: UserRules,
     /// The settings of providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`); the
     /// adapters parse them.
     pub provider: BTreeMap<Box<str>, Box<str>>,
@@ -53,6 +55,33 @@ impl Default for MirrorSettings {
             max_age: Duration::from_hours(1),
             removal_confirmations: 3,
             removal_apart: Duration::from_hours(24),
+        }
+    }
+}
+
+/// How a tenant's users are written (contract `writes.md` §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserRules {
+    /// How long a registration waits for the verification of its address.
+    pub pending_life: Duration,
+    /// How long a link to set a password can be used.
+    pub reset_life: Duration,
+    /// How long a deleted user is kept before it is purged.
+    pub purge_after: Duration,
+    /// A create with the address of a `Lite` user gives it the password, once the address is verified.
+    pub upgrade_lite: bool,
+    /// A changed address counts as not verified.
+    pub email_change_unverifies: bool,
+}
+
+impl Default for UserRules {
+    fn default() -> Self {
+        Self {
+            pending_life: Duration::from_hours(48),
+            reset_life: Duration::from_mins(60),
+            purge_after: Duration::from_hours(30 * 24),
+            upgrade_lite: false,
+            email_change_unverifies: false,
         }
     }
 }
@@ -207,6 +236,43 @@ const SETTINGS: &[TenantSetting] = &[
             settings.mirror.removal_apart = Duration::from_hours(number(text, 0, 8_760).ok_or(HOURS)?);
             Ok(())
         },
+    },
+    TenantSetting {
+        name: "Users.PendingHours",
+        alias: None,
+        set: |settings, text| {
+            settings.users.pending_life =
+                Duration::from_hours(number(text, 1, 720).ok_or("a number of hours from 1 to 720")?);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Users.ResetMinutes",
+        alias: None,
+        set: |settings, text| {
+            let minutes = number(text, 5, 10_080).ok_or("a number of minutes from 5 to 10080")?;
+            settings.users.reset_life = Duration::from_mins(minutes);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Users.PurgeDays",
+        alias: None,
+        set: |settings, text| {
+            let days = number(text, 0, 3_650).ok_or("a number of days from 0 to 3650")?;
+            settings.users.purge_after = Duration::from_hours(24 * days);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Users.UpgradeLite",
+        alias: None,
+        set: |settings, text| boolean(text).map(|on| settings.users.upgrade_lite = on),
+    },
+    TenantSetting {
+        name: "Users.EmailChangeUnverifies",
+        alias: None,
+        set: |settings, text| boolean(text).map(|on| settings.users.email_change_unverifies = on),
     },
 ];
 

@@ -3,10 +3,15 @@
 //! An unavailable source is an error, never an absent user.
 
 pub mod accounts;
+pub mod attempts;
 pub mod bulk;
 pub mod clock;
 pub mod events;
+pub mod idempotency;
+pub mod intents;
+pub mod keyed_hash;
 pub mod mirror;
+pub mod passwords;
 pub mod provider;
 pub mod readiness;
 pub mod registrations;
@@ -15,4 +20,5 @@ pub mod sealing;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod users;
 pub mod workspaces;
