@@ -8,9 +8,10 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     bulk::BulkLookups,
     clock::Clock,
-    provider::{IdentityProvider, Providers},
+    provider::{AccountSide, IdentityProvider, ProviderWriters, Providers},
     scan::{UserScan, UserScans},
     source::{CallContext, SUBSCRIBE, SourceName, UserSource},
 };
@@ -132,6 +133,11 @@ impl Adapters {
         .collect()
     }
 
+    fn written_provider(&self, tenant: &Tenant) -> Result<&dyn RegisteredProvider, MissingSetting> {
+        let none = || MissingSetting::new("Flow.UserProvider");
+        self.of_tenant(tenant).ok_or_else(none)
+    }
+
     fn of_tenant(&self, tenant: &Tenant) -> Option<&dyn RegisteredProvider> {
         let wanted = tenant.settings.user_provider?.name();
         let found = self.providers.iter().find(|(name, _)| *name == wanted);
@@ -158,6 +164,27 @@ impl ProviderHealth {
 impl Providers for Adapters {
     fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>> {
         self.of_tenant(tenant).map(|provider| provider.provider(tenant))
+    }
+}
+
+impl ProviderWriters for Adapters {
+    fn writer(
+        &self,
+        tenant: &Tenant,
+        side: AccountSide,
+        ability: Ability,
+    ) -> Result<Arc<dyn AccountWriter>, MissingSetting> {
+        match side {
+            AccountSide::Provider => self.written_provider(tenant)?.writer(tenant, ability),
+            AccountSide::RemoteStore => self.remote.writer(tenant, ability),
+        }
+    }
+
+    fn sign_in(&self, tenant: &Tenant, side: AccountSide) -> Result<Arc<dyn SignIn>, MissingSetting> {
+        match side {
+            AccountSide::Provider => self.written_provider(tenant)?.sign_in(tenant),
+            AccountSide::RemoteStore => self.remote.sign_in(tenant),
+        }
     }
 }
 

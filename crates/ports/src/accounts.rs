@@ -1,14 +1,15 @@
-//! Writing accounts of a provider.
+//! Writing accounts of a provider, and signing in with a password.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    user_key::UserKey,
 };
 use thiserror::Error;
 
-use crate::source::{CallContext, SourceError, SourceName};
+use crate::source::{CallContext, SourceError, SourceErrorKind, SourceName};
 
 /// The maximum length of a provider message that is shown to the user, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 300;
@@ -34,6 +35,9 @@ impl PlainPassword {
 /// An account to create.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewAccount {
+    /// The id that the account must get; `None` lets the provider assign one. A provider that always assigns ids itself
+    /// refuses an account with a given one.
+    pub id: Option<CustomerRegistrationId>,
     /// The address.
     pub email: Email,
     /// The password; `None` creates an account without one, where the provider supports that.
@@ -86,22 +90,33 @@ impl UserFacingMessage {
 /// A write that failed, or whose outcome is unknown.
 #[derive(Debug, Error)]
 pub enum WriteError {
-    /// Another account has the address (contract: E400_08).
+    /// Another account has the address or the id (contract: E400_08).
     #[error("the address is already in use")]
     AlreadyExists,
     /// The provider has no such user.
     #[error("there is no such user")]
     NoSuchUser,
-    /// The provider refuses the write.
+    /// The provider refuses the write; nothing was written.
     #[error("the provider refuses")]
     Refused {
         /// A message to the user, such as the password rules.
         message: Option<UserFacingMessage>,
     },
-    /// No usable answer. With [`SourceErrorKind::OutcomeUnknown`](crate::source::SourceErrorKind::OutcomeUnknown) the write
-    /// may have happened.
+    /// No usable answer. Only with [`SourceErrorKind::OutcomeUnknown`] may the write have happened: with every other kind
+    /// nothing was sent, or the provider confirmed that it did nothing.
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+impl WriteError {
+    /// Whether the write may have happened: the provider must be asked before it is repeated or reported as failed.
+    #[must_use]
+    pub const fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Source(error) => matches!(error.kind, SourceErrorKind::OutcomeUnknown),
+            Self::AlreadyExists | Self::NoSuchUser | Self::Refused { .. } => false,
+        }
+    }
 }
 
 /// Writes accounts of a provider. No write is retried; a write without an answer reports an unknown outcome.
@@ -110,7 +125,15 @@ pub trait AccountWriter: Send + Sync {
     /// The name in answers and metrics.
     fn name(&self) -> SourceName;
 
-    /// Creates an account; the provider assigns its id.
+    /// Finds the accounts with this key by the provider's immediately consistent look-ups only, and past every cache: for
+    /// settling a write of unknown outcome. A linked identity, or an address that was stored in another spelling than
+    /// Masthead writes, may be missing.
+    ///
+    /// # Errors
+    /// The provider gave no usable answer; then nothing is known of the write either.
+    async fn find_written(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError>;
+
+    /// Creates an account, with the given id or one that the provider assigns.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError>;
 
     /// Changes an account and returns the new version.
@@ -142,6 +165,112 @@ pub trait AccountWriter: Send + Sync {
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError>;
 }
 
+/// One attempt to sign in. `Debug` hides it.
+#[derive(Clone, Copy)]
+pub struct SignInAttempt<'a> {
+    /// What the user typed: an address or a user name.
+    pub login: &'a str,
+    /// The password, as it was typed.
+    pub password: &'a PlainPassword,
+    /// The address of the user's device, for the provider's own protection against guessing; only where it is known from a
+    /// trusted proxy.
+    pub address: Option<IpAddr>,
+}
+
+/// What a provider answers to a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInAnswer {
+    /// The password is this account's.
+    Accepted(Box<Account>),
+    /// The login name or the password is wrong; which of them is not known.
+    WrongCredentials,
+    /// The account is disabled (contract: E403_04).
+    Blocked,
+    /// The password may be right; the address must be verified first (contract: E403_01).
+    Unverified,
+    /// The provider locks the account or the address for a while after too many failures.
+    LockedOut,
+    /// The provider asks for a second factor.
+    SecondFactorNeeded,
+    /// The password expired, or is known to be stolen.
+    PasswordChangeNeeded,
+    /// The provider asks for proof that a person signs in, such as a captcha.
+    ChallengeNeeded,
+    /// The account lacks fields that the provider requires.
+    RegistrationIncomplete,
+    /// A rule of the publisher at the provider denies the sign-in.
+    Denied,
+}
+
+impl SignInAnswer {
+    /// The class of the reason, for answers that are neither a success nor about the credentials (contract: E403_03).
+    #[must_use]
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Accepted(_) | Self::WrongCredentials | Self::Blocked | Self::Unverified => None,
+            Self::LockedOut => Some("locked_out"),
+            Self::SecondFactorNeeded => Some("second_factor_needed"),
+            Self::PasswordChangeNeeded => Some("password_change_needed"),
+            Self::ChallengeNeeded => Some("challenge_needed"),
+            Self::RegistrationIncomplete => Some("registration_incomplete"),
+            Self::Denied => Some("denied"),
+        }
+    }
+}
+
+/// Checks passwords at a provider.
+#[async_trait]
+pub trait SignIn: Send + Sync {
+    /// Checks the password of one attempt. It is tried once: providers count wrong passwords. A session that the provider
+    /// opens is neither read nor kept.
+    ///
+    /// # Errors
+    /// The provider gave no usable answer; then nothing is known of the password.
+    async fn sign_in(&self, cx: &CallContext, attempt: &SignInAttempt<'_>) -> Result<SignInAnswer, SourceError>;
+}
+
+/// What a provider may be able to do for a tenant, beside reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ability {
+    /// [`AccountWriter::create`]
+    Create,
+    /// [`AccountWriter::update`]
+    Update,
+    /// [`AccountWriter::set_password`]
+    SetPassword,
+    /// [`AccountWriter::set_email`]
+    SetEmail,
+    /// [`AccountWriter::delete`]
+    Delete,
+    /// [`SignIn::sign_in`]
+    SignIn,
+}
+
+impl Ability {
+    /// Every ability.
+    pub const ALL: [Self; 6] = [
+        Self::Create,
+        Self::Update,
+        Self::SetPassword,
+        Self::SetEmail,
+        Self::Delete,
+        Self::SignIn,
+    ];
+}
+
+/// A provider lacks an ability for a tenant: the name of the tenant's setting that would give it, or that prevents it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the setting {0} does not allow this")]
+pub struct MissingSetting(pub Box<str>);
+
+impl MissingSetting {
+    /// The missing setting with this name.
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        Self(name.into())
+    }
+}
+
 macro_rules! redacted {
     ($($type:ident),*) => {$(
         impl fmt::Debug for $type {
@@ -152,6 +281,12 @@ macro_rules! redacted {
     )*};
 }
 redacted!(PlainPassword, NewAccount, AccountChange, UserFacingMessage);
+
+impl fmt::Debug for SignInAttempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignInAttempt(<redacted>)")
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use masthead_domain::{account::Account, query::UserQuery, tenant::Tenant, user_key::UserKey};
 use time::OffsetDateTime;
 
-use crate::source::{CallContext, SourceErrorKind, SourceName};
+use crate::{
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
+    source::{CallContext, SourceErrorKind, SourceName},
+};
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +111,13 @@ pub trait IdentityProvider: Send + Sync {
     /// Finds every account with this key, in the order of their ids.
     async fn find(&self, cx: &CallContext, key: &UserKey) -> Lookup;
 
+    /// Finds every account with this key by a call that starts now: what was remembered of the key is forgotten first. For a
+    /// caller that knows of a later write than [`Lookup::as_of`], such as one by another replica. The default is for a
+    /// provider that remembers nothing.
+    async fn find_live(&self, cx: &CallContext, key: &UserKey) -> Lookup {
+        self.find(cx, key).await
+    }
+
     /// Searches the accounts that meet every [`Searchable`] condition of the filter: the first `query.size` in any order.
     /// Order, position and count of the query are ignored.
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Lookup;
@@ -120,4 +130,34 @@ pub trait Providers: Send + Sync {
     /// A provider with unusable settings is returned too: it fails each lookup with [`SourceErrorKind::Misconfigured`], so
     /// that the store is still read and no user is taken for absent.
     fn for_tenant(&self, tenant: &Arc<Tenant>) -> Option<Arc<dyn IdentityProvider>>;
+}
+
+/// Where accounts are written outside of our store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountSide {
+    /// The tenant's identity provider.
+    Provider,
+    /// The remote Users API that has the tenant's registrations in place of our store.
+    RemoteStore,
+}
+
+/// Creates what writes accounts, and checks passwords, outside of our store: with the rate limit, the circuit breaker and the
+/// deadlines of reads. After a write of unknown outcome, too, reads of this process do not see what was remembered before.
+pub trait ProviderWriters: Send + Sync {
+    /// The writer of this tenant, if it has this ability.
+    ///
+    /// # Errors
+    /// The tenant's setting that is missing for it: `Flow.UserProvider` or `Subscribe.Url` where the tenant has no such side.
+    fn writer(
+        &self,
+        tenant: &Tenant,
+        side: AccountSide,
+        ability: Ability,
+    ) -> Result<Arc<dyn AccountWriter>, MissingSetting>;
+
+    /// What checks the passwords of this tenant's users.
+    ///
+    /// # Errors
+    /// As [`Self::writer`].
+    fn sign_in(&self, tenant: &Tenant, side: AccountSide) -> Result<Arc<dyn SignIn>, MissingSetting>;
 }

@@ -8,13 +8,13 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    accounts::AccountWriter,
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     provider::Searchable,
     source::{CallContext, SourceError},
 };
 use masthead_provider_kit::{
-    AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration, SetupError,
-    TenantClients, UpstreamHealth, check_source, error_texts, register,
+    AccountAbilities, AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration,
+    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 use time::OffsetDateTime;
 
@@ -43,9 +43,13 @@ impl Auth0Adapter {
         self.clients.for_tenant(tenant, operation, |tenant| {
             let settings = Auth0Settings::parse(&tenant.settings.provider, self.clients.allows_private())?;
             let secret = self.clients.secret(&settings.secret).map_err(SetupError::secret)?;
-            let credentials = settings.credentials(secret).map_err(SetupError::secret)?;
+            let credentials = settings.credentials(secret.clone()).map_err(SetupError::secret)?;
             let upstream = self.clients.upstream(&tenant.id, settings.budget, Some(credentials));
-            Ok(ManagementApi { settings, upstream })
+            Ok(ManagementApi {
+                settings,
+                upstream,
+                client_secret: secret,
+            })
         })
     }
 }
@@ -63,6 +67,26 @@ const HINTS: CheckHints = CheckHints {
     credentials: "Auth0.ClientId, its secret, Auth0.Audience and the application's grant of read:users",
 };
 
+impl AccountAbilities for Auth0Adapter {
+    fn account_writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
+    }
+
+    fn password_check(&self) -> Option<&dyn SignIn> {
+        Some(self)
+    }
+
+    /// New accounts and passwords are of a connection.
+    fn missing_setting(&self, tenant: &Tenant, ability: Ability) -> Option<MissingSetting> {
+        let needs_connection = matches!(ability, Ability::Create | Ability::SignIn);
+        let api = self.api(tenant, "missing_setting").ok().filter(|_| needs_connection)?;
+        api.settings
+            .connection
+            .is_none()
+            .then(|| MissingSetting::new("Auth0.Connection"))
+    }
+}
+
 #[async_trait]
 impl ProviderAdapter for Auth0Adapter {
     /// Names and metadata are not searchable: Auth0 compares names with accents, and metadata with case.
@@ -76,10 +100,6 @@ impl ProviderAdapter for Auth0Adapter {
             name_prefix: false,
             metadata: false,
         }
-    }
-
-    fn writer(&self) -> Option<&dyn AccountWriter> {
-        Some(self)
     }
 
     async fn check(

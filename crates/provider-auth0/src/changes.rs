@@ -1,6 +1,6 @@
 //! Request bodies of writes, and the meaning of rejected writes.
 
-use masthead_domain::{email::Email, metadata::Metadata};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata};
 use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,9 @@ pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMa
         "verify_email": false,
     });
     let full_name = [&*new.first_name, &*new.last_name].join(" ");
+    let own_id = new.id.as_ref().and_then(own_part).unwrap_or_default();
     for (field, text) in [
+        ("user_id", own_id),
         ("password", new.password.as_ref().map_or("", PlainPassword::expose)),
         ("given_name", &*new.first_name),
         ("family_name", &*new.last_name),
@@ -36,6 +38,11 @@ pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMa
         }
     }
     body
+}
+
+/// The part of an id of Auth0's own database that a creation gives; Auth0 puts the provider before it.
+pub(crate) fn own_part(id: &CustomerRegistrationId) -> Option<&str> {
+    id.as_str().strip_prefix("auth0|").filter(|own| !own.is_empty())
 }
 
 fn pairs(metadata: &Metadata) -> impl Iterator<Item = (&str, &str)> {
@@ -200,6 +207,7 @@ mod tests {
     #[test]
     fn creation_omits_empty_fields_and_mail() {
         let new = NewAccount {
+            id: Some(CustomerRegistrationId::parse("auth0|own").unwrap()),
             email: Email::parse("Ann@Example.com").unwrap(),
             password: None,
             first_name: "Ann".into(),
@@ -214,7 +222,7 @@ mod tests {
             creation(&new, "readers", &Auth0MetadataMap::default()),
             json!({
                 "connection": "readers", "email": "Ann@Example.com", "email_verified": true, "verify_email": false,
-                "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},
+                "user_id": "own", "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},
             })
         );
     }

@@ -13,6 +13,7 @@ mod refusal;
 mod requests;
 mod scan;
 mod settings;
+mod sign_in;
 mod windows;
 mod wire;
 mod writes;

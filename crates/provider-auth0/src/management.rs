@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use http::Request;
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, Upstream, json::JsonRows};
+use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, Secret, Upstream, json::JsonRows};
 
 use crate::{
     name::AUTH0,
@@ -25,6 +25,8 @@ pub(crate) const OLDEST_FIRST: &str = "created_at:1";
 pub(crate) struct ManagementApi {
     pub(crate) settings: Auth0Settings,
     pub(crate) upstream: Upstream,
+    /// The application's secret, for the grant that checks a password.
+    pub(crate) client_secret: Secret,
 }
 
 impl AsRef<Upstream> for ManagementApi {

@@ -252,7 +252,11 @@ impl ManagementApi {
     }
 
     /// The account of a user who is one of this tenant's.
-    fn tenant_account(&self, user: &Auth0User, operation: &'static str) -> Result<Option<Account>, SourceError> {
+    pub(crate) fn tenant_account(
+        &self,
+        user: &Auth0User,
+        operation: &'static str,
+    ) -> Result<Option<Account>, SourceError> {
         self.account_of(user).map_err(|flaw| flaw.refuse(AUTH0, operation))
     }
 

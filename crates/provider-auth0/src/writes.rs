@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Request;
-use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
+};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -24,6 +26,7 @@ use crate::{
     wire::Auth0User,
 };
 
+const FIND_WRITTEN: &str = "find_written";
 const CREATE: &str = "create";
 const UPDATE: &str = "update";
 const SET_PASSWORD: &str = "set_password";
@@ -36,7 +39,25 @@ impl AccountWriter for Auth0Adapter {
         AUTH0
     }
 
+    /// By `users/{id}` and `users-by-email`, which are immediately consistent; search lags.
+    async fn find_written(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let api = self.api(&cx.tenant, FIND_WRITTEN)?;
+        let found = match key {
+            UserKey::Id(id) => Vec::from_iter(api.user(cx, FIND_WRITTEN, id.as_str()).await?),
+            UserKey::Email(email) => api.users_by_email(cx, FIND_WRITTEN, email.as_str()).await?,
+        };
+        let mut accounts = Vec::new();
+        for user in &found {
+            accounts.extend(api.tenant_account(user, FIND_WRITTEN)?);
+        }
+        Ok(accounts)
+    }
+
+    /// A given id must be one of Auth0's own database (`auth0|…`): others are their providers'.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
+        if new.id.as_ref().is_some_and(|id| changes::own_part(id).is_none()) {
+            return Err(WriteError::Refused { message: None });
+        }
         let api = self.api(&cx.tenant, CREATE)?;
         let Some(connection) = &api.settings.connection else {
             tracing::error!(source.name = AUTH0, tenant = %cx.tenant.id, "Auth0.Connection is not set: no account can be made");
@@ -45,9 +66,9 @@ impl AccountWriter for Auth0Adapter {
         let body = changes::creation(new, connection, &api.settings.metadata);
         let request = written(CREATE, api.requests().create(&body))?;
         let made = |user: &Auth0User| {
-            user.email
-                .as_deref()
-                .is_some_and(|email| same_address(email, &new.email))
+            let has_id = new.id.as_ref().is_none_or(|id| user.user_id == id.as_str());
+            let email = user.email.as_deref();
+            has_id && email.is_some_and(|email| same_address(email, &new.email))
         };
         api.write(cx, CREATE, &request, 201, made).await
     }

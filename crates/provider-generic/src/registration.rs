@@ -5,10 +5,14 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     tenant::{Tenant, TenantId},
 };
-use masthead_ports::{provider::Searchable, source::CallContext};
+use masthead_ports::{
+    accounts::{Ability, MissingSetting},
+    provider::Searchable,
+    source::CallContext,
+};
 use masthead_provider_kit::{
-    AdapterParts, CacheOptions, CheckResult, ProviderAdapter, ProviderSettingError, RegisteredProvider, SettingMap,
-    UpstreamHealth, register,
+    AccountAbilities, AdapterParts, CacheOptions, CheckResult, ProviderAdapter, ProviderSettingError,
+    RegisteredProvider, SettingMap, UpstreamHealth, register,
 };
 
 use crate::{GenericAdapter, GenericSettings, Preset, check::check_provider, template::Placeholder};
@@ -26,6 +30,20 @@ impl Preset {
     #[must_use]
     pub fn create(self, parts: AdapterParts, cache: CacheOptions) -> Box<dyn RegisteredProvider> {
         register(|parts| GenericAdapter::new(self, parts), parts, cache)
+    }
+}
+
+impl AccountAbilities for GenericAdapter {
+    fn missing_setting(&self, _: &Tenant, ability: Ability) -> Option<MissingSetting> {
+        let operation = match ability {
+            Ability::Create => "Create",
+            Ability::Update => "Update",
+            Ability::SetPassword => "SetPassword",
+            Ability::SetEmail => "SetEmail",
+            Ability::Delete => "Delete",
+            Ability::SignIn => "SignIn",
+        };
+        Some(MissingSetting::new(format!("{}.{operation}.Path", self.preset.name)))
     }
 }
 

@@ -8,13 +8,13 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    accounts::AccountWriter,
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     provider::Searchable,
     source::{CallContext, SourceError},
 };
 use masthead_provider_kit::{
-    AdapterParts, CheckHints, CheckReport, CheckResult, MissingSecretError, ProviderAdapter, ProviderRegistration,
-    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
+    AccountAbilities, AdapterParts, CheckHints, CheckReport, CheckResult, MissingSecretError, ProviderAdapter,
+    ProviderRegistration, SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 
 use crate::{
@@ -70,6 +70,21 @@ const HINTS: CheckHints = CheckHints {
     credentials: "Gigya.ApiKey, Gigya.UserKey, Gigya.Auth, its secret or key, and what the application's group permits",
 };
 
+impl AccountAbilities for GigyaAdapter {
+    fn account_writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
+    }
+
+    fn password_check(&self) -> Option<&dyn SignIn> {
+        Some(self)
+    }
+
+    /// None is missing: a site has all methods.
+    fn missing_setting(&self, _: &Tenant, _: Ability) -> Option<MissingSetting> {
+        None
+    }
+}
+
 #[async_trait]
 impl ProviderAdapter for GigyaAdapter {
     /// Only lists are searchable: Gigya encrypts addresses, so it finds no parts of them, and compares names and metadata
@@ -79,10 +94,6 @@ impl ProviderAdapter for GigyaAdapter {
             list: true,
             ..Searchable::default()
         }
-    }
-
-    fn writer(&self) -> Option<&dyn AccountWriter> {
-        Some(self)
     }
 
     async fn check(

@@ -296,6 +296,7 @@ mod tests {
     fn registration_omits_empty_fields() {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let new = NewAccount {
+            id: None,
             email: Email::parse("Ann@Example.com").unwrap(),
             password: None,
             first_name: "Ann".into(),

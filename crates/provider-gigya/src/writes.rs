@@ -1,7 +1,9 @@
 //! Gigya as a writer of accounts.
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, email::Email};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
+};
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
@@ -24,6 +26,7 @@ use crate::{
     wire::{EmptyAnswer, GigyaErrorBody, RegisteredAccount, RegistrationStarted},
 };
 
+const FIND_WRITTEN: &str = "find_written";
 const CREATE: &str = "create";
 const UPDATE: &str = "update";
 const SET_PASSWORD: &str = "set_password";
@@ -36,8 +39,25 @@ impl AccountWriter for GigyaAdapter {
         GIGYA
     }
 
-    /// An account without a password gets a random one, because Gigya requires one.
+    /// By UID, or by the address that an account signs in with; search lags.
+    async fn find_written(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        let site = self.site(&cx.tenant, FIND_WRITTEN)?;
+        let found = match key {
+            UserKey::Id(id) => site.by_uid(cx, FIND_WRITTEN, id.as_str()).await?,
+            UserKey::Email(email) => site.by_login(cx, FIND_WRITTEN, email).await?,
+        };
+        let local = found.map(|remote| account(&remote, &site.settings.metadata));
+        local
+            .transpose()
+            .map_err(|flaw| flaw.refuse(GIGYA, FIND_WRITTEN))
+            .map(Vec::from_iter)
+    }
+
+    /// Gigya assigns the id. An account without a password gets a random one, because Gigya requires one.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
+        if new.id.is_some() {
+            return Err(WriteError::Refused { message: None });
+        }
         let site = self.site(&cx.tenant, CREATE)?;
         let random = RequestSigner::random_password()
             .map_err(|error| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, error))?;

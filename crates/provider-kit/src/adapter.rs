@@ -11,13 +11,14 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    accounts::AccountWriter,
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     provider::{IdentityProvider, Searchable},
     scan::UserScan,
     source::{CallContext, SourceName, UserSource},
 };
 
 use crate::{
+    abilities::AccountAbilities,
     cache::{CacheOptions, CachedProvider, CachedSource},
     check::CheckResult,
     settings::{ProviderSettingError, SettingMap},
@@ -27,18 +28,13 @@ use crate::{
 
 /// A provider for all of its tenants.
 #[async_trait]
-pub trait ProviderAdapter: UserSource + UserScan + 'static {
+pub trait ProviderAdapter: UserSource + UserScan + AccountAbilities + 'static {
     /// The conditions that the provider can apply for this tenant without losing a matching user.
     fn searchable(&self, tenant: &Tenant) -> Searchable;
 
     /// Whether this tenant's users can be scanned.
     fn can_be_scanned(&self, _tenant: &Tenant) -> bool {
         true
-    }
-
-    /// The write operations; `None` for a read-only provider.
-    fn writer(&self) -> Option<&dyn AccountWriter> {
-        None
     }
 
     /// Checks the tenant's settings against the provider; changes nothing. `known` is the id of an existing user.
@@ -63,6 +59,18 @@ pub trait RegisteredProvider: Send + Sync {
     /// The scan of a tenant's users; `None` when they cannot be scanned.
     fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn UserScan>>;
 
+    /// The writer of a tenant, if it has this ability.
+    ///
+    /// # Errors
+    /// The missing setting.
+    fn writer(&self, tenant: &Tenant, ability: Ability) -> Result<Arc<dyn AccountWriter>, MissingSetting>;
+
+    /// The check of passwords of a tenant.
+    ///
+    /// # Errors
+    /// The missing setting.
+    fn sign_in(&self, tenant: &Tenant) -> Result<Arc<dyn SignIn>, MissingSetting>;
+
     /// The adapter behind the cache.
     fn adapter(&self) -> &dyn ProviderAdapter;
 }
@@ -76,6 +84,14 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
     fn scan(&self, tenant: &Tenant) -> Option<Arc<dyn UserScan>> {
         let scan = || Arc::new(self.clone()) as Arc<dyn UserScan>;
         self.inner().can_be_scanned(tenant).then(scan)
+    }
+
+    fn writer(&self, tenant: &Tenant, ability: Ability) -> Result<Arc<dyn AccountWriter>, MissingSetting> {
+        Self::writer(self, tenant, ability)
+    }
+
+    fn sign_in(&self, tenant: &Tenant) -> Result<Arc<dyn SignIn>, MissingSetting> {
+        Self::sign_in(self, tenant)
     }
 
     fn adapter(&self) -> &dyn ProviderAdapter {

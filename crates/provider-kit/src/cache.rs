@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub mod provider;
 mod scan;
 pub mod source;
+mod writer;
 
 pub use answers::CacheOptions;
 pub use provider::CachedProvider;

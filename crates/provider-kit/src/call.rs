@@ -25,6 +25,8 @@ pub struct ProviderCall {
     pub read: ReadHandle,
     /// When the first call of that read must have been sent, if there is a limit.
     pub start_by: Option<Instant>,
+    /// Whether it is sent with the upstream's token, where it has one.
+    pub with_token: bool,
 }
 
 impl ProviderCall {
@@ -39,6 +41,7 @@ impl ProviderCall {
             calls: cx.calls.clone(),
             read: cx.read.clone(),
             start_by: cx.start_by.map(Instant::from_std),
+            with_token: true,
         }
     }
 
@@ -48,6 +51,15 @@ impl ProviderCall {
         Self {
             effect: Effect::Write,
             ..Self::read(operation, cx)
+        }
+    }
+
+    /// The same without the upstream's token: the request has its own credentials.
+    #[must_use]
+    pub fn without_token(self) -> Self {
+        Self {
+            with_token: false,
+            ..self
         }
     }
 }

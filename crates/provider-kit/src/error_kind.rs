@@ -55,8 +55,12 @@ pub fn kind_of_status(reply: &HttpReply, effect: Effect, now: OffsetDateTime) ->
         429 => Some(SourceErrorKind::RateLimited {
             retry_after: reply.retry_after(now),
         }),
-        // After a gateway error the outcome of the request behind the gateway is unknown.
-        500 | 502 | 504 if effect == Effect::Write => Some(SourceErrorKind::OutcomeUnknown),
+        // Refused before it was begun: not supported, or overloaded with a time to come back.
+        501 => Some(SourceErrorKind::Unavailable),
+        503 if reply.retry_after(now).is_some() => Some(SourceErrorKind::Unavailable),
+        // Gateways answer with any of these when they lose the connection behind them, after the request was sent there;
+        // a redirect may follow a write that was done (RFC 9110 §15.4.4).
+        300..=399 | 500..=599 if effect == Effect::Write => Some(SourceErrorKind::OutcomeUnknown),
         300..=399 | 408 | 425 | 500..=599 => Some(SourceErrorKind::Unavailable),
         _ => Some(SourceErrorKind::Refused),
     }
@@ -97,19 +101,24 @@ mod tests {
         for (status, read, write) in [
             (200, None, None),
             (204, None, None),
-            (302, Some(Unavailable), Some(Unavailable)),
+            (302, Some(Unavailable), Some(OutcomeUnknown)),
             (400, Some(Refused), Some(Refused)),
             (401, Some(Misconfigured), Some(Misconfigured)),
             (403, Some(Misconfigured), Some(Misconfigured)),
             (404, Some(Refused), Some(Refused)),
             (500, Some(Unavailable), Some(OutcomeUnknown)),
             (502, Some(Unavailable), Some(OutcomeUnknown)),
-            (503, Some(Unavailable), Some(Unavailable)),
+            (501, Some(Unavailable), Some(Unavailable)),
+            (503, Some(Unavailable), Some(OutcomeUnknown)),
+            (524, Some(Unavailable), Some(OutcomeUnknown)),
         ] {
             let reply = reply(status);
             assert_eq!(kind_of_status(&reply, Effect::Read, now), read, "{status}");
             assert_eq!(kind_of_status(&reply, Effect::Write, now), write, "{status}");
         }
+        let mut overloaded = reply(503);
+        overloaded.headers.insert("retry-after", "7".parse().unwrap());
+        assert_eq!(kind_of_status(&overloaded, Effect::Write, now), Some(Unavailable));
         let mut limited = reply(429);
         limited.headers.insert("retry-after", "7".parse().unwrap());
         let retry_after = Some(Duration::from_secs(7));

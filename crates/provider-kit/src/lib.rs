@@ -3,6 +3,7 @@
 //! An adapter creates one [`Upstream`] per tenant ([`TenantClients`] keeps them), sends requests through it and parses the
 //! replies. A [`CachedSource`] around its `UserSource` shares concurrent lookups and remembers answers.
 
+mod abilities;
 pub mod adapter;
 pub mod answer_error;
 pub mod breaker;
@@ -29,6 +30,7 @@ pub mod upstream;
 pub mod wire;
 pub mod writes;
 
+pub use abilities::AccountAbilities;
 pub use adapter::{ProviderAdapter, ProviderRegistration, RegisteredProvider, register};
 pub use answer_error::AnswerError;
 pub use breaker::{BreakerOptions, BreakerState};

@@ -268,7 +268,7 @@ impl Upstream {
     /// The token for the call, if it needs one. Fetching a token needs an admission too.
     async fn token(&self, call: &ProviderCall) -> Result<Option<Arc<AccessToken>>, FailedAttempt> {
         let admission = self.admit(call)?;
-        let Some(credentials) = &self.credentials else {
+        let Some(credentials) = self.credentials.as_ref().filter(|_| call.with_token) else {
             return Ok(None);
         };
         let started = Instant::now();

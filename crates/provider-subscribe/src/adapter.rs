@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_ports::source::{SUBSCRIBE, SourceError};
-use masthead_provider_kit::{AdapterParts, MissingSecretError, SetupError, TenantClients, UpstreamHealth};
+use masthead_ports::{
+    accounts::{Ability, MissingSetting},
+    source::{SUBSCRIBE, SourceError},
+};
+use masthead_provider_kit::{
+    AccountAbilities, AdapterParts, MissingSecretError, SetupError, TenantClients, UpstreamHealth,
+};
 
 use crate::{SubscribeSettings, remote_api::RemoteApi};
 
@@ -40,5 +45,16 @@ impl RemoteSubscribe {
                 .ok_or_else(|| SetupError::secret(MissingSecretError))?;
             Ok(remote_api)
         })
+    }
+}
+
+impl AccountAbilities for RemoteSubscribe {
+    fn missing_setting(&self, tenant: &Tenant, _: Ability) -> Option<MissingSetting> {
+        let missing = if tenant.settings.has_remote_store() {
+            "Subscribe.Api"
+        } else {
+            "Subscribe.Url"
+        };
+        Some(MissingSetting::new(missing))
     }
 }

@@ -19,6 +19,7 @@ pub fn new_account(metadata: &[(&str, &str)]) -> NewAccount {
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     NewAccount {
+        id: None,
         email: Email::parse("Nova@Example.com").unwrap(),
         password: Some(PlainPassword::new("Sandbox-password-1")),
         first_name: "Nova".into(),
@@ -32,6 +33,7 @@ pub fn new_account(metadata: &[(&str, &str)]) -> NewAccount {
 #[must_use]
 pub fn sentinel_account() -> NewAccount {
     NewAccount {
+        id: None,
         email: Email::parse("sentinel-3@example.com").unwrap(),
         password: Some(PlainPassword::new("sentinel-password")),
         first_name: "Sentinel".into(),

@@ -11,13 +11,13 @@ use std::{
 
 use masthead_domain::{account::Account, tenant::Tenant, user_key::UserKey};
 use masthead_ports::source::SourceName;
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::{per_tenant::PerTenant, settings::affects_answers};
 
-/// How long a forgotten key stays marked, so that an answer in flight is not remembered.
+/// How long a forgotten key stays marked beyond the age of answers, so that an answer in flight is not remembered.
 const FORGOTTEN_FOR: Duration = Duration::from_mins(2);
 
 /// The most marked keys.
@@ -85,9 +85,11 @@ impl AnswerCache {
             .weigher(move |_, answer: &CachedAnswer| weight(answer).max(share))
             .time_to_live(options.stale.max(options.fresh))
             .build();
+        // An answer under another key, such as an old address, may show a changed account as long as it is remembered.
         let forgotten = Cache::builder()
             .max_capacity(MOST_FORGOTTEN)
-            .time_to_live(FORGOTTEN_FOR)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(options.stale.max(options.fresh) + FORGOTTEN_FOR)
             .build();
         Self {
             options,
@@ -122,22 +124,44 @@ impl AnswerCache {
             .filter(|answer| !answer.accounts.is_empty())
     }
 
-    /// Remembers the answer of a call from `sent_at`, unless the key was forgotten since.
-    pub(crate) async fn remember(&self, key: AnswerKey, answer: CachedAnswer, sent_at: Instant) {
-        let forgotten = self.forgotten.get(&key).await;
-        if forgotten.is_none_or(|at| at < sent_at) {
+    /// Remembers the answer of a call, unless it is outdated.
+    pub(crate) async fn remember(&self, key: AnswerKey, answer: CachedAnswer) {
+        if !self.is_outdated(&key, &answer).await {
             self.answer.insert(key, answer).await;
         }
     }
 
-    /// Forgets the answer, also one in flight: the account was changed.
+    /// Forgets the answer, also one in flight, and every other answer that shows the account with the key's id: the account
+    /// was changed.
     pub(crate) async fn forget(&self, key: AnswerKey) {
         self.answer.invalidate(&key).await;
         self.forgotten.insert(key, Instant::now()).await;
     }
 
+    /// Whether the key, or an account in the answer, was forgotten after the call began.
+    pub(crate) async fn is_outdated(&self, key: &AnswerKey, answer: &CachedAnswer) -> bool {
+        if self.was_forgotten_since(answer.at, key).await {
+            return true;
+        }
+        for account in &*answer.accounts {
+            let id = AnswerKey {
+                scope: key.scope,
+                user: account.crid.clone().into(),
+            };
+            if self.was_forgotten_since(answer.at, &id).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn was_forgotten_since(&self, at: Instant, key: &AnswerKey) -> bool {
+        self.forgotten.get(key).await.is_some_and(|forgotten| forgotten >= at)
+    }
+
     async fn younger_than(&self, age: Duration, key: &AnswerKey) -> Option<CachedAnswer> {
-        self.answer.get(key).await.filter(|answer| answer.at.elapsed() < age)
+        let answer = self.answer.get(key).await.filter(|answer| answer.at.elapsed() < age)?;
+        (!self.is_outdated(key, &answer).await).then_some(answer)
     }
 }
 
@@ -163,7 +187,7 @@ fn weight(answer: &CachedAnswer) -> u32 {
 mod tests {
     use super::*;
     use crate::test_support::tenant;
-    use masthead_domain::customer_registration_id::CustomerRegistrationId;
+    use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 
     fn key(answers: &AnswerCache, id: &str) -> AnswerKey {
         answers.key(&tenant(), UserKey::Id(CustomerRegistrationId::parse(id).unwrap()))
@@ -192,9 +216,7 @@ mod tests {
         ] {
             let answers = AnswerCache::new("Fake", options);
             for n in 0..1_000 {
-                answers
-                    .remember(key(&answers, &n.to_string()), answer(accounts), Instant::now())
-                    .await;
+                answers.remember(key(&answers, &n.to_string()), answer(accounts)).await;
             }
             answers.answer.run_pending_tasks().await;
             let kept = answers.answer.entry_count();
@@ -205,13 +227,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn forgotten_key_discards_answer_in_flight() {
         let answers = AnswerCache::new("Fake", CacheOptions::default());
-        let sent_at = Instant::now();
+        let in_flight = answer(1);
         tokio::time::advance(Duration::from_millis(1)).await;
         answers.forget(key(&answers, "x")).await;
-        answers.remember(key(&answers, "x"), answer(1), sent_at).await;
+        answers.remember(key(&answers, "x"), in_flight).await;
         assert!(answers.fresh(&key(&answers, "x")).await.is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
-        answers.remember(key(&answers, "x"), answer(1), Instant::now()).await;
+        answers.remember(key(&answers, "x"), answer(1)).await;
         assert!(answers.fresh(&key(&answers, "x")).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn forgotten_account_is_gone_under_every_key() {
+        let answers = AnswerCache::new("Fake", CacheOptions::default());
+        let address = answers.key(&tenant(), EmailKey::from_text("old@example.com").into());
+        answers.remember(address.clone(), answer(1)).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        answers.forget(key(&answers, "0")).await;
+        assert!(answers.fresh(&address).await.is_none());
+        // Also at the end of the time in which it could replace an unavailable source.
+        tokio::time::advance(CacheOptions::default().stale - Duration::from_secs(1)).await;
+        assert!(answers.stale(&address).await.is_none());
+        answers.remember(address.clone(), answer(1)).await;
+        assert!(answers.fresh(&address).await.is_some());
     }
 }

@@ -114,6 +114,11 @@ impl<S: UserSource + 'static> IdentityProvider for CachedProvider<S> {
         }
     }
 
+    async fn find_live(&self, cx: &CallContext, key: &UserKey) -> Lookup {
+        self.source.forget(&cx.tenant, [key.clone()]).await;
+        self.find(cx, key).await
+    }
+
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Lookup {
         let before = cx.calls.get();
         let as_of = self.source.clock().now();

@@ -78,8 +78,8 @@ impl<S: UserSource + 'static> CachedSource<S> {
         self.0.answers.stale_after()
     }
 
-    /// Forgets the answers for these keys, also those in flight. Call it after a write, with the id, and the old and the new
-    /// address.
+    /// Forgets the answers for these keys, also those in flight, and each answer that shows an account with one of these ids.
+    /// Call it after a write, with the id and the new address.
     pub async fn forget(&self, tenant: &Tenant, keys: impl IntoIterator<Item = UserKey>) {
         for key in keys {
             self.0.answers.forget(self.0.answers.key(tenant, key)).await;
@@ -105,6 +105,7 @@ impl<S: UserSource + 'static> CachedSource<S> {
             return Err(unavailable(operation, TransportError::Timeout));
         }
         let mut retried = false;
+        let mut renewed = false;
         loop {
             let inner = Arc::clone(&self.0);
             let make = {
@@ -119,6 +120,11 @@ impl<S: UserSource + 'static> CachedSource<S> {
                 Err(_) => return Err(unavailable(operation, TransportError::Timeout)),
             };
             let error = match shared.answer {
+                // The call began before a write that has ended since; this caller may have come after the write.
+                Ok(answer) if !renewed && self.0.answers.is_outdated(&key, &answer).await => {
+                    renewed = true;
+                    continue;
+                }
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -151,7 +157,7 @@ impl<S: UserSource> CachedSourceInner<S> {
             at: sent_at,
         });
         if let Ok(answer) = &answer {
-            self.answers.remember(key, answer.clone(), sent_at).await;
+            self.answers.remember(key, answer.clone()).await;
         }
         SharedResult {
             answer: answer.map_err(Arc::new),
