@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod bulk;
 pub mod clock;
 pub mod events;
+pub mod mail;
 pub mod mirror;
 pub mod provider;
 pub mod readiness;
