@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use crate::{
     flow::UserProvider,
+    mail::{Language, MAX_SENDER_NAME_CHARS, Sender},
     merge::{Precedence, SourceKind},
+    return_url::ReturnUrlPolicy,
 };
 
 /// The settings of a tenant; the defaults are those of the contract.
@@ -33,9 +35,24 @@ pub struct TenantSettings {
     pub mirror: MirrorSettings,
     /// How users are written.
     pub users: UserRules,
+    /// How mails to its users look.
+    pub mail: MailSettings,
+    /// Where links in mails may lead.
+    pub return_urls: ReturnUrlPolicy,
     /// The settings of providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`); the
     /// adapters parse them.
     pub provider: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// How the mails of a tenant look.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MailSettings {
+    /// The sender; `None` for that of the server's settings.
+    pub from: Option<Sender>,
+    /// The language; `None` for English.
+    pub language: Option<Language>,
+    /// The name of the paper; `None` for its code.
+    pub paper_name: Option<Box<str>>,
 }
 
 /// How a tenant's mirror is used and updated.
@@ -147,6 +164,12 @@ pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
 
 const MINUTES: &str = "a number of minutes from 1 to 525600";
 const CONFIRMATIONS: &str = "a number from 1 to 100";
+const SENDER: &str =
+    "an address, or a name and an address in angle brackets, such as The Herald <no-reply@herald.example>";
+const LANGUAGE: &str = "a language tag, such as en or pt-BR";
+const PAPER_NAME: &str = "a name of 1 to 120 characters without line breaks";
+const RETURN_URLS: &str = "comma-separated https addresses (http only of this machine) without user, query, dot segments or \
+                           encoded slashes, 100 at most";
 const HOURS: &str = "a number of hours from 0 to 8760";
 
 fn number(text: &str, least: u64, most: u64) -> Option<u64> {
@@ -274,6 +297,41 @@ const SETTINGS: &[TenantSetting] = &[
         alias: None,
         set: |settings, text| boolean(text).map(|on| settings.users.email_change_unverifies = on),
     },
+    TenantSetting {
+        name: "Mail.From",
+        alias: None,
+        set: |settings, text| {
+            settings.mail.from = Some(Sender::parse(text).map_err(|_| SENDER)?);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Mail.Language",
+        alias: None,
+        set: |settings, text| {
+            settings.mail.language = Some(Language::parse(text).map_err(|_| LANGUAGE)?);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Mail.PaperName",
+        alias: None,
+        set: |settings, text| {
+            let name = text.trim();
+            let is_good =
+                (1..=MAX_SENDER_NAME_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control);
+            settings.mail.paper_name = Some(is_good.then(|| name.into()).ok_or(PAPER_NAME)?);
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Users.ReturnUrls",
+        alias: None,
+        set: |settings, text| {
+            settings.return_urls = ReturnUrlPolicy::parse(text).map_err(|_| RETURN_URLS)?;
+            Ok(())
+        },
+    },
 ];
 
 impl TenantSettings {
@@ -355,6 +413,7 @@ fn is_provider_setting(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::return_url::MAX_RETURN_URLS;
 
     #[test]
     fn any_remote_api_setting_makes_the_store_remote() {
@@ -426,6 +485,38 @@ mod tests {
             let (settings, errors) = TenantSettings::parse(pairs);
             assert_eq!((settings.mirror.max_age, errors), (Duration::from_mins(5), Vec::new()));
         }
+    }
+
+    #[test]
+    fn mail_settings_are_parsed_and_checked() {
+        let (settings, errors) = TenantSettings::parse([
+            ("Mail.From", "The Herald <no-reply@herald.example>"),
+            ("Mail.Language", "pt-BR"),
+            ("Mail.PaperName", " The Herald "),
+            ("Users.ReturnUrls", "https://herald.example/reset"),
+        ]);
+        assert_eq!(errors, []);
+        assert_eq!(
+            settings.mail.from,
+            Sender::parse("The Herald <no-reply@herald.example>").ok()
+        );
+        assert_eq!(settings.mail.language, Language::parse("pt-br").ok());
+        assert_eq!(settings.mail.paper_name.as_deref(), Some("The Herald"));
+        assert!(settings.return_urls.is_allowed("https://herald.example/reset/now"));
+        for (name, expected) in [
+            ("Mail.From", SENDER),
+            ("Mail.Language", LANGUAGE),
+            ("Mail.PaperName", PAPER_NAME),
+            ("Users.ReturnUrls", RETURN_URLS),
+        ] {
+            let (settings, errors) = TenantSettings::parse([(name, "http://her\nald")]);
+            assert_eq!(errors, [SettingError::BadValue { name, expected }]);
+            assert_eq!(settings, TenantSettings::default());
+        }
+        assert!(
+            RETURN_URLS.contains(&MAX_RETURN_URLS.to_string())
+                && PAPER_NAME.contains(&MAX_SENDER_NAME_CHARS.to_string())
+        );
     }
 
     #[test]

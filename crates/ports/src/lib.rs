@@ -10,6 +10,7 @@ pub mod events;
 pub mod idempotency;
 pub mod intents;
 pub mod keyed_hash;
+pub mod mail;
 pub mod mirror;
 pub mod passwords;
 pub mod provider;

@@ -15,6 +15,8 @@ pub enum Purpose<'a> {
         /// The filter, order and sources of the list.
         binding: &'a str,
     },
+    /// A mail that waits to be sent: it has an address, a code or a link.
+    Mail,
 }
 
 /// Seals and opens texts: keyed, deterministic and authenticated, per tenant.

@@ -44,6 +44,7 @@ fn label(tenant: &TenantId, purpose: Purpose<'_>) -> String {
     match purpose {
         Purpose::CustomerRegistrationId => format!("~~~id {tenant} "),
         Purpose::Email => format!("~~~email {tenant} "),
+        Purpose::Mail => format!("~~~mail {tenant} "),
         Purpose::Cursor { binding } => format!("~~~cursor {tenant} {}:{binding} ", binding.len()),
     }
 }

@@ -111,6 +111,7 @@ impl SealingKey {
             Purpose::CustomerRegistrationId => ("crid", ""),
             Purpose::Email => ("email", ""),
             Purpose::Cursor { binding } => ("cursor", binding),
+            Purpose::Mail => ("mail", ""),
         };
         let parts = [
             "masthead 1",

@@ -71,7 +71,14 @@ fn published_ids_never_change() {
 fn seal_is_bound_to_tenant_and_purpose() {
     let codec = codec();
     let cursor = |binding| Purpose::Cursor { binding };
-    let purposes = [CRID, Purpose::Email, cursor(""), cursor("a"), cursor("ab")];
+    let purposes = [
+        CRID,
+        Purpose::Email,
+        Purpose::Mail,
+        cursor(""),
+        cursor("a"),
+        cursor("ab"),
+    ];
     let tenants = ["a/b/c", "a/b/cc", "aa/b/c", "a/bb/c"].map(|text| TenantId::parse(text).unwrap());
     for (tenant, purpose) in tenants
         .iter()

@@ -1,0 +1,1 @@
+//! Mails: rendered by templates, built in or of a folder, and sent over SMTP.
