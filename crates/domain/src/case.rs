@@ -10,8 +10,8 @@ const MAPPER: CaseMapperBorrowed<'static> = CaseMapper::new();
 ///
 /// The store records the version of its keys, and a cursor in an order by name contains it. A change of a rule, or of Unicode
 /// data that changes a result, must increase the version: `masthead migrate` then rebuilds the keys. Version 1 was lower case
-/// without combining marks; version 2 is ADR 0098.
-pub const RULES: i16 = 2;
+/// without combining marks; version 2 is ADR 0098; version 3 has other search terms (ADR 0117), and folds as version 2.
+pub const RULES: i16 = 3;
 
 /// Ranges of characters: a text of only these characters folds equally by all versions of the rules, so that its keys need
 /// not be rebuilt.

@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Seconds from 1970 to 2000, the epoch of Postgres.
 const EPOCH: i64 = 946_684_800;
-const BIGINT: i32 = 20;
+/// The type of array elements (`pg_type.oid`).
+const INTEGER: i32 = 23;
 /// The trailer: a column count of -1.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
@@ -92,11 +93,11 @@ impl CopyRows {
     }
 
     /// A one-dimensional array without nulls; an empty array has no dimension, as Postgres encodes it.
-    pub(crate) fn int8_array(&mut self, numbers: &[i64]) -> Result<(), ValueTooLongError> {
+    pub(crate) fn int4_array(&mut self, numbers: &[i32]) -> Result<(), ValueTooLongError> {
         let count = i32::try_from(numbers.len()).map_err(|_| ValueTooLongError)?;
         let dimensions = i32::from(count > 0);
-        let length = 12 + dimensions * 8 + count.checked_mul(12).ok_or(ValueTooLongError)?;
-        for head in [length, dimensions, 0, BIGINT] {
+        let length = 12 + dimensions * 8 + count.checked_mul(8).ok_or(ValueTooLongError)?;
+        for head in [length, dimensions, 0, INTEGER] {
             self.bytes.extend(head.to_be_bytes());
         }
         if count > 0 {
@@ -104,7 +105,7 @@ impl CopyRows {
             self.bytes.extend(1_i32.to_be_bytes());
         }
         for number in numbers {
-            self.int8(*number);
+            self.int4(*number);
         }
         Ok(())
     }

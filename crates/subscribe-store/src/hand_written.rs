@@ -70,11 +70,13 @@ async fn columns_are_read_where_they_are() {
         ),
         (
             statements(&Table::Registrations),
-            format!("query_tag total {ACCOUNT} {TOTALS}"),
+            format!("query_tag total {ACCOUNT} scanned matched bound_part bound_value bound_crid {TOTALS}"),
         ),
         (
             statements(&mirror),
-            format!("query_tag total {ENTRY} {ACCOUNT} whole {TOTALS}"),
+            format!(
+                "query_tag total {ENTRY} {ACCOUNT} whole scanned matched bound_part bound_value bound_crid {TOTALS}"
+            ),
         ),
     ] {
         let expected: Vec<&str> = columns.split_whitespace().collect();

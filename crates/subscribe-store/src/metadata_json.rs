@@ -22,6 +22,11 @@ pub(crate) fn to_json(metadata: &Metadata) -> Result<String, UnstorableFieldErro
     Ok(json)
 }
 
+/// A pair as [`to_json`] writes it within an object.
+pub(crate) fn pair_in_json(key: &str, value: &str) -> String {
+    format!("{}:{}", serde_json::Value::from(key), serde_json::Value::from(value))
+}
+
 /// Parses stored metadata; `None` unless it is an object of strings.
 pub(crate) fn parse(json: &str) -> Option<Metadata> {
     parse_plain(json).or_else(|| {

@@ -10,6 +10,10 @@ use crate::{connect::Connector, database::PgDatabase, search_queue::SearchLimits
 /// How many searches run at once on a database whose processors are unknown.
 const REMOTE_SEARCHES: usize = 4;
 
+/// The settings of connections for searches. No search reads a whole table: without this, the planner may, where it expects
+/// more matches than there are.
+pub(crate) const BY_INDEX: &[(&str, &str)] = &[("enable_seqscan", "off")];
+
 /// Options of the store. [`StoreOptions::new`] has the defaults.
 #[derive(Clone)]
 pub struct StoreOptions {
@@ -45,8 +49,8 @@ pub struct StoreOptions {
     pub statement_timeout: Duration,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
-    /// How many index entries a list scans in its order before it uses the search-term index; `None` for the measured
-    /// defaults (ADR 0010).
+    /// How many entries or rows each step of a search reads before the next is tried; `None` for the measured defaults
+    /// (ADR 0117).
     pub search_scan: Option<u32>,
     /// The maximum number of waiting look-ups; more are rejected.
     pub lookup_queue: usize,

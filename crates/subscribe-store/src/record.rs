@@ -2,7 +2,7 @@
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
-    state::UserState, tenant::PoolId,
+    state::UserState,
 };
 use time::OffsetDateTime;
 
@@ -44,19 +44,18 @@ pub(crate) struct ComputedColumns {
     pub(crate) keys: SearchKeys,
     pub(crate) state: i16,
     pub(crate) metadata: String,
-    pub(crate) search_terms: Vec<i64>,
+    pub(crate) search_terms: Vec<i32>,
 }
 
 impl ComputedColumns {
     /// The columns of a stored account.
-    pub(crate) fn for_account(pool: PoolId, account: &Account) -> Result<Self, UnstorableFieldError> {
+    pub(crate) fn for_account(account: &Account) -> Result<Self, UnstorableFieldError> {
         let keys = SearchKeys::new(account.email.as_ref(), &account.first_name, &account.last_name)?;
         let verified = account.verified == Some(true);
-        Self::new(pool, keys, account.has_password, verified, &account.metadata)
+        Self::new(keys, account.has_password, verified, &account.metadata)
     }
 
     fn new(
-        pool: PoolId,
         keys: SearchKeys,
         has_password: bool,
         verified: bool,
@@ -64,7 +63,7 @@ impl ComputedColumns {
     ) -> Result<Self, UnstorableFieldError> {
         Ok(Self {
             state: UserState::new(false, has_password, verified).rank(),
-            search_terms: search_terms::padded(search_terms::for_row(pool, &keys, metadata)),
+            search_terms: search_terms::for_row(&keys, metadata),
             metadata: metadata_json::to_json(metadata)?,
             keys,
         })
@@ -83,7 +82,7 @@ pub(crate) struct RegistrationRecord<'a> {
 }
 
 impl<'a> RegistrationRecord<'a> {
-    pub(crate) fn new(pool: PoolId, new: &'a NewRegistration) -> Result<Self, UnstorableFieldError> {
+    pub(crate) fn new(new: &'a NewRegistration) -> Result<Self, UnstorableFieldError> {
         let keys = SearchKeys::new(new.email.as_ref(), &new.first_name, &new.last_name)?;
         if new.password_hash.as_ref().is_some_and(|hash| hash.contains('\0')) {
             return Err(UnstorableFieldError {
@@ -91,7 +90,7 @@ impl<'a> RegistrationRecord<'a> {
                 problem: "contains a NUL",
             });
         }
-        let computed = ComputedColumns::new(pool, keys, new.password_hash.is_some(), new.verified, &new.metadata)?;
+        let computed = ComputedColumns::new(keys, new.password_hash.is_some(), new.verified, &new.metadata)?;
         Ok(Self { new, computed })
     }
 }

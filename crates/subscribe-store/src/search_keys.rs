@@ -23,11 +23,6 @@ pub(crate) struct SearchKeys {
 }
 
 impl SearchKeys {
-    /// The compared keys: address, first and last name.
-    pub(crate) fn compared(&self) -> [&str; 3] {
-        [&self.email, &self.first, &self.last]
-    }
-
     /// Computes the keys of these values.
     pub(crate) fn new(email: Option<&Email>, first_name: &str, last_name: &str) -> Result<Self, UnstorableFieldError> {
         let invalid = |field, problem| UnstorableFieldError { field, problem };

@@ -15,7 +15,7 @@ use crate::{
     import::Importer,
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
-    options::{OpenError, StoreOptions, connect_options},
+    options::{BY_INDEX, OpenError, StoreOptions, connect_options},
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
@@ -89,7 +89,7 @@ impl Store {
         let writing = options
             .database(generic.clone(), options.writing_connections)
             .with_writes(writes());
-        let searching = options.connector(plain.clone(), &[]);
+        let searching = options.connector(plain.clone(), BY_INDEX);
         let search = options.database(searching.clone(), options.search_connections);
         let search = match &replicas {
             Some(replicas) => replicas.reads(search, options.search_connections),

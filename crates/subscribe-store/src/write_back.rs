@@ -233,7 +233,7 @@ async fn insert(
         changed_at: account.changed_at.or(Some(written_for.at)),
         ..account.clone()
     };
-    let computed = ComputedColumns::for_account(cx.tenant.pool, &new).map_err(unstorable)?;
+    let computed = ComputedColumns::for_account(&new).map_err(unstorable)?;
     let id = sqlx::query_scalar!(
         "INSERT INTO registrations (pool, registered_at, changed_at, state, verified, masters_accounts, crid, email_key,
                                     first_key, last_key, email_typed, first_name, last_name, metadata, search_terms)
@@ -291,7 +291,7 @@ pub(crate) async fn update(
         // The tenant's flow has changed meanwhile: no provider overwrites what Masthead masters.
         return Ok((stored.id, WriteBackOutcome::Unchanged));
     }
-    let computed = ComputedColumns::for_account(cx.tenant.pool, &new).map_err(unstorable)?;
+    let computed = ComputedColumns::for_account(&new).map_err(unstorable)?;
     sqlx::query!(
         "UPDATE registrations
             SET crid = $3, email_key = $4, email_typed = $5, first_name = $6, first_key = $7, last_name = $8,

@@ -110,7 +110,7 @@ async fn copy(
         rows.text(&new.last_name).map_err(too_long)?;
         rows.optional_text(new.password_hash.as_deref()).map_err(too_long)?;
         rows.text(&record.computed.metadata).map_err(too_long)?;
-        rows.int8_array(&record.computed.search_terms).map_err(too_long)?;
+        rows.int4_array(&record.computed.search_terms).map_err(too_long)?;
     }
     let mut copy = transaction.copy_in(COPY).await?;
     copy.send(rows.finish()).await?;

@@ -135,7 +135,7 @@ impl Importer {
             if !ids.insert(new.crid.as_str()) {
                 return Err(at_line(ImportLineError::CridTwice));
             }
-            let record = RegistrationRecord::new(tenant.pool, new).map_err(|invalid| at_line(invalid.into()))?;
+            let record = RegistrationRecord::new(new).map_err(|invalid| at_line(invalid.into()))?;
             records.push((*line, record));
         }
         let stored = async {

@@ -21,8 +21,7 @@ pub(super) struct StoredEntryKeys {
     pub(super) crid: String,
     pub(super) first_key: String,
     pub(super) last_key: String,
-    pub(super) shares_search_terms: bool,
-    pub(super) search_terms: Vec<i64>,
+    pub(super) search_terms: Vec<i32>,
 }
 
 /// Rows to be written, column by column.
@@ -37,7 +36,6 @@ pub(super) struct EntryRows {
     scanned_at: Vec<Option<OffsetDateTime>>,
     verified: Vec<bool>,
     by_email: Vec<bool>,
-    shares_search_terms: Vec<bool>,
     crids: Vec<String>,
     email_keys: Vec<String>,
     first_keys: Vec<String>,
@@ -45,7 +43,7 @@ pub(super) struct EntryRows {
     profile_emails: Vec<Option<String>>,
     profiles: Vec<Option<String>>,
     /// The search terms of all rows, concatenated, and the end of each row's.
-    search_terms: Vec<i64>,
+    search_terms: Vec<i32>,
     term_ends: Vec<i32>,
 }
 
@@ -53,7 +51,6 @@ impl EntryRows {
     /// Adds the entry of a pair; `profile` is the stored profile of its provider account.
     pub(super) fn add(
         &mut self,
-        pool: PoolId,
         pair: &AccountPair,
         profile: Option<&StoredProfile>,
         precedence: &Precedence,
@@ -84,10 +81,7 @@ impl EntryRows {
         self.profile_emails
             .push(profile_email.filter(|email| **email != *keys.email).map(str::to_owned));
         self.profiles.push(profile.map(|profile| profile.text.clone()));
-        let own = own_terms(pool, pair, &keys, &merged)?;
-        self.shares_search_terms.push(own.is_none());
-        self.search_terms
-            .extend(own.map(search_terms::padded).unwrap_or_default());
+        self.search_terms.extend(search_terms::for_row(&keys, &merged.metadata));
         self.term_ends
             .push(i32::try_from(self.search_terms.len()).unwrap_or(i32::MAX));
         self.email_keys.push(keys.email.into());
@@ -104,7 +98,6 @@ impl EntryRows {
                 std::slice::from_ref(&stored.first_key),
                 std::slice::from_ref(&stored.last_key),
             )
-            && *self.shares_search_terms == [stored.shares_search_terms]
             && self.search_terms == stored.search_terms
     }
 
@@ -119,20 +112,20 @@ impl EntryRows {
         sqlx::query!(
             "INSERT INTO mirror_entries AS d
                     (pool, registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                     shares_search_terms, crid, email_key, first_key, last_key, profile_email, profile, search_terms, scanned_at)
+                     crid, email_key, first_key, last_key, profile_email, profile, search_terms, scanned_at)
              SELECT $1, u.registration_id, u.registered_at, u.changed_at, u.profile_as_of, u.missing_at, u.missing, u.verified,
-                    u.by_email, u.shares_search_terms, u.crid, u.email_key, u.first_key, u.last_key, u.profile_email, u.profile::json,
-                    ($16::bigint[])[u.term_start:u.term_end], u.scanned_at
+                    u.by_email, u.crid, u.email_key, u.first_key, u.last_key, u.profile_email, u.profile::json,
+                    ($16::integer[])[u.term_start:u.term_end], u.scanned_at
                FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
                            $7::smallint[], $8::boolean[], $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[],
-                           $14::text[], $15::text[], $17::integer[], $18::integer[], $19::boolean[], $20::timestamptz[])
+                           $14::text[], $15::text[], $17::integer[], $18::integer[], $19::timestamptz[])
                     AS u (registration_id, registered_at, changed_at, profile_as_of, missing_at, missing, verified, by_email,
-                          crid, email_key, first_key, last_key, profile_email, profile, term_start, term_end, shares_search_terms, scanned_at)
+                          crid, email_key, first_key, last_key, profile_email, profile, term_start, term_end, scanned_at)
                  ON CONFLICT (pool, crid) DO UPDATE
                 SET registration_id = EXCLUDED.registration_id, registered_at = EXCLUDED.registered_at,
                     changed_at = EXCLUDED.changed_at, profile_as_of = EXCLUDED.profile_as_of,
                     missing_at = EXCLUDED.missing_at, missing = EXCLUDED.missing, verified = EXCLUDED.verified,
-                    by_email = EXCLUDED.by_email, shares_search_terms = EXCLUDED.shares_search_terms, email_key = EXCLUDED.email_key, first_key = EXCLUDED.first_key,
+                    by_email = EXCLUDED.by_email, email_key = EXCLUDED.email_key, first_key = EXCLUDED.first_key,
                     last_key = EXCLUDED.last_key, profile_email = EXCLUDED.profile_email, profile = EXCLUDED.profile,
                     search_terms = EXCLUDED.search_terms, scanned_at = EXCLUDED.scanned_at",
             pool.0,
@@ -153,41 +146,11 @@ impl EntryRows {
             &self.search_terms,
             &term_starts,
             &self.term_ends,
-            &self.shares_search_terms,
             &self.scanned_at as &[Option<OffsetDateTime>],
         )
         .execute(transaction)
         .await
         .map(|_| ())
-    }
-}
-
-/// The search terms of an entry; `None` if its registration has the same id, keys and terms: then only the registration is
-/// indexed.
-fn own_terms(
-    pool: PoolId,
-    pair: &AccountPair,
-    keys: &SearchKeys,
-    merged: &Account,
-) -> Result<Option<Vec<i64>>, MirrorError> {
-    let beside = pair
-        .store
-        .as_ref()
-        .filter(|registration| registration.crid == merged.crid);
-    match (beside, &pair.provider) {
-        (Some(_), None) => Ok(None),
-        (Some(registration), Some(_)) => {
-            let own = SearchKeys::new(
-                registration.email.as_ref(),
-                &registration.first_name,
-                &registration.last_name,
-            )?;
-            let terms = search_terms::for_row(pool, keys, &merged.metadata);
-            let same =
-                own.compared() == keys.compared() && search_terms::for_row(pool, &own, &registration.metadata) == terms;
-            Ok((!same).then_some(terms))
-        }
-        (None, _) => Ok(Some(search_terms::for_row(pool, keys, &merged.metadata))),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn fold_again(
     let stored = sqlx::query_as!(
         StoredEntryKeys,
         r#"SELECT d.crid AS "crid!", d.first_key AS "first_key!", d.last_key AS "last_key!",
-                  d.shares_search_terms AS "shares_search_terms!", d.search_terms AS "search_terms!"
+                  d.search_terms AS "search_terms!"
              FROM (SELECT * FROM mirror_entries WHERE pool = $1 AND crid > $2 ORDER BY crid LIMIT $3) AS d
              LEFT JOIN registrations AS r ON r.pool = d.pool AND r.id = d.registration_id
             WHERE d.crid <= $4
@@ -56,7 +56,7 @@ pub(crate) async fn fold_again(
             store: entry.registration_id.and_then(registration).cloned(),
         };
         let mut row = EntryRows::default();
-        match row.add(pool, &pair, entry.profile.as_ref(), &precedence) {
+        match row.add(&pair, entry.profile.as_ref(), &precedence) {
             Ok(()) if row.has_keys(keys) => {}
             Ok(()) => {
                 written += 1;

@@ -122,7 +122,7 @@ pub(super) async fn rejoin(
     if !unread.is_empty() {
         registrations.extend(find_registrations(transaction, pool, &unread).await?);
     }
-    let (rows, gone) = entries.rejoin(pool, registrations, changes, precedence)?;
+    let (rows, gone) = entries.rejoin(registrations, changes, precedence)?;
     remove(transaction, pool, &gone).await?;
     rows.write(transaction, pool).await?;
     Ok(())
@@ -166,7 +166,6 @@ impl NearbyEntries {
     /// The rows that differ from the stored ones, and the ids that have no entry any more.
     fn rejoin(
         self,
-        pool: PoolId,
         registrations: Vec<Account>,
         mut changes: Changes,
         precedence: &Precedence,
@@ -208,7 +207,7 @@ impl NearbyEntries {
             if before.remove(crid.as_str()) == Some(now) && !is_new {
                 continue;
             }
-            rows.add(pool, &pair, profiles.get(crid.as_str()), precedence)?;
+            rows.add(&pair, profiles.get(crid.as_str()), precedence)?;
         }
         Ok((rows, before.into_keys().collect()))
     }

@@ -8,7 +8,7 @@ use super::{reads::Reads, state::Replicas};
 use crate::{
     connect::Connector,
     database::PgDatabase,
-    options::{OpenError, StoreOptions, connect_options},
+    options::{BY_INDEX, OpenError, StoreOptions, connect_options},
 };
 
 /// The replicas of the settings.
@@ -55,7 +55,7 @@ impl ReplicaServers {
     /// Reads that are spread over the replicas; each has as many connections as the primary.
     pub(crate) fn reads(&self, primary: PgDatabase, connections: u32) -> Reads {
         let databases = self
-            .connectors(&[])
+            .connectors(BY_INDEX)
             .map(|connector| self.options.database(connector, connections));
         Reads::spread(primary, Arc::clone(&self.state), databases.collect())
     }

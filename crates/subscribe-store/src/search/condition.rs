@@ -1,16 +1,19 @@
-//! The conditions of a filter as SQL: each candidate row is checked against them.
+//! The conditions of a filter as SQL: how an index selects candidates, and how each candidate is checked.
 
 use masthead_domain::{
     metadata::MetadataPair,
     order::SortColumn,
     query::{EmailFilter, UserFilter},
     state::UserState,
-    tenant::PoolId,
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{sql::push_sql, table::Table};
-use crate::search_terms;
+use super::{
+    needle::{self, NeedleCondition},
+    sql::push_sql,
+    table::Table,
+};
+use crate::{metadata_json, search_terms};
 
 pub(super) enum SqlCondition<'a> {
     EmailIs(&'a str),
@@ -19,7 +22,6 @@ pub(super) enum SqlCondition<'a> {
     FirstNameStarts(&'a str),
     LastNameStarts(&'a str),
     CridIs(&'a str),
-    /// By search term only: lower-casing is done in Rust, so the pairs are compared after the row is read.
     Metadata(&'a [MetadataPair]),
     /// The state is not *unverified*.
     Active,
@@ -48,95 +50,128 @@ pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
         .chain(last)
         .chain(metadata)
         .chain(filter.only_active.then_some(SqlCondition::Active))
-        .filter(|condition| !matches!(condition.text(), Some("")) || matches!(condition, SqlCondition::EmailIs(_)))
+        .filter(SqlCondition::excludes_any)
         .collect()
 }
 
 impl SqlCondition<'_> {
-    pub(super) const fn column(&self) -> &'static str {
+    fn excludes_any(&self) -> bool {
         match self {
-            Self::EmailIs(_) | Self::EmailContains(_) | Self::EmailStarts(_) => "email_key",
-            Self::FirstNameStarts(_) => "first_key",
-            Self::LastNameStarts(_) => "last_key",
-            Self::CridIs(_) => "crid",
-            Self::Metadata(_) => "search_terms",
-            Self::Active => "state",
-        }
-    }
-
-    pub(super) const fn text(&self) -> Option<&str> {
-        match self {
-            Self::EmailIs(text)
-            | Self::EmailContains(text)
+            Self::EmailContains(text)
             | Self::EmailStarts(text)
             | Self::FirstNameStarts(text)
-            | Self::LastNameStarts(text)
-            | Self::CridIs(text) => Some(text),
-            Self::Metadata(_) | Self::Active => None,
+            | Self::LastNameStarts(text) => !text.is_empty(),
+            Self::EmailIs(_) | Self::CridIs(_) | Self::Metadata(_) | Self::Active => true,
         }
-    }
-
-    pub(super) const fn is_metadata(&self) -> bool {
-        matches!(self, Self::Metadata(_))
     }
 
     /// Whether one index entry leads to all matches.
     pub(super) const fn is_exact(&self) -> bool {
-        matches!(self, Self::EmailIs(_) | Self::CridIs(_))
-    }
-
-    /// Whether it is a range of the index that is ordered by this column.
-    pub(super) const fn is_range_of(&self, column: SortColumn) -> bool {
-        matches!(
-            (self, column),
-            (Self::EmailStarts(_), SortColumn::Email)
-                | (Self::FirstNameStarts(_), SortColumn::FirstName)
-                | (Self::LastNameStarts(_), SortColumn::LastName)
-        )
-    }
-
-    /// Whether a scan in the order of this column covers it: as a range of the index; or as the state, which has no search
-    /// term, if there is no other condition to search by.
-    pub(super) fn is_scanned(&self, column: SortColumn, all: &[Self]) -> bool {
-        let nothing_to_gather_by = || {
-            all.iter()
-                .all(|other| other.is_range_of(column) || matches!(other, Self::Active))
-        };
-        self.is_range_of(column) || (matches!(self, Self::Active) && nothing_to_gather_by())
-    }
-
-    /// Whether it is a range of a name index.
-    pub(super) const fn is_of_names(&self) -> bool {
-        matches!(self, Self::FirstNameStarts(_) | Self::LastNameStarts(_))
-    }
-
-    /// Whether it is about search keys, which an entry that shares its search terms has in common with its registration.
-    pub(super) const fn is_of_keys(&self) -> bool {
-        !matches!(self, Self::CridIs(_) | Self::Metadata(_) | Self::Active)
-    }
-
-    pub(super) const fn is_covered(&self) -> bool {
-        !matches!(self, Self::Metadata(_) | Self::Active)
-    }
-
-    /// Writes the condition on the columns of `alias`.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pool: PoolId) {
-        let column = self.column();
         match self {
-            Self::EmailIs(text) | Self::CridIs(text) => push_sql!(sql; "{alias}.{column} = ", ?(*text).to_owned()),
-            Self::EmailContains(text) => push_sql!(sql; "strpos({alias}.{column}, ", ?(*text).to_owned(), ") > 0"),
-            Self::EmailStarts(text) | Self::FirstNameStarts(text) | Self::LastNameStarts(text) => {
-                push_sql!(sql; "{alias}.{column} >= ", ?(*text).to_owned());
-                if let Some(end) = after_all(text) {
-                    push_sql!(sql; " AND {alias}.{column} < ", ?end);
-                }
-            }
-            Self::Metadata(pairs) => {
-                push_sql!(sql; @table.push_terms(sql, alias, pool), " @> ", ?search_terms::for_pairs(pool, pairs));
-            }
-            // `Unverified` has the highest rank, so this is a range of the state index.
-            Self::Active => push_sql!(sql; "{alias}.{column} < ", ?UserState::Unverified.rank()),
+            Self::EmailIs(_) | Self::CridIs(_) => true,
+            Self::EmailContains(_)
+            | Self::EmailStarts(_)
+            | Self::FirstNameStarts(_)
+            | Self::LastNameStarts(_)
+            | Self::Metadata(_)
+            | Self::Active => false,
         }
+    }
+
+    /// The column by whose index the condition is a range.
+    pub(super) const fn range(&self) -> Option<SortColumn> {
+        match self {
+            Self::EmailStarts(_) => Some(SortColumn::Email),
+            Self::FirstNameStarts(_) => Some(SortColumn::FirstName),
+            Self::LastNameStarts(_) => Some(SortColumn::LastName),
+            Self::EmailIs(_) | Self::EmailContains(_) | Self::CridIs(_) | Self::Metadata(_) | Self::Active => None,
+        }
+    }
+
+    /// Whether the index of addresses has the columns of the condition, so that no row is read to check it.
+    pub(super) const fn is_in_address_index(&self) -> bool {
+        match self {
+            Self::EmailIs(_)
+            | Self::EmailContains(_)
+            | Self::EmailStarts(_)
+            | Self::FirstNameStarts(_)
+            | Self::LastNameStarts(_)
+            | Self::CridIs(_) => true,
+            Self::Metadata(_) | Self::Active => false,
+        }
+    }
+
+    /// The trigrams that all matches have.
+    pub(super) fn trigrams(&self) -> Option<NeedleCondition> {
+        match self {
+            Self::EmailContains(text) => needle::condition(text),
+            // A prefix is a range of an index, which is more exact.
+            Self::EmailStarts(_)
+            | Self::EmailIs(_)
+            | Self::FirstNameStarts(_)
+            | Self::LastNameStarts(_)
+            | Self::CridIs(_)
+            | Self::Metadata(_)
+            | Self::Active => None,
+        }
+    }
+
+    /// Writes the condition on the columns of the row `alias`.
+    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str) {
+        match self {
+            Self::EmailIs(text) => push_sql!(sql; "{alias}.email_key = ", ?(*text).to_owned()),
+            Self::CridIs(text) => push_sql!(sql; "{alias}.crid = ", ?(*text).to_owned()),
+            Self::EmailContains(text) => push_sql!(sql; "strpos({alias}.email_key, ", ?(*text).to_owned(), ") > 0"),
+            Self::EmailStarts(text) => push_prefix(sql, alias, "email_key", text),
+            Self::FirstNameStarts(text) => push_prefix(sql, alias, "first_key", text),
+            Self::LastNameStarts(text) => push_prefix(sql, alias, "last_key", text),
+            Self::Metadata(pairs) => {
+                push_sql!(sql; "{alias}.search_terms @> ", ?search_terms::for_pairs(pairs), " AND ");
+                push_texts(sql, table, alias, pairs);
+            }
+            // `Unverified` has the highest rank.
+            Self::Active => push_sql!(sql; "{alias}.state < ", ?UserState::Unverified.rank()),
+        }
+    }
+
+    /// The same for rows that have the terms of the filter: the planner takes a repeated condition for another one.
+    pub(super) fn push_recheck(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str) {
+        match self {
+            Self::Metadata(pairs) => push_texts(sql, table, alias, pairs),
+            other => other.push(sql, table, alias),
+        }
+    }
+}
+
+fn push_prefix(sql: &mut QueryBuilder<Postgres>, alias: &str, column: &str, prefix: &str) {
+    push_sql!(sql; "{alias}.{column} >= ", ?prefix.to_owned());
+    if let Some(end) = after_all(prefix) {
+        push_sql!(sql; " AND {alias}.{column} < ", ?end);
+    }
+}
+
+/// A row with the pairs. Different pairs may share a term, so that for ASCII pairs the stored texts are compared too: ASCII folds to lower case, and a text with other characters may fold to ASCII.
+fn push_texts(sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pairs: &[MetadataPair]) {
+    push_sql!(sql; "true");
+    if !table.has_metadata() {
+        return;
+    }
+    for pair in pairs
+        .iter()
+        .filter(|pair| pair.key().is_ascii() && pair.value().is_ascii())
+    {
+        push_sql!(sql; " AND (strpos(lower({alias}.metadata::text), ", ?metadata_json::pair_in_json(pair.key(), pair.value()));
+        push_sql!(sql; ") > 0 OR octet_length({alias}.metadata::text) > length({alias}.metadata::text)");
+        let name = match pair.key() {
+            "firstname" => "first_name",
+            "lastname" => "last_name",
+            _ => {
+                push_sql!(sql; ")");
+                continue;
+            }
+        };
+        push_sql!(sql; " OR lower({alias}.{name}) = ", ?pair.value().to_owned());
+        push_sql!(sql; " OR octet_length({alias}.{name}) > length({alias}.{name}))");
     }
 }
 

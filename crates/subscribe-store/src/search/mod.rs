@@ -2,17 +2,21 @@
 
 mod budget;
 mod condition;
-mod count;
-mod gather;
-mod index_scan;
+mod gathering;
 mod limits;
+mod needle;
 mod pg_search;
+mod sort_order;
 mod sql;
 mod statement;
+#[cfg(test)]
+mod statement_tests;
+mod steps;
 mod table;
 
 pub(crate) use limits::matches_no_key;
-pub(crate) use pg_search::{PgSearch, SearchRows, corrupt};
+pub(crate) use pg_search::{PgSearch, corrupt};
 #[cfg(test)]
-pub(crate) use statement::tests::statements;
+pub(crate) use statement_tests::statements;
+pub(crate) use steps::SearchRows;
 pub(crate) use table::Table;

@@ -1,10 +1,13 @@
-//! The two tables that answer lists: both have the same key columns and search terms.
+//! The two tables that answer lists: both have the same key columns and search index.
 
 use masthead_domain::tenant::PoolId;
-use sqlx::{Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 
 use super::sql::push_sql;
-use crate::{row::account_columns, totals::TotalsSource};
+use crate::{
+    row::{account_columns, is_empty},
+    totals::TotalsSource,
+};
 
 pub(crate) enum Table<'a> {
     Registrations,
@@ -30,47 +33,20 @@ impl Table<'_> {
         }
     }
 
-    /// Whether some rows share the search terms of the registration with the same id.
-    pub(super) const fn shares_terms(&self) -> bool {
+    /// Whether the indexes of names sort equal names by id.
+    pub(super) const fn sorts_names_by_id(&self) -> bool {
         match self {
             Self::Registrations => false,
             Self::Mirror { .. } => true,
         }
     }
 
-    /// The search terms of a row, wherever they are stored.
-    pub(super) fn push_terms(&self, sql: &mut QueryBuilder<Postgres>, alias: &str, pool: PoolId) {
-        if self.shares_terms() {
-            push_sql!(sql; "CASE WHEN {alias}.shares_search_terms THEN (SELECT s.search_terms FROM registrations AS s");
-            push_sql!(sql; " WHERE s.pool = ", ?pool.0, " AND s.crid = {alias}.crid AND s.deleted_at IS NULL)");
-            push_sql!(sql; " ELSE {alias}.search_terms END");
-        } else {
-            push_sql!(sql; "{alias}.search_terms");
+    /// Whether its rows have the metadata, which those of a mirror have in two parts.
+    pub(super) const fn has_metadata(&self) -> bool {
+        match self {
+            Self::Registrations => true,
+            Self::Mirror { .. } => false,
         }
-    }
-
-    /// The rows that have all of these terms, as a table. The array is a sub-select: with known terms the planner would use
-    /// its statistics of common ones and read whole tables. `OFFSET 0` keeps other conditions out. If the terms are shared,
-    /// `check` adds conditions on the registration's keys, which are the same, so that a false candidate costs no second
-    /// row.
-    pub(super) fn push_with_terms(
-        &self,
-        sql: &mut QueryBuilder<Postgres>,
-        pool: PoolId,
-        terms: &[i64],
-        check: impl FnOnce(&mut QueryBuilder<Postgres>, &str),
-    ) {
-        let having = |sql: &mut QueryBuilder<Postgres>, table: &str| {
-            push_sql!(sql; "SELECT * FROM {table} AS r WHERE r.search_terms @> (SELECT ", ?terms.to_vec(), "::bigint[])");
-        };
-        push_sql!(sql; "(", @having(sql, self.name()));
-        if self.shares_terms() {
-            push_sql!(sql; " UNION ALL SELECT d.* FROM (", @having(sql, Self::Registrations.name()), " OFFSET 0) AS r");
-            push_sql!(sql; " CROSS JOIN LATERAL (SELECT * FROM mirror_entries AS d WHERE d.pool = ", ?pool.0);
-            push_sql!(sql; " AND d.crid = r.crid AND d.shares_search_terms OFFSET 0) AS d WHERE r.pool = ", ?pool.0);
-            push_sql!(sql; Self::Registrations.and_live("r"), @check(sql, "r"));
-        }
-        push_sql!(sql; " OFFSET 0)");
     }
 
     /// A condition for live rows, with a leading `AND`.
@@ -103,6 +79,15 @@ impl Table<'_> {
             Self::Registrations => "r",
             Self::Mirror { .. } => "m",
         }
+    }
+
+    /// Whether a row has no user, as the only row of an empty page.
+    pub(super) fn is_empty_row(&self, row: &PgRow) -> bool {
+        let first = match self {
+            Self::Registrations => 2,
+            Self::Mirror { .. } => 3,
+        };
+        is_empty(row, first)
     }
 
     pub(super) const fn joins(&self) -> &'static str {

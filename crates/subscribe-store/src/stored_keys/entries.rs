@@ -2,7 +2,7 @@
 
 use masthead_domain::tenant::PoolId;
 
-use super::progress::{KeysMade, RefoldPosition, affected_pattern};
+use super::progress::{KeysMade, RefoldPosition};
 use crate::{
     database::Transaction,
     mirror::{MirrorError, fold_again},
@@ -37,7 +37,7 @@ pub(super) async fn recompute_window(
         transaction,
         PoolId(last.pool),
         (after, &last.crid, WINDOW),
-        &affected_pattern(),
+        &position.affected_pattern(),
     )
     .await?;
     sqlx::query!(

@@ -46,7 +46,7 @@ async fn next_window(database: &PgDatabase) -> Result<Option<KeysMade>, MirrorEr
     transaction.allow_long_statements().await?;
     let position = sqlx::query_as!(
         RefoldPosition,
-        "SELECT new_rules, registrations_pool, registrations_id, entries_pool, entries_crid FROM stored_keys FOR UPDATE",
+        "SELECT rules, new_rules, registrations_pool, registrations_id, entries_pool, entries_crid FROM stored_keys FOR UPDATE",
     )
     .fetch_one(&mut transaction)
     .await?;

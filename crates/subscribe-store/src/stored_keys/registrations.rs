@@ -1,8 +1,8 @@
 //! Recomputes the keys and search terms of registrations.
 
-use masthead_domain::{email::Email, tenant::PoolId};
+use masthead_domain::email::Email;
 
-use super::progress::{KeysMade, RefoldPosition, affected_pattern};
+use super::progress::{KeysMade, RefoldPosition};
 use crate::{database::Transaction, mirror::MirrorError, row, search_keys::SearchKeys, search_terms};
 
 /// The number of rows per transaction.
@@ -18,7 +18,7 @@ struct RegistrationKeysRow {
     first_key: String,
     last_key: String,
     metadata: String,
-    search_terms: Vec<i64>,
+    search_terms: Vec<i32>,
 }
 
 /// Rows to be written, column by column.
@@ -33,13 +33,13 @@ struct ChangedRegistrations {
     first_keys: Vec<String>,
     last_keys: Vec<String>,
     /// The search terms of all rows, concatenated, and where each row's begin and end, counted from 1.
-    search_terms: Vec<i64>,
+    search_terms: Vec<i32>,
     term_starts: Vec<i32>,
     term_ends: Vec<i32>,
 }
 
 impl ChangedRegistrations {
-    fn add(&mut self, row: &RegistrationKeysRow, keys: SearchKeys, search_terms: &[i64]) {
+    fn add(&mut self, row: &RegistrationKeysRow, keys: SearchKeys, search_terms: &[i32]) {
         let place = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
         self.pools.push(row.pool);
         self.ids.push(row.id);
@@ -89,7 +89,7 @@ pub(super) async fn recompute_window(
         WINDOW,
         last.pool,
         last.id,
-        affected_pattern(),
+        position.affected_pattern(),
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -115,11 +115,7 @@ async fn write(transaction: &mut Transaction, rows: &[RegistrationKeysRow]) -> R
             made.left += 1;
             continue;
         };
-        let search_terms = search_terms::padded(search_terms::for_row(
-            PoolId(row.pool),
-            &keys,
-            &row::metadata(&row.metadata)?,
-        ));
+        let search_terms = search_terms::for_row(&keys, &row::metadata(&row.metadata)?);
         if (&*row.first_key, &*row.last_key, &row.search_terms) != (&*keys.first, &*keys.last, &search_terms) {
             changed.add(row, keys, &search_terms);
         }
@@ -129,7 +125,7 @@ async fn write(transaction: &mut Transaction, rows: &[RegistrationKeysRow]) -> R
     }
     let written = sqlx::query!(
         "UPDATE registrations AS r
-            SET first_key = u.first_key, last_key = u.last_key, search_terms = ($5::bigint[])[u.term_start:u.term_end]
+            SET first_key = u.first_key, last_key = u.last_key, search_terms = ($5::integer[])[u.term_start:u.term_end]
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $6::integer[], $7::integer[], $8::text[], $9::text[],
                        $10::text[], $11::text[])
                 AS u (pool, id, first_key, last_key, term_start, term_end, email_key, first_name, last_name, metadata)

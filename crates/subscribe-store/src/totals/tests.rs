@@ -168,7 +168,10 @@ impl Write {
             }
             Self::SetState(user, state) => format!("UPDATE registrations SET state = {state} WHERE {}", of(user)),
             Self::SetLetter(user, letter) => {
-                format!("UPDATE registrations SET email_key = '{letter}@{writer}' WHERE {}", live(user))
+                format!(
+                    "UPDATE registrations SET email_key = '{letter}@{writer}' WHERE {}",
+                    live(user)
+                )
             }
             Self::MarkDeleted(user) => format!("UPDATE registrations SET deleted_at = now() WHERE {}", live(user)),
             Self::Delete(user) => format!("DELETE FROM registrations WHERE {}", of(user)),
@@ -178,9 +181,9 @@ impl Write {
                 live(user)
             ),
             Self::PutEntry { user, verified, letter } => format!(
-                "INSERT INTO mirror_entries (pool, registration_id, verified, by_email, shares_search_terms, crid, email_key,
+                "INSERT INTO mirror_entries (pool, registration_id, verified, by_email, crid, email_key,
                     first_key, last_key, search_terms)
-                 VALUES ({id}, coalesce((SELECT id FROM registrations WHERE {}), 0), {verified}, false, true,
+                 VALUES ({id}, coalesce((SELECT id FROM registrations WHERE {}), 0), {verified}, false,
                     '{writer}-{user}', '{letter}@{writer}', '', '', '{{}}')
                  ON CONFLICT (pool, crid) DO UPDATE SET verified = EXCLUDED.verified, email_key = EXCLUDED.email_key",
                 live(user)
@@ -190,7 +193,11 @@ impl Write {
                 let before = read(connection, *source, pools[pool]).await;
                 fold_once(&mut *connection, *source, pools[pool]).await.unwrap();
                 let after = read(connection, *source, pools[pool]).await;
-                assert_eq!(numbers(&before), numbers(&after), "folding changes neither totals nor version");
+                assert_eq!(
+                    numbers(&before),
+                    numbers(&after),
+                    "folding changes neither totals nor version"
+                );
                 return;
             }
         };

@@ -87,7 +87,7 @@ async fn mastered_pool_rejects_duplicate_addresses() {
 }
 
 #[tokio::test]
-async fn search_terms_are_stored_out_of_line() {
+async fn rows_are_narrow() {
     let (fixture, tenant) = fixture_with_tenant().await;
     import_users(&fixture.store, &tenant, 0..500).await;
     let width = fixture.sql("SELECT pg_relation_size('registrations') / count(*) FROM registrations");

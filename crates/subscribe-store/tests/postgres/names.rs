@@ -109,8 +109,7 @@ impl NamesFixture {
         names.fixture.sql(&format!(
             "UPDATE registrations SET first_key = old, last_key = old, search_terms = '{{7}}'
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_name = name AND key <> old;
-             UPDATE mirror_entries SET first_key = old, last_key = old,
-                    search_terms = CASE WHEN shares_search_terms THEN '{{}}'::bigint[] ELSE '{{7}}' END
+             UPDATE mirror_entries SET first_key = old, last_key = old, search_terms = '{{7}}'
                FROM (VALUES {keys}) AS k (name, key, old) WHERE first_key = key AND key <> old;
              DROP TABLE stored_keys;
              DELETE FROM _sqlx_migrations WHERE version = 10;"
@@ -221,11 +220,13 @@ async fn interrupted_recomputation_is_continued() {
 #[tokio::test]
 async fn recomputation_skips_unaffected_rows() {
     let names = NamesFixture::of_version_9().await;
+    names.migrate_schema_only().await;
     names.fixture.sql(
-        "INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+        "UPDATE stored_keys SET rules = 3;
+         INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
                                     last_name, metadata, search_terms, deleted_at)
          SELECT p.id, 0, false, p.masters_accounts, 'many' || n, '', CASE WHEN n % 1000 = 0 THEN 'straße' ELSE 'ann' END, '',
-                CASE WHEN n % 1000 = 0 THEN 'Straße' ELSE 'Ann' END, '', '{}', CASE WHEN n = 5000 THEN '{}'::bigint[] ELSE '{7}' END,
+                CASE WHEN n % 1000 = 0 THEN 'Straße' ELSE 'Ann' END, '', '{}', CASE WHEN n = 5000 THEN '{}'::integer[] ELSE '{7}' END,
                 CASE WHEN n = 5000 THEN now() END
            FROM generate_series(1, 5000) AS n, (SELECT * FROM pools ORDER BY id LIMIT 1) AS p",
     );

@@ -18,7 +18,7 @@ use sqlx::Connection as _;
 
 use crate::{
     mirror::mirror_subject,
-    support::{FEDERATED, blocking, containing, fixture, tenant},
+    support::{FEDERATED, and_metadata, blocking, containing, fixture, tenant},
 };
 
 /// Events as versions 2 to 8 write them: a read of each kind, then changes with their outbox rows, in two pools.
@@ -33,7 +33,35 @@ const WRITTEN_BY_VERSION_8: &str = "
         RETURNING pool, id)
     INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written;";
 
-/// Reverts the migrations from 0012 on, so that a database of this version is one of version 11.
+/// Reverts migration 0014, so that a database of this version is one of version 13. Its search terms are lost.
+const REVERT_TO_VERSION_13: &str = "
+    DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
+        registrations_last_idx, registrations_registered_idx, registrations_changed_idx, registrations_search_idx,
+        mirror_entries_search_idx;
+    DROP EXTENSION pg_trgm; DROP EXTENSION btree_gin;
+    ALTER TABLE registrations DROP CONSTRAINT registrations_deleted_check,
+        ALTER COLUMN search_terms TYPE bigint[] USING '{}',
+        ADD CONSTRAINT registrations_deleted_check CHECK (deleted_at IS NULL OR search_terms = '{}');
+    ALTER TABLE mirror_entries ALTER COLUMN search_terms TYPE bigint[] USING '{}',
+        ADD COLUMN shares_search_terms boolean NOT NULL DEFAULT false,
+        ADD CONSTRAINT mirror_entries_search_terms_check CHECK (NOT shares_search_terms OR search_terms = '{}');
+    ALTER TABLE mirror_entries ALTER COLUMN shares_search_terms DROP DEFAULT;
+    CREATE UNIQUE INDEX registrations_crid_key ON registrations (pool, crid) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_email_idx ON registrations (pool, email_key, crid) INCLUDE (first_key, last_key) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_first_idx ON registrations (pool, first_key, crid) INCLUDE (email_key, last_key) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_last_idx ON registrations (pool, last_key, crid) INCLUDE (email_key, first_key) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_state_idx ON registrations (pool, state, crid) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_verified_idx ON registrations (pool, verified, crid) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_registered_idx ON registrations (pool, registered_at, crid) WHERE deleted_at IS NULL;
+    CREATE INDEX registrations_changed_idx ON registrations (pool, changed_at, crid) WHERE deleted_at IS NULL;
+    CREATE UNIQUE INDEX registrations_email_key ON registrations (pool, email_key)
+        WHERE masters_accounts AND deleted_at IS NULL AND email_key <> '';
+    CREATE INDEX registrations_search_terms_idx ON registrations USING gin (search_terms) WITH (gin_pending_list_limit = 512);
+    CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms) WITH (gin_pending_list_limit = 512);
+    UPDATE stored_keys SET rules = 2;
+    DELETE FROM _sqlx_migrations WHERE version >= 14;";
+
+/// Reverts migrations 0013 and 0012, so that a database of version 13 is one of version 11.
 const REVERT_TO_VERSION_11: &str = "
     DROP FUNCTION add_registration_totals, add_mirror_totals, remove_totals, recount_totals CASCADE;
     DROP FUNCTION random_mark;
@@ -74,11 +102,15 @@ const CATALOG: &str = "
 
 async fn database_of_version(version: i64) -> TestDatabase {
     let database = blocking(TestDatabase::empty).await.unwrap();
+    migrate_to(version, &database).await;
+    database
+}
+
+async fn migrate_to(version: i64, database: &TestDatabase) {
     let mut connection = sqlx::PgConnection::connect(&database.url().unwrap()).await.unwrap();
     let migrations = sqlx::migrate!("../../migrations");
     migrations.run_to(version, &mut connection).await.unwrap();
     connection.close().await.unwrap();
-    database
 }
 
 #[tokio::test]
@@ -127,7 +159,7 @@ const TOTALS: &str = "
 async fn users_of_version_12_are_counted() {
     let database = database_of_version(12).await;
     database.run(WRITTEN_BY_VERSION_12).unwrap();
-    schema::migrate(&database.url().unwrap()).await.unwrap();
+    migrate_to(13, &database).await;
     assert_eq!(
         database.run(TOTALS).unwrap(),
         "1|0|t|2\n1|1|f|1\n1|1|t|1\n1|2|f|1\n1|2|t|1\n2|f|3\n2|t|1"
@@ -147,7 +179,12 @@ async fn users_of_version_12_are_counted() {
 async fn answers(subject: &MirrorSubject) -> Vec<(Option<MirrorPage>, Vec<Account>)> {
     let cx = subject.context(0);
     let mut answers = Vec::new();
-    for filter in [UserFilter::default(), containing("ann"), containing("example")] {
+    for filter in [
+        UserFilter::default(),
+        containing("ann"),
+        containing("example"),
+        and_metadata(UserFilter::default(), "firstName", "Ada"),
+    ] {
         let query = list(filter);
         let page = subject.mirror.search(&cx, &query).await.unwrap();
         let registered = subject.registrations.search(&cx, &query).await.unwrap();
@@ -176,6 +213,7 @@ async fn mirror_of_version_11_is_served_and_its_run_resumed() {
     assert_eq!(subject.pairs().await.len(), 5);
 
     let current = fixture.sql(CATALOG);
+    fixture.sql(REVERT_TO_VERSION_13);
     fixture.sql(REVERT_TO_VERSION_11);
     // A step of the run was truncated, which version 11 records in a column of its own.
     fixture.sql("UPDATE directories SET run_truncated = true");

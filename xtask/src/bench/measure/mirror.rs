@@ -46,11 +46,11 @@ const ADD_MIRROR: &str = "\
 /// Every registration as the provider's copy.
 const FILL_MIRROR: &str = "\
     INSERT INTO mirror_entries
-           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, shares_search_terms, crid,
+           (pool, registration_id, registered_at, changed_at, profile_as_of, verified, by_email, crid,
             email_key, first_key, last_key, profile, search_terms)
-    SELECT r.pool, r.id, r.registered_at, r.changed_at, now(), r.verified, false, true, r.crid, r.email_key,
+    SELECT r.pool, r.id, r.registered_at, r.changed_at, now(), r.verified, false, r.crid, r.email_key,
            r.first_key, r.last_key, json_build_object('email', coalesce(r.email_typed, r.email_key), 'firstName', r.first_name,
-                                         'lastName', r.last_name, 'verified', r.verified, 'metadata', r.metadata), '{}'
+                                         'lastName', r.last_name, 'verified', r.verified, 'metadata', r.metadata), r.search_terms
       FROM registrations AS r JOIN tenants AS t ON t.pool = r.pool
      WHERE (t.client_group, t.client, t.paper) = (:tenant) AND r.deleted_at IS NULL";
 
