@@ -73,7 +73,7 @@ mod tests {
         });
         assert_eq!(
             (super::RULES, &*hex),
-            (2, "2dbebc4d37edc94d7d1e07138f2c08d85b340da120a6be430e7aa5f2866a1e80")
+            (3, "2dbebc4d37edc94d7d1e07138f2c08d85b340da120a6be430e7aa5f2866a1e80")
         );
     }
 

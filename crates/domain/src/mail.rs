@@ -12,6 +12,34 @@ pub const MAX_SENDER_NAME_CHARS: usize = 120;
 /// The longest language tag, in bytes (RFC 5646 §4.4.1 recommends at least 35).
 const MAX_LANGUAGE_BYTES: usize = 35;
 
+/// What a sender must be.
+pub(crate) const SENDER: &str =
+    "an address, or a name and an address in angle brackets, such as The Herald <no-reply@herald.example>";
+
+/// What a language must be.
+pub(crate) const LANGUAGE: &str = "a language tag, such as en or pt-BR";
+
+/// What the name of a paper must be.
+pub(crate) const PAPER_NAME: &str = "a name of 1 to 120 characters without line breaks";
+
+/// How the mails of a tenant look.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MailSettings {
+    /// The sender; `None` for that of the server's settings.
+    pub from: Option<Sender>,
+    /// The language; `None` for English.
+    pub language: Option<Language>,
+    /// The name of the paper; `None` for its code.
+    pub paper_name: Option<Box<str>>,
+}
+
+/// The name of a paper, trimmed.
+pub(crate) fn parse_paper_name(text: &str) -> Option<Box<str>> {
+    let name = text.trim();
+    let is_good = (1..=MAX_SENDER_NAME_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control);
+    is_good.then(|| name.into())
+}
+
 /// The sender of a mail: an address, with a name where one is given.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sender {
@@ -23,7 +51,7 @@ pub struct Sender {
 
 /// A text that is no sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be an address, or a name and an address in angle brackets, such as The Herald <no-reply@herald.example>")]
+#[error("must be {SENDER}")]
 pub struct SenderError;
 
 impl Sender {
@@ -69,7 +97,7 @@ pub struct Language(Box<str>);
 
 /// A text that is no language tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be a language tag, such as en or pt-BR")]
+#[error("must be {LANGUAGE}")]
 pub struct LanguageError;
 
 impl Language {

@@ -12,6 +12,10 @@ pub const MAX_RETURN_URL_BYTES: usize = 2_048;
 /// The maximum number of prefixes of a tenant.
 pub const MAX_RETURN_URLS: usize = 100;
 
+/// What the prefixes of a tenant must be.
+pub(crate) const RETURN_URLS: &str = "comma-separated https addresses (http only of this machine) without user, query, dot segments \
+                                      or encoded slashes, 100 at most";
+
 /// How often a path is decoded in search of hidden dots and slashes.
 const MAX_DECODINGS: usize = 4;
 
@@ -71,10 +75,22 @@ impl ReturnUrlPolicy {
         Ok(Self(prefixes))
     }
 
+    /// Whether a text is an absolute `https` address, or an `http` address of a loopback host, as every reader understands it.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        parse(text).is_ok()
+    }
+
     /// Whether no address is allowed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The first of the prefixes, as an address; `None` where none is allowed.
+    #[must_use]
+    pub fn first(&self) -> Option<ReturnUrl> {
+        self.0.first().cloned().map(ReturnUrl)
     }
 
     /// Whether this address is allowed.

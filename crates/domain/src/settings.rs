@@ -6,10 +6,14 @@ use thiserror::Error;
 
 use crate::{
     flow::UserProvider,
-    mail::{Language, MAX_SENDER_NAME_CHARS, Sender},
+    mail::{LANGUAGE, Language, MailSettings, PAPER_NAME, SENDER, Sender, parse_paper_name},
     merge::{Precedence, SourceKind},
-    return_url::ReturnUrlPolicy,
+    return_url::{RETURN_URLS, ReturnUrlPolicy},
+    setting_groups::{key_address, token_text},
+    user_rules::UserRules,
 };
+
+pub use crate::setting_groups::{MirrorSettings, UserTokenSettings};
 
 /// The settings of a tenant; the defaults are those of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,72 +41,16 @@ pub struct TenantSettings {
     pub users: UserRules,
     /// How mails to its users look.
     pub mail: MailSettings,
+    /// Whose tokens of users are trusted.
+    pub user_tokens: UserTokenSettings,
     /// Where links in mails may lead.
     pub return_urls: ReturnUrlPolicy,
-    /// The settings of providers and of a remote Users API, by their full names (`Auth0.Domain`, `Subscribe.Url`); the
-    /// adapters parse them.
+    /// How long a failed sign-in takes at least; `None` for the time of one hash of the set cost.
+    pub sign_in_floor: Option<Duration>,
+    /// The settings of providers, of a remote Users API and of imported password hashes, by their full names (`Auth0.Domain`,
+    /// `Subscribe.Url`, `Hashes.PepperEnv`); the adapters parse them.
     pub provider: BTreeMap<Box<str>, Box<str>>,
 }
-
-/// How the mails of a tenant look.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MailSettings {
-    /// The sender; `None` for that of the server's settings.
-    pub from: Option<Sender>,
-    /// The language; `None` for English.
-    pub language: Option<Language>,
-    /// The name of the paper; `None` for its code.
-    pub paper_name: Option<Box<str>>,
-}
-
-/// How a tenant's mirror is used and updated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MirrorSettings {
-    /// The maximum age at which lists from the mirror count as current.
-    pub max_age: Duration,
-    /// The number of confirmed absences that remove a profile, at least 1.
-    pub removal_confirmations: u16,
-    /// The minimum time between two counted absences.
-    pub removal_apart: Duration,
-}
-
-impl Default for MirrorSettings {
-    fn default() -> Self {
-        Self {
-            max_age: Duration::from_hours(1),
-            removal_confirmations: 3,
-            removal_apart: Duration::from_hours(24),
-        }
-    }
-}
-
-/// How a tenant's users are written (contract `writes.md` §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserRules {
-    /// How long a registration waits for the verification of its address.
-    pub pending_life: Duration,
-    /// How long a link to set a password can be used.
-    pub reset_life: Duration,
-    /// How long a deleted user is kept before it is purged.
-    pub purge_after: Duration,
-    /// A create with the address of a `Lite` user gives it the password, once the address is verified.
-    pub upgrade_lite: bool,
-    /// A changed address counts as not verified.
-    pub email_change_unverifies: bool,
-}
-
-impl Default for UserRules {
-    fn default() -> Self {
-        Self {
-            pending_life: Duration::from_hours(48),
-            reset_life: Duration::from_mins(60),
-            purge_after: Duration::from_hours(30 * 24),
-            upgrade_lite: false,
-            email_change_unverifies: false,
-        }
-    }
-}
-
 /// One setting, which docs/operations.md describes.
 struct TenantSetting {
     name: &'static str,
@@ -162,15 +110,13 @@ fn provider_names() -> String {
 /// The prefix of the settings of a remote Users API.
 pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
 
+/// The prefix of the settings of imported password hashes.
+pub const HASHES_PREFIX: &str = "Hashes.";
+
 const MINUTES: &str = "a number of minutes from 1 to 525600";
 const CONFIRMATIONS: &str = "a number from 1 to 100";
-const SENDER: &str =
-    "an address, or a name and an address in angle brackets, such as The Herald <no-reply@herald.example>";
-const LANGUAGE: &str = "a language tag, such as en or pt-BR";
-const PAPER_NAME: &str = "a name of 1 to 120 characters without line breaks";
-const RETURN_URLS: &str = "comma-separated https addresses (http only of this machine) without user, query, dot segments or \
-                           encoded slashes, 100 at most";
 const HOURS: &str = "a number of hours from 0 to 8760";
+const FLOOR: &str = "a number of milliseconds from 0 to 10000";
 
 fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     text.parse().ok().filter(|number| (least..=most).contains(number))
@@ -298,6 +244,21 @@ const SETTINGS: &[TenantSetting] = &[
         set: |settings, text| boolean(text).map(|on| settings.users.email_change_unverifies = on),
     },
     TenantSetting {
+        name: "Token.Issuer",
+        alias: None,
+        set: |settings, text| token_text(text).map(|issuer| settings.user_tokens.issuer = Some(issuer)),
+    },
+    TenantSetting {
+        name: "Token.Audience",
+        alias: None,
+        set: |settings, text| token_text(text).map(|audience| settings.user_tokens.audience = Some(audience)),
+    },
+    TenantSetting {
+        name: "Token.JwksUrl",
+        alias: None,
+        set: |settings, text| key_address(text).map(|address| settings.user_tokens.jwks_url = Some(address)),
+    },
+    TenantSetting {
         name: "Mail.From",
         alias: None,
         set: |settings, text| {
@@ -317,10 +278,7 @@ const SETTINGS: &[TenantSetting] = &[
         name: "Mail.PaperName",
         alias: None,
         set: |settings, text| {
-            let name = text.trim();
-            let is_good =
-                (1..=MAX_SENDER_NAME_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control);
-            settings.mail.paper_name = Some(is_good.then(|| name.into()).ok_or(PAPER_NAME)?);
+            settings.mail.paper_name = Some(parse_paper_name(text).ok_or(PAPER_NAME)?);
             Ok(())
         },
     },
@@ -329,6 +287,14 @@ const SETTINGS: &[TenantSetting] = &[
         alias: None,
         set: |settings, text| {
             settings.return_urls = ReturnUrlPolicy::parse(text).map_err(|_| RETURN_URLS)?;
+            Ok(())
+        },
+    },
+    TenantSetting {
+        name: "Users.SignInFloorMillis",
+        alias: None,
+        set: |settings, text| {
+            settings.sign_in_floor = Some(Duration::from_millis(number(text, 0, 10_000).ok_or(FLOOR)?));
             Ok(())
         },
     },
@@ -406,14 +372,17 @@ fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, tex
 
 fn is_provider_setting(name: &str) -> bool {
     name.split_once('.').is_some_and(|(section, rest)| {
-        !rest.is_empty() && (UserProvider::from_name(section).is_some() || name.starts_with(SUBSCRIBE_PREFIX))
+        !rest.is_empty()
+            && (UserProvider::from_name(section).is_some()
+                || name.starts_with(SUBSCRIBE_PREFIX)
+                || name.starts_with(HASHES_PREFIX))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::return_url::MAX_RETURN_URLS;
+    use crate::{mail::MAX_SENDER_NAME_CHARS, return_url::MAX_RETURN_URLS};
 
     #[test]
     fn any_remote_api_setting_makes_the_store_remote() {
@@ -517,6 +486,18 @@ mod tests {
             RETURN_URLS.contains(&MAX_RETURN_URLS.to_string())
                 && PAPER_NAME.contains(&MAX_SENDER_NAME_CHARS.to_string())
         );
+    }
+
+    #[test]
+    fn sign_in_floor_is_in_milliseconds() {
+        let (settings, errors) = TenantSettings::parse([("Users.SignInFloorMillis", "250"), ("Hashes.PepperEnv", "X")]);
+        assert_eq!(
+            (settings.sign_in_floor, errors),
+            (Some(Duration::from_millis(250)), Vec::new())
+        );
+        assert_eq!(settings.provider.len(), 1);
+        let (default, errors) = TenantSettings::parse([("Users.SignInFloorMillis", "10001")]);
+        assert_eq!((default.sign_in_floor, errors.len()), (None, 1));
     }
 
     #[test]

@@ -198,8 +198,14 @@ impl fmt::Debug for TenantGrant {
 pub enum Scope {
     /// `users:read`
     UsersRead,
-    /// `users:write`
+    /// `users:write`: creates and changes users
     UsersWrite,
+    /// `users:authenticate`: signs users in, resets their passwords and verifies their addresses
+    UsersAuthenticate,
+    /// `users:tickets`: is answered the links that set passwords
+    UsersTickets,
+    /// `users:erase`: removes users at once
+    UsersErase,
     /// `users:export`
     UsersExport,
     /// `admin`
@@ -208,9 +214,12 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes with their names in tokens.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::UsersRead, "users:read"),
         (Self::UsersWrite, "users:write"),
+        (Self::UsersAuthenticate, "users:authenticate"),
+        (Self::UsersTickets, "users:tickets"),
+        (Self::UsersErase, "users:erase"),
         (Self::UsersExport, "users:export"),
         (Self::Admin, "admin"),
     ];
@@ -227,6 +236,9 @@ impl Scope {
         match self {
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::UsersAuthenticate => "users:authenticate",
+            Self::UsersTickets => "users:tickets",
+            Self::UsersErase => "users:erase",
             Self::UsersExport => "users:export",
             Self::Admin => "admin",
         }

@@ -19,7 +19,7 @@ pub struct UserChange {
     pub first_name: Option<Box<str>>,
     /// The last name; `""` removes it.
     pub last_name: Option<Box<str>>,
-    /// Metadata by key, each key once whatever its case, and never [`BLOCKED_KEY`]; `None` removes a key.
+    /// Metadata by key, each key once in any case, and never [`BLOCKED_KEY`]; `None` removes a key.
     pub metadata: Vec<(Box<str>, Option<Box<str>>)>,
     /// Whether the address counts as verified.
     pub verified: Option<bool>,
@@ -36,18 +36,18 @@ impl UserChange {
         *self == Self::default()
     }
 
-    /// Whether a field is given that a provider keeps too: the last logout is our store's alone.
+    /// Whether a field is given that a provider keeps too: the last logout and the block are our store's alone.
     #[must_use]
     pub fn concerns_provider(&self) -> bool {
         let Self {
-            last_logout_at: _,
             first_name,
             last_name,
             metadata,
             verified,
-            blocked,
+            last_logout_at: _,
+            blocked: _,
         } = self;
-        first_name.is_some() || last_name.is_some() || !metadata.is_empty() || verified.is_some() || blocked.is_some()
+        first_name.is_some() || last_name.is_some() || !metadata.is_empty() || verified.is_some()
     }
 
     /// The account with this change. A key of the metadata keeps its stored spelling.
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_merged_by_key_whatever_its_case() {
+    fn metadata_is_merged_by_key_in_any_case() {
         let stored = account(&[("city", "Bergen"), ("title", "Dr"), ("gender", "f")]);
         let change = UserChange {
             metadata: vec![

@@ -1,11 +1,11 @@
-//! What a write answers, by what the provider and our store said (contract `writes.md` §2).
+//! What a write answers, by the outcomes of the provider and of our store (contract `writes.md` §2).
 
-/// What the provider said to a write, after an outcome without an answer was looked up.
+/// The outcome at the provider, after an outcome without an answer was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderOutcome {
-    /// The tenant has no provider, or the request ignores it: it is told nothing.
-    NotAsked,
-    /// It is done, or the look-up shows it as asked.
+    /// The tenant has no provider, or the request ignores it.
+    NotCalled,
+    /// It is done, or the look-up shows it as requested.
     Done,
     /// The provider refuses, for instance by its password rules.
     Refused,
@@ -15,11 +15,11 @@ pub enum ProviderOutcome {
     NoSuchUser,
     /// Nothing was sent, or the look-up shows that nothing was done.
     NotDone,
-    /// The call was sent, its answer is lost, and the look-up cannot tell what happened.
+    /// The call was sent, its answer is lost, and the look-up does not show what happened.
     Unknown,
 }
 
-/// What our store said to a write.
+/// The outcome in our store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreOutcome {
     /// It is committed.
@@ -36,7 +36,7 @@ pub enum StoreOutcome {
     Unavailable,
 }
 
-/// What the caller is told.
+/// The answer to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteAnswer {
     /// Both sides are done.
@@ -55,16 +55,16 @@ pub enum WriteAnswer {
     Changed,
     /// Nothing is written; the call can be repeated.
     NotDone,
-    /// It cannot be told whether the provider has written; the recorded intent settles it (`meta.pending`).
+    /// It is unknown whether the provider has written; the recorded intent settles it (`meta.pending`).
     Pending,
 }
 
 impl WriteAnswer {
-    /// What is told when the provider ends the write before our store is asked; `None` when the store is next.
+    /// The answer when the provider ends the write before our store is called; `None` when the store is next.
     #[must_use]
     pub const fn before_store(provider: ProviderOutcome) -> Option<Self> {
         match provider {
-            ProviderOutcome::NotAsked | ProviderOutcome::Done => None,
+            ProviderOutcome::NotCalled | ProviderOutcome::Done => None,
             ProviderOutcome::Refused => Some(Self::Refused),
             ProviderOutcome::AlreadyExists => Some(Self::EmailTaken),
             ProviderOutcome::NoSuchUser => Some(Self::NoSuchUser),
@@ -73,8 +73,8 @@ impl WriteAnswer {
         }
     }
 
-    /// What is told after our store has answered. Once the provider is done, a store that cannot follow is not a failed
-    /// write: the intent stays open and says why.
+    /// The answer after our store has answered. Once the provider is done, a store that cannot follow is not a failed
+    /// write: the intent stays open, with the reason.
     #[must_use]
     pub const fn after_store(provider_is_done: bool, store: StoreOutcome) -> Self {
         match (provider_is_done, store) {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     const PROVIDER: [ProviderOutcome; 7] = [
-        ProviderOutcome::NotAsked,
+        ProviderOutcome::NotCalled,
         ProviderOutcome::Done,
         ProviderOutcome::Refused,
         ProviderOutcome::AlreadyExists,
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn provider_alone_decides_before_store() {
-        let told = PROVIDER.map(WriteAnswer::before_store);
+        let answers = PROVIDER.map(WriteAnswer::before_store);
         let expected = [
             None,
             None,
@@ -123,7 +123,7 @@ mod tests {
             Some(WriteAnswer::NotDone),
             Some(WriteAnswer::Pending),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(answers, expected);
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn store_alone_decides_without_provider() {
-        let told = STORE.map(|store| WriteAnswer::after_store(false, store));
+        let answers = STORE.map(|store| WriteAnswer::after_store(false, store));
         let expected = [
             WriteAnswer::Done,
             WriteAnswer::NoSuchUser,
@@ -150,6 +150,6 @@ mod tests {
             WriteAnswer::Changed,
             WriteAnswer::NotDone,
         ];
-        assert_eq!(told, expected);
+        assert_eq!(answers, expected);
     }
 }

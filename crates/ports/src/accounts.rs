@@ -9,28 +9,13 @@ use masthead_domain::{
 };
 use thiserror::Error;
 
-use crate::source::{CallContext, SourceError, SourceErrorKind, SourceName};
+use crate::{
+    passwords::PlainPassword,
+    source::{CallContext, SourceError, SourceErrorKind, SourceName},
+};
 
 /// The maximum length of a provider message that is shown to the user, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 300;
-
-/// A password in clear text. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PlainPassword(Box<str>);
-
-impl PlainPassword {
-    /// Takes the text unchanged; the provider decides whether it is strong enough.
-    #[must_use]
-    pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for sending or hashing.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
 
 /// An account to create.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,7 +94,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Whether the write may have happened: the provider must be asked before it is repeated or reported as failed.
+    /// Whether the write may have happened: a look-up must settle it before it is repeated or reported as failed.
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
         match self {
@@ -190,11 +175,11 @@ pub enum SignInAnswer {
     Unverified,
     /// The provider locks the account or the address for a while after too many failures.
     LockedOut,
-    /// The provider asks for a second factor.
+    /// The provider requires a second factor.
     SecondFactorNeeded,
     /// The password expired, or is known to be stolen.
     PasswordChangeNeeded,
-    /// The provider asks for proof that a person signs in, such as a captcha.
+    /// The provider requires proof that a person signs in, such as a captcha.
     ChallengeNeeded,
     /// The account lacks fields that the provider requires.
     RegistrationIncomplete,
@@ -280,7 +265,7 @@ macro_rules! redacted {
         }
     )*};
 }
-redacted!(PlainPassword, NewAccount, AccountChange, UserFacingMessage);
+redacted!(NewAccount, AccountChange, UserFacingMessage);
 
 impl fmt::Debug for SignInAttempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -299,13 +284,5 @@ mod tests {
         assert!(message.as_str().chars().count() <= MAX_MESSAGE_CHARS);
         assert_eq!(format!("{message:?}"), "UserFacingMessage(<redacted>)");
         assert_eq!(UserFacingMessage::new(" \n "), None);
-    }
-
-    #[test]
-    fn password_is_redacted() {
-        assert_eq!(
-            format!("{:?}", PlainPassword::new("hunter2")),
-            "PlainPassword(<redacted>)"
-        );
     }
 }

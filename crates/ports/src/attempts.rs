@@ -10,6 +10,9 @@ use crate::{
     source::{CallContext, SourceError},
 };
 
+/// How long a client address is known to belong to an account.
+pub const KNOWN_FOR: Duration = Duration::from_hours(90 * 24);
+
 /// The failed sign-ins that a counter allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptLimit {
@@ -51,6 +54,6 @@ pub trait SignInAttempts: Send + Sync {
         at: OffsetDateTime,
     ) -> Result<(), SourceError>;
 
-    /// Whether the account has signed in at this address in the last 90 days.
+    /// Whether the account has signed in at this address within [`KNOWN_FOR`].
     async fn is_known(&self, cx: &CallContext, known: KeyedHash, at: OffsetDateTime) -> Result<bool, SourceError>;
 }

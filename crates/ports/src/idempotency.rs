@@ -41,10 +41,10 @@ impl fmt::Debug for StoredAnswer {
     }
 }
 
-/// What a key says to a request.
+/// The answer of a key to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyState {
-    /// Nobody has used it, or the earlier request wrote nothing: this request goes on.
+    /// No request has used it, or the earlier request wrote nothing: this request goes on.
     Claimed(IdempotencyTicket),
     /// The earlier request is answered: this is its answer.
     Answered(StoredAnswer),
@@ -57,7 +57,7 @@ pub enum KeyState {
     },
     /// The earlier request is still running.
     Running {
-        /// When it is worth asking again.
+        /// When another try is worth it.
         retry_after: Duration,
     },
     /// It belongs to a request with another content.

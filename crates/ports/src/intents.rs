@@ -64,7 +64,7 @@ pub enum IntentStep {
     Provider,
     /// The provider is done: our store follows.
     Store,
-    /// It cannot be told by machine what the provider did; an operator decides.
+    /// No look-up shows what the provider did; an operator decides.
     Unsettled,
 }
 
@@ -119,7 +119,7 @@ pub struct Intent {
     pub created_at: OffsetDateTime,
     /// How many times a reconciler has tried to settle it.
     pub attempts: u32,
-    /// Why it is still open, without personal data; `""` where nobody has tried.
+    /// Why it is still open, without personal data; `""` before the first try.
     pub reason: Box<str>,
 }
 

@@ -18,6 +18,7 @@ pub mod readiness;
 pub mod registrations;
 pub mod scan;
 pub mod sealing;
+pub mod secret_generator;
 pub mod source;
 pub mod tenants;
 pub mod tokens;

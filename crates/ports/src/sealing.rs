@@ -17,6 +17,10 @@ pub enum Purpose<'a> {
     },
     /// A mail that waits to be sent: it has an address, a code or a link.
     Mail,
+    /// What a two-sided write is about to do.
+    WriteIntent,
+    /// An answer that is kept for an idempotency key.
+    StoredAnswer,
 }
 
 /// Seals and opens texts: keyed, deterministic and authenticated, per tenant.

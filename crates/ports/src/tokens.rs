@@ -1,9 +1,12 @@
-//! Verification of access tokens.
+//! Verification of access tokens, and of tokens of users.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::tenant::Grant;
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    tenant::{Grant, Tenant},
+};
 use thiserror::Error;
 
 /// Verifies bearer tokens.
@@ -48,4 +51,25 @@ pub enum TokenError {
     /// The signing keys could not be fetched, so the token cannot be verified.
     #[error("the signing keys cannot be fetched")]
     KeysUnavailable,
+}
+
+/// Verifies tokens of a tenant's users, such as the ID token of its identity provider. A token is never logged.
+#[async_trait]
+pub trait UserTokenVerifier: Send + Sync {
+    /// The id of the user whose token it is: its subject.
+    ///
+    /// # Errors
+    /// It is refused, the keys of the issuer cannot be fetched, or the tenant trusts no issuer.
+    async fn verify_user(&self, tenant: &Tenant, token: &str) -> Result<CustomerRegistrationId, UserTokenError>;
+}
+
+/// Why a user's token gives no user.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UserTokenError {
+    /// The tenant trusts no issuer: this setting is missing or unusable.
+    #[error("the tenant's setting {0} is missing or unusable")]
+    MissingSetting(&'static str),
+    /// It is refused, or the keys of its issuer cannot be fetched ([`TokenError::KeysUnavailable`]).
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }

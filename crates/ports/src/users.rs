@@ -23,6 +23,12 @@ use crate::{
     source::{CallContext, SourceError},
 };
 
+/// How many wrong tries end a code.
+pub const CODE_TRIES: i16 = 5;
+
+/// How many codes of one address are sent a day; there is also a minute between two of them.
+pub const CODES_PER_DAY: i16 = 10;
+
 /// What is committed together with a write.
 #[derive(Debug, Clone)]
 pub struct WriteCommit {
@@ -32,6 +38,8 @@ pub struct WriteCommit {
     pub events: Vec<(EventKind, EventOutcome)>,
     /// The mails to send.
     pub mails: Vec<QueuedMail>,
+    /// A link to set a password, of the user that is created.
+    pub reset_link: Option<NewResetLink>,
     /// The intent that ends with this write.
     pub intent: Option<IntentId>,
     /// The idempotency key that counts as written from now on.
@@ -46,6 +54,7 @@ impl WriteCommit {
             origin,
             events: events.iter().map(|&kind| (kind, EventOutcome::Found)).collect(),
             mails: Vec::new(),
+            reset_link: None,
             intent: None,
             idempotency: None,
         }
@@ -78,7 +87,8 @@ pub struct NewRegistration {
     pub metadata: Metadata,
     /// The password; `None` where the provider keeps it, and for users without one.
     pub password: Option<PasswordHash>,
-    /// The provider has the account: a registration that has its id meanwhile is overwritten by it, not refused.
+    /// The provider has the account: a registration that has its id meanwhile is overwritten by it, not refused,
+    /// and keeps its other metadata.
     pub of_provider: bool,
 }
 
@@ -188,7 +198,8 @@ pub enum UserWriteError {
 /// Writes users of our store.
 #[async_trait]
 pub trait UserWriter: Send + Sync {
-    /// Creates a user. A pending registration of the address ends with it if `from_pending`, and otherwise prevents it.
+    /// Creates a user. A pending registration of the address ends with it if `from_pending`, and otherwise prevents it. One that
+    /// a provider has created needs no pending registration, and ends it.
     async fn create(
         &self,
         cx: &CallContext,

@@ -45,6 +45,8 @@ fn label(tenant: &TenantId, purpose: Purpose<'_>) -> String {
         Purpose::CustomerRegistrationId => format!("~~~id {tenant} "),
         Purpose::Email => format!("~~~email {tenant} "),
         Purpose::Mail => format!("~~~mail {tenant} "),
+        Purpose::WriteIntent => format!("~~~intent {tenant} "),
+        Purpose::StoredAnswer => format!("~~~answer {tenant} "),
         Purpose::Cursor { binding } => format!("~~~cursor {tenant} {}:{binding} ", binding.len()),
     }
 }

@@ -3,8 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use masthead_domain::tenant::{Grant, Scope, TenantGrant};
-use masthead_ports::tokens::{TokenError, TokenVerifier};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    tenant::{Grant, Scope, Tenant, TenantGrant, TenantId},
+};
+use masthead_ports::tokens::{TokenError, TokenVerifier, UserTokenError, UserTokenVerifier};
 
 /// Knows some tokens; any other is [`TokenError::BadSignature`].
 #[derive(Debug, Default)]
@@ -51,5 +54,30 @@ pub fn grant(scopes: &[Scope], tenants: &[&str]) -> Grant {
             .iter()
             .map(|text| TenantGrant::parse(text).expect("a grant is group/client/paper"))
             .collect(),
+    }
+}
+
+/// Knows some tokens of users of one tenant; any other is [`TokenError::WrongIssuer`].
+#[derive(Debug, Default)]
+pub struct FakeUserTokens(HashMap<(TenantId, String), Result<CustomerRegistrationId, UserTokenError>>);
+
+impl FakeUserTokens {
+    /// Adds a token of this tenant.
+    ///
+    /// # Panics
+    /// When the tenant is not `group/client/paper`.
+    #[must_use]
+    pub fn knowing(mut self, tenant: &str, token: &str, user: Result<CustomerRegistrationId, UserTokenError>) -> Self {
+        let tenant = TenantId::parse(tenant).expect("a tenant is group/client/paper");
+        self.0.insert((tenant, token.to_owned()), user);
+        self
+    }
+}
+
+#[async_trait]
+impl UserTokenVerifier for FakeUserTokens {
+    async fn verify_user(&self, tenant: &Tenant, token: &str) -> Result<CustomerRegistrationId, UserTokenError> {
+        let known = self.0.get(&(tenant.id.clone(), token.to_owned()));
+        known.cloned().unwrap_or(Err(TokenError::WrongIssuer.into()))
     }
 }

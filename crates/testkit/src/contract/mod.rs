@@ -7,6 +7,7 @@ mod look_ups;
 pub mod mirror;
 pub mod model;
 mod pages;
+pub mod users;
 
 use std::{
     sync::Arc,

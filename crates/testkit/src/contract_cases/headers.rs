@@ -221,9 +221,9 @@ pub fn unknown_paths_and_methods_are_rejected() -> Vec<ContractCase> {
         no_address("/v4/Users/a/b"),
         no_address("/UsersOrchestrator"),
         no_address("/elsewhere").without("Authorization"),
-        no_method("/v4/Users", Method::Post).answering("allow", "GET,HEAD"),
-        no_method("/v4/Users/2937", Method::Delete).answering("allow", "GET,HEAD"),
-        no_method("/v4/Users/Search/", Method::Put).answering("allow", "POST,GET,HEAD"),
+        no_method("/v4/Users", Method::Put).answering("allow", "GET,HEAD,POST"),
+        no_method("/v4/Users/2937", Method::Post).answering("allow", "GET,HEAD,PUT,DELETE"),
+        no_method("/v4/Users/Search/", Method::Patch).answering("allow", "POST,GET,HEAD,PUT,DELETE"),
     ]
 }
 

@@ -217,7 +217,7 @@ pub fn empty_filter_value_is_rejected() -> Vec<ContractCase> {
 /// "An unknown parameter is refused (E400_02, naming it)".
 pub fn unknown_parameter_is_rejected() -> Vec<ContractCase> {
     let long = "x".repeat(100);
-    let mut cases: Vec<_> = ["colour", "emails", "metadata", "token", "request.email"]
+    let mut cases: Vec<_> = ["colour", "emails", "metadata", "jwt", "request.email"]
         .into_iter()
         .map(|name| refused(&format!("{name}=x"), &format!("{name} is not a parameter of this call")))
         .collect();

@@ -1,0 +1,94 @@
+//! Counters of failed sign-ins.
+
+use std::time::Duration;
+
+use masthead_ports::attempts::{AttemptCounter, AttemptLimit};
+
+use super::{UsersFactory, UsersSubject, hash, minute};
+
+/// A counter that allows this number of failures in 15 minutes.
+const fn counter(key: u8, failures: u32) -> AttemptCounter {
+    AttemptCounter {
+        key: hash(key),
+        limit: AttemptLimit {
+            failures,
+            window: Duration::from_mins(15),
+        },
+    }
+}
+
+async fn begin(subject: &UsersSubject, counters: &[AttemptCounter], at: i64) -> Result<(), Duration> {
+    let begun = subject.attempts.begin(&subject.context(0), counters, minute(at)).await;
+    begun.expect("an answer")
+}
+
+/// A full counter blocks until its window ends, and not longer; another tenant has its own.
+pub async fn full_counter_blocks_until_its_window_ends(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let account = [counter(1, 3)];
+    for at in [0, 1, 2] {
+        assert_eq!(begin(&subject, &account, at).await, Ok(()));
+    }
+    for (at, minutes) in [(2, 13), (5, 10), (14, 1)] {
+        let left = Duration::from_mins(minutes);
+        assert_eq!(begin(&subject, &account, at).await, Err(left));
+    }
+    let elsewhere = subject.attempts.begin(&subject.context(1), &account, minute(5)).await;
+    assert_eq!(elsewhere.expect("an answer"), Ok(()));
+    for at in [15, 15, 29] {
+        assert_eq!(begin(&subject, &account, at).await, Ok(()), "a new window");
+    }
+    assert_eq!(begin(&subject, &account, 29).await, Err(Duration::from_mins(1)));
+}
+
+/// Where one counter is full, none counts; a counter that is given twice counts once.
+pub async fn full_counter_leaves_the_others(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let (account, address) = (counter(1, 1), counter(2, 3));
+    assert_eq!(begin(&subject, &[account, address], 0).await, Ok(()));
+    for _ in 0..5 {
+        assert!(begin(&subject, &[account, address], 1).await.is_err());
+    }
+    assert_eq!(begin(&subject, &[address, address], 1).await, Ok(()));
+    assert_eq!(begin(&subject, &[address], 1).await, Ok(()));
+    assert!(begin(&subject, &[address], 1).await.is_err());
+}
+
+/// A success takes its own attempt back, and clears what it is given.
+pub async fn success_takes_its_attempt_back(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let (account, address) = (counter(1, 2), counter(2, 2));
+    assert_eq!(begin(&subject, &[account, address], 0).await, Ok(()));
+    assert_eq!(begin(&subject, &[account, address], 0).await, Ok(()));
+    let cx = subject.context(0);
+    let done = subject
+        .attempts
+        .succeed(&cx, &[account, address], &[account.key], None, minute(1))
+        .await;
+    done.expect("an answer");
+    assert_eq!(begin(&subject, &[address], 2).await, Ok(()));
+    assert!(begin(&subject, &[address], 2).await.is_err());
+    assert_eq!(begin(&subject, &[account], 2).await, Ok(()));
+    assert_eq!(begin(&subject, &[account], 2).await, Ok(()));
+    assert!(begin(&subject, &[account], 2).await.is_err());
+}
+
+/// An account is known at an address for 90 days after its last success there.
+pub async fn known_address_is_remembered_for_90_days(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let cx = subject.context(0);
+    let day = |days: i64| minute(days * 24 * 60);
+    let is_known = async |at| {
+        let known = subject.attempts.is_known(&cx, hash(3), at).await;
+        known.expect("an answer")
+    };
+    assert!(!is_known(day(0)).await);
+    for seen in [0, 10] {
+        let done = subject.attempts.succeed(&cx, &[], &[], Some(hash(3)), day(seen)).await;
+        done.expect("an answer");
+    }
+    assert!(is_known(day(99)).await);
+    assert!(!is_known(day(100)).await);
+    let elsewhere = subject.attempts.is_known(&subject.context(1), hash(3), day(11)).await;
+    assert!(!elsewhere.expect("an answer"));
+}
