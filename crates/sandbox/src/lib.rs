@@ -1,4 +1,4 @@
-//! Simulated identity providers and a simulated remote Users API, for development and tests.
+//! Simulated identity providers, a simulated remote Users API and a mailbox, for development and tests.
 //!
 //! A stub responds as the provider does to the calls that Masthead makes, refuses all other calls, and can be made to
 //! fail in every way a provider fails. A test embeds it; `cargo run -p masthead-sandbox` runs it as a process.
@@ -40,8 +40,11 @@ mod generic;
 mod gigya;
 mod http;
 mod issued_tokens;
+mod json_merge;
 mod listener;
+mod mailbox;
 mod name_list;
+mod passwords;
 mod quota;
 mod request_log;
 mod rs256;
@@ -60,10 +63,12 @@ pub use fault::queue::{ActiveFault, FaultId};
 pub use fault::rule::{Fault, FaultRule};
 pub use generic::{
     FilterComparison, GenericStub, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter,
-    GenericStubSettings, SESSION_GRADE, StubPaging, UserShape, sample_generic_user, sample_generic_users,
+    GenericStubSettings, GenericStubWrites, SESSION_GRADE, StubPaging, UserShape, sample_generic_user,
+    sample_generic_users,
 };
 pub use gigya::{GigyaApplication, GigyaConfig, GigyaStub, GigyaStubSettings, sample_account, sample_accounts};
 pub use listener::Outage;
+pub use mailbox::{Mailbox, MailboxConfig, ReceivedMail, SmtpFault, SmtpFaultRule, SmtpStage};
 pub use quota::Quota;
 pub use request_log::RecordedRequest;
 pub use sandbox::{Sandbox, SandboxConfig, SimulatedProvider};

@@ -1,25 +1,29 @@
 //! The sandbox as a program: listens, prints its addresses as one line of JSON, and ends on SIGTERM.
 
+use std::any::Any;
 use std::io::{Error, Result, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use masthead_sandbox::{
-    Auth0Config, GenericStubAuth, GenericStubConfig, GigyaConfig, Sandbox, SandboxConfig, UsersApiConfig,
-    sample_accounts, sample_generic_users, sample_registrations, sample_users,
+    Auth0Config, GenericStubAuth, GenericStubConfig, GigyaConfig, Mailbox, MailboxConfig, Sandbox, SandboxConfig,
+    UsersApiConfig, sample_accounts, sample_generic_users, sample_registrations, sample_users,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A simulated identity provider or remote Users API, with a control address beside it.
+/// A simulated identity provider or remote Users API, with a control address beside it; or a mailbox.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct SandboxArguments {
     /// The provider to simulate.
     #[arg(long, value_enum, default_value_t = ProviderChoice::Auth0)]
     provider: ProviderChoice,
-    /// The provider's address; loopback only.
+    /// Receives mail over SMTP instead, and shows it on a page at the control address.
+    #[arg(long, conflicts_with_all = ["provider", "users", "seed", "client_id", "client_secret_file"])]
+    mailbox: bool,
+    /// The address of the provider or of SMTP; loopback only.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The control address; loopback only.
@@ -54,8 +58,22 @@ async fn main() -> Result<()> {
     let arguments = SandboxArguments::parse();
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let sandbox = Sandbox::start(config(&arguments)?).await?;
-    announce(&sandbox, arguments.provider)?;
+    // Kept until the end: dropping it closes the sockets.
+    let _running: Box<dyn Any> = if arguments.mailbox {
+        let mailbox = Mailbox::start(MailboxConfig {
+            smtp: arguments.listen,
+            page: arguments.control,
+            ..MailboxConfig::default()
+        });
+        let mailbox = mailbox.await?;
+        let url = format!("smtp://{}", mailbox.smtp_address());
+        print(&json!({"url": url, "control": mailbox.page_url(), "pid": std::process::id()}))?;
+        Box::new(mailbox)
+    } else {
+        let sandbox = Sandbox::start(config(&arguments)?).await?;
+        announce(&sandbox, arguments.provider)?;
+        Box::new(sandbox)
+    };
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
@@ -140,6 +158,10 @@ fn announce(sandbox: &Sandbox, provider: ProviderChoice) -> Result<()> {
             line["users"] = sandbox.users_api().user_count().into();
         }
     }
+    print(&line)
+}
+
+fn print(line: &Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

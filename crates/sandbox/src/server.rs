@@ -12,6 +12,7 @@ use crate::fault::delivery::{self, AfterResponse};
 use crate::fault::queue::FaultQueue;
 use crate::fault::rule::Fault;
 use crate::http::request::{WireRequest, read_request};
+use crate::http::response::StubResponse;
 use crate::listener::ConnectionHandler;
 use crate::request_log::RequestLog;
 use crate::stub::ControlledStub;
@@ -64,13 +65,24 @@ impl StubServer {
         let response = self.stub.respond(request, faults.fault.as_ref());
         let sends_status = faults.fault.as_ref().is_none_or(Fault::sends_status);
         let is_faulty = faults.fault.is_some() || faults.latency_ms > 0;
-        self.log()
-            .set_status(number, sends_status.then_some(response.status), is_faulty);
+        self.log().set_status(
+            number,
+            sends_status.then_some(sent_status(&response, faults.fault.as_ref())),
+            is_faulty,
+        );
         let now = self.clock.now();
         match faults.fault {
             None => delivery::send(stream, &response, request.close, now).await,
             Some(fault) => delivery::send_with_fault(stream, &fault, response, now).await,
         }
+    }
+}
+
+/// The status that the client receives.
+const fn sent_status(response: &StubResponse, fault: Option<&Fault>) -> u16 {
+    match fault {
+        Some(Fault::StatusAfterCall { status }) => *status,
+        _ => response.status,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::clock::SandboxClock;
 use crate::fault::rule::Fault;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
+use crate::passwords::Passwords;
 use crate::quota::{Bucket, Quota};
 use crate::user_records::{AddressesFn, UserRecords};
 
@@ -33,6 +34,7 @@ pub struct StubState<S> {
     pub(crate) settings: S,
     pub(crate) users: UserRecords,
     pub(crate) calls: Bucket,
+    pub(crate) passwords: Passwords,
 }
 
 impl<S: StubSettings> StubState<S> {
@@ -41,11 +43,15 @@ impl<S: StubSettings> StubState<S> {
             settings: settings.clone(),
             users: UserRecords::new(addresses),
             calls: Bucket::full(settings.quota(), now),
+            passwords: Passwords::default(),
         }
     }
 
-    /// Writes a record, or removes it; search sees the change after the lag.
+    /// Writes a record, or removes it with its password; search sees the change after the lag.
     pub(crate) fn put(&mut self, id: &str, user: Option<Value>, now: OffsetDateTime) {
+        if user.is_none() {
+            self.passwords.remove(id);
+        }
         self.users.put(id, user, now, self.settings.search_lag_ms());
     }
 }
@@ -84,11 +90,9 @@ pub trait StubProvider: Debug + Send + Sized + 'static {
     /// Applies a fault that corrupts users to the body of a correct response.
     fn spoil_users(&mut self, fault: &Fault, body: &mut Value);
 
-    /// Adjusts a seeded user before it is stored.
-    fn prepare_seed(&mut self, _id: &str, _user: &mut Value) {}
-
     fn clear_users(&mut self) {
         self.shared().users.clear();
+        self.shared().passwords = Passwords::default();
     }
 
     /// Adjusts the rest of the state to changed settings.
@@ -115,7 +119,10 @@ fn seed_users<P: StubProvider>(
         let Some(id) = P::user_id(&state.shared().settings, &user) else {
             continue;
         };
-        state.prepare_seed(&id, &mut user);
+        // A `password` in a seed is the user's password and not part of the record.
+        if let Some(Value::String(password)) = user.as_object_mut().and_then(|members| members.remove("password")) {
+            state.shared().passwords.set(&id, &password);
+        }
         state.shared().users.put(&id, Some(user), now, lag_ms);
         stored += 1;
     }
@@ -180,6 +187,12 @@ impl<P: StubProvider> Stub<P> {
     #[must_use]
     pub fn user(&self, id: &str) -> Option<Value> {
         self.lock().shared().users.get(id).map(|user| (**user).clone())
+    }
+
+    /// Whether this is the user's password.
+    #[must_use]
+    pub fn is_password(&self, id: &str, password: &str) -> bool {
+        self.lock().shared().passwords.is(id, password)
     }
 
     /// The current settings.

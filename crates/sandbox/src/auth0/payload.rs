@@ -6,6 +6,7 @@ use super::errors;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
 use crate::name_list::contains_name;
+use crate::passwords::is_weak;
 use crate::stub::log_unsupported;
 
 const TEXTS: &str = "email password given_name family_name name nickname picture connection user_id";
@@ -95,7 +96,6 @@ pub(super) fn merge_metadata(old: Option<&Value>, change: &Value) -> Value {
 
 /// Checks the tenant's password rule; the text of the refusal is shown to the user.
 pub(super) fn check_password(members: &UserMembers) -> Result<(), StubResponse> {
-    let is_weak = |password: &str| password.chars().count() < 8;
     if members.get("password").and_then(Value::as_str).is_some_and(is_weak) {
         let message = "PasswordStrengthError: Password is too weak";
         return Err(errors::api_error(400, message, Some("invalid_password")));

@@ -12,7 +12,7 @@ use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
 
 /// Database connections: their users have a lower-case e-mail and a password, and their profiles can be changed.
-const DATABASES: [&str; 2] = ["Username-Password-Authentication", "imported-readers"];
+pub(super) const DATABASES: [&str; 2] = ["Username-Password-Authentication", "imported-readers"];
 
 /// Members of a body that are not stored as they are.
 const NOT_STORED: [&str; 4] = ["connection", "password", "verify_email", "user_id"];
@@ -83,6 +83,7 @@ pub(super) fn create(
         ));
     }
     tenant.shared.put(&id, Some(user.clone()), now);
+    set_password(tenant, &id, &members);
     Ok(StubResponse::json(201, &user))
 }
 
@@ -132,7 +133,14 @@ pub(super) fn update(
     assign(&mut user, &members, primary["provider"] == "auth0");
     user["updated_at"] = format_timestamp(now).into();
     tenant.shared.put(id, Some(user.clone()), now);
+    set_password(tenant, id, &members);
     Ok(StubResponse::json(200, &user))
+}
+
+fn set_password(tenant: &mut Auth0Tenant, id: &str, members: &UserMembers) {
+    if let Some(password) = members.get("password").and_then(Value::as_str) {
+        tenant.shared.passwords.set(id, password);
+    }
 }
 
 /// Stores members of a body. Auth0's own database keeps addresses in lower case; other connections keep them as given.

@@ -42,8 +42,9 @@ pub(crate) async fn send_with_fault(
     now: OffsetDateTime,
 ) -> Result<AfterResponse> {
     match *fault {
-        Fault::Silence => read_until_closed(stream).await?,
-        Fault::ResetBeforeHeaders => stream.set_zero_linger()?,
+        Fault::Silence | Fault::SilenceAfterCall => read_until_closed(stream).await?,
+        Fault::StatusAfterCall { status } => return send(stream, &StubResponse::html_error(status), false, now).await,
+        Fault::ResetBeforeCall | Fault::ResetBeforeHeaders => stream.set_zero_linger()?,
         Fault::ResetInHeaders => {
             let head = response.head_bytes(BodyFraming::Length(response.body.len()), false, now);
             cut(stream, &head[..head.len() / 2]).await?;

@@ -7,7 +7,7 @@ use crate::http::request::WireRequest;
 /// One way in which a call fails. In JSON the kind is in `fault`, e.g. `{"fault":"status","status":503}`.
 ///
 /// A fault that changes the response lets the call take effect first (a write is done, its response is lost); one that
-/// replaces the response (`Status`, `ErrorCode`, `Html`, `Silence` and the floods) does not.
+/// replaces the response (`Status`, `ErrorCode`, `Html`, `Silence`, `ResetBeforeCall` and the floods) does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "fault",
@@ -42,6 +42,15 @@ pub enum Fault {
     ErrorCode {
         /// The provider's number of the error.
         code: u64,
+    },
+    /// The request is read, and the connection is reset; the call is not carried out.
+    ResetBeforeCall,
+    /// The call is carried out and never answered.
+    SilenceAfterCall,
+    /// The call is carried out, and a proxy answers with this status and its own page.
+    StatusAfterCall {
+        /// The HTTP status, such as 502.
+        status: u16,
     },
     /// The connection is reset before the first byte of the response.
     ResetBeforeHeaders,
@@ -113,6 +122,7 @@ impl Fault {
         matches!(
             self,
             Self::Silence
+                | Self::ResetBeforeCall
                 | Self::Status { .. }
                 | Self::ErrorCode { .. }
                 | Self::Html
@@ -133,7 +143,14 @@ impl Fault {
 
     /// Whether the client receives a status.
     pub(crate) const fn sends_status(&self) -> bool {
-        !matches!(self, Self::Silence | Self::ResetBeforeHeaders | Self::ResetInHeaders)
+        !matches!(
+            self,
+            Self::Silence
+                | Self::SilenceAfterCall
+                | Self::ResetBeforeCall
+                | Self::ResetBeforeHeaders
+                | Self::ResetInHeaders
+        )
     }
 }
 

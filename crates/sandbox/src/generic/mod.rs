@@ -8,10 +8,11 @@ mod response;
 mod sample;
 mod settings;
 mod stub;
+mod writes;
 
 pub use sample::{SESSION_GRADE, sample_generic_user, sample_generic_users};
 pub use settings::{
     FilterComparison, GenericStubAuth, GenericStubConfig, GenericStubEnvelope, GenericStubFilter, GenericStubSettings,
-    StubPaging, UserShape,
+    GenericStubWrites, StubPaging, UserShape,
 };
 pub use stub::GenericStub;

@@ -72,7 +72,7 @@ pub(super) fn success(settings: &GenericStubSettings, mut body: Value) -> StubRe
     StubResponse::json(200, &body)
 }
 
-/// A failure, with its status or inside a 200.
+/// A failure, with its status or inside a 200. Beside a member that only failures have there is a `code`.
 pub(super) fn failure(settings: &GenericStubSettings, failure: &GenericStubError) -> StubResponse {
     let mut body = Value::Object(Map::new());
     match &settings.envelope {
@@ -82,7 +82,10 @@ pub(super) fn failure(settings: &GenericStubSettings, failure: &GenericStubError
             let beside = pointer.rsplit_once('/').map_or("", |(before, _)| before);
             put(&mut body, &format!("{beside}/message"), failure.text.clone().into());
         }
-        GenericStubEnvelope::Member { name } => put(&mut body, &format!("/{name}"), failure.text.clone().into()),
+        GenericStubEnvelope::Member { name } => {
+            put(&mut body, &format!("/{name}"), failure.text.clone().into());
+            put(&mut body, "/code", failure.status.into());
+        }
     }
     let plain = settings.envelope == GenericStubEnvelope::Plain;
     let has_status = plain || settings.statuses.contains(&failure.status);
@@ -122,8 +125,14 @@ mod tests {
             (200, Some(404))
         );
         let reply = failure(&GenericStubSettings::ssor(), &not_found);
-        assert_eq!((reply.status, body(&reply)), (404, json!({"errMsg": "no such user"})));
+        assert_eq!(
+            (reply.status, body(&reply)),
+            (404, json!({"errMsg": "no such user", "code": 404}))
+        );
         let reply = failure(&GenericStubSettings::ssor(), &GenericStubError::new(400, "bad"));
-        assert_eq!((reply.status, body(&reply)), (200, json!({"errMsg": "bad"})));
+        assert_eq!(
+            (reply.status, body(&reply)),
+            (200, json!({"errMsg": "bad", "code": 400}))
+        );
     }
 }

@@ -228,10 +228,24 @@ pub struct GenericStubSettings {
     pub list_pointer: String,
     /// The JSON pointer to the number of all matches, if there is one.
     pub total_pointer: Option<String>,
+    /// The paths of writes that are not those of one user.
+    pub writes: GenericStubWrites,
     /// The quota of calls.
     pub quota: Quota,
     /// How long a change stays hidden from the list, in milliseconds.
     pub search_lag_ms: u64,
+}
+
+/// The paths of writes. A user is changed by PATCH and removed by DELETE at its own path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GenericStubWrites {
+    /// POST of a new user, with a `password` beside its members.
+    pub create_path: String,
+    /// PUT of a `password`, containing `{id}`.
+    pub password_path: String,
+    /// POST of a `login` and a `password`.
+    pub sign_in_path: String,
 }
 
 fn filters(given: &[(&str, &[&str], FilterComparison)]) -> BTreeMap<String, GenericStubFilter> {
@@ -278,6 +292,11 @@ impl GenericStubSettings {
             user_pointer: "/users/0".into(),
             list_pointer: "/users".into(),
             total_pointer: Some("/total".into()),
+            writes: GenericStubWrites {
+                create_path: "/registration/users".into(),
+                password_path: "/registration/users/{id}/password".into(),
+                sign_in_path: "/registration/sign-in".into(),
+            },
             quota: Quota::unlimited(),
             search_lag_ms: 0,
         }
@@ -314,6 +333,11 @@ impl GenericStubSettings {
             user_pointer: "/response/user".into(),
             list_pointer: "/response/users".into(),
             total_pointer: Some("/response/total".into()),
+            writes: GenericStubWrites {
+                create_path: "/v4/users".into(),
+                password_path: "/v4/users/{id}/password".into(),
+                sign_in_path: "/v4/users/sign-in".into(),
+            },
             ..Self::ssor()
         }
     }

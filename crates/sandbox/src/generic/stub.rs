@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::admission;
 use super::response::{self, GenericStubError};
 use super::settings::{GenericStubConfig, GenericStubSettings, UserShape};
-use super::{list, sample};
+use super::{list, sample, writes};
 use crate::fault::rule::Fault;
 use crate::http::request::{WireRequest, decode_segment};
 use crate::http::response::{StubResponse, reason_phrase};
@@ -35,17 +35,18 @@ impl GenericState {
         if request.too_large {
             return Err(GenericStubError::new(413, "the body is too long"));
         }
-        let StubState {
-            settings, users, calls, ..
-        } = &mut self.shared;
-        let quota = calls.take(now);
+        let quota = self.shared.calls.take(now);
         if !quota.allowed {
             return Err(GenericStubError {
                 retry_after: Some(quota.retry_after(now)),
                 ..GenericStubError::new(429, "too many requests")
             });
         }
-        let parameters = admission::admit(settings, &self.tokens, request, now)?;
+        let parameters = admission::admit(&self.shared.settings, &self.tokens, request, now)?;
+        if let Some(written) = writes::carry_out(&mut self.shared, request, now) {
+            return written;
+        }
+        let StubState { settings, users, .. } = &mut self.shared;
         let (method, path) = (request.method.as_str(), request.path());
         if path == settings.list_path && method == settings.list_method {
             return list::list(settings, users.searchable(now).values(), &parameters);

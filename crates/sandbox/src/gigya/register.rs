@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::account::{IncludedSections, check_profile, is_address, merge, new_account, set_time};
+use super::account::{IncludedSections, check_profile, is_address, new_account, set_time};
 use super::error::{GigyaCallError, GigyaResult};
 use super::params::GigyaParams;
 use super::site::GigyaSite;
+use crate::json_merge::merge;
+use crate::passwords::PasswordResult;
 
 /// Opens a registration and returns its token.
 pub(super) fn init(site: &mut GigyaSite) -> Map<String, Value> {
@@ -49,7 +51,7 @@ pub(super) fn register(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDa
     account["emails"]["unverified"] = json!([email]);
     account["loginIDs"]["emails"] = json!([email]);
     site.put(&uid, Some(account), now);
-    site.set_password(&uid, password);
+    site.shared.passwords.set(&uid, password);
     site.close_registration(token);
     let token = site.open_registration(Some(uid.clone()));
     if params.flag("finalizeRegistration")?.unwrap_or(false) {
@@ -107,11 +109,16 @@ pub(super) fn login(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateT
     let account = site.account_by_login(login);
     let account = account.ok_or_else(GigyaCallError::wrong_credentials)?;
     let uid = account["UID"].as_str().unwrap_or_default().to_owned();
-    if !site.is_password(&uid, password) {
-        return Err(GigyaCallError::wrong_credentials());
+    match site.shared.passwords.attempt(&uid, password) {
+        PasswordResult::Right => {}
+        PasswordResult::Wrong => return Err(GigyaCallError::wrong_credentials()),
+        PasswordResult::LockedOut => return Err(GigyaCallError::from_code(403_120)),
     }
     if account["isActive"] == false {
         return Err(GigyaCallError::from_code(403_041));
+    }
+    if account["tfaStatus"] == "forceOn" {
+        return Err(GigyaCallError::from_code(403_101));
     }
     let pending_code = if account["isRegistered"] == false {
         206_001

@@ -10,10 +10,8 @@ use super::admission::UsedNonces;
 use super::cursor::SearchCursors;
 use super::error::GigyaCallError;
 use super::settings::{GigyaApplication, GigyaConfig, GigyaStubSettings};
+use crate::passwords::{Passwords, is_weak};
 use crate::stub::StubState;
-
-/// The minimum password length.
-const SHORTEST_PASSWORD: usize = 8;
 
 /// The state of the simulated site.
 #[derive(Debug)]
@@ -24,7 +22,6 @@ pub struct GigyaSite {
     pub(super) nonces: UsedNonces,
     /// Counts the calls, for their ids.
     pub(super) call: u64,
-    passwords: HashMap<String, String>,
     /// The tokens of open registrations; each has an account once `accounts.register` was called.
     registrations: HashMap<String, Option<String>>,
     last_id: u64,
@@ -38,7 +35,6 @@ impl GigyaSite {
             cursors: SearchCursors::default(),
             nonces: UsedNonces::default(),
             call: 0,
-            passwords: HashMap::new(),
             registrations: HashMap::new(),
             last_id: 0,
         }
@@ -46,7 +42,7 @@ impl GigyaSite {
 
     pub(super) fn clear(&mut self) {
         self.shared.users.clear();
-        self.passwords.clear();
+        self.shared.passwords = Passwords::default();
         self.registrations.clear();
     }
 
@@ -64,25 +60,13 @@ impl GigyaSite {
 
     /// Writes an account, or removes it with all that belongs to it.
     pub(super) fn put(&mut self, uid: &str, account: Option<Value>, now: OffsetDateTime) {
-        if account.is_none() {
-            self.passwords.remove(uid);
-        }
         self.shared.put(uid, account, now);
-    }
-
-    pub(super) fn set_password(&mut self, uid: &str, password: &str) {
-        self.passwords.insert(uid.to_owned(), password.to_owned());
-    }
-
-    pub(super) fn is_password(&self, uid: &str, password: &str) -> bool {
-        self.passwords.get(uid).is_some_and(|known| known == password)
     }
 
     /// Checks the site's password rules; the text of the refusal is shown to the user.
     pub(super) fn check_password_rules(password: &str) -> Result<(), &'static str> {
-        let is_long = password.chars().count() >= SHORTEST_PASSWORD;
         let is_mixed = password.chars().any(char::is_alphabetic) && !password.chars().all(char::is_alphabetic);
-        if is_long && is_mixed {
+        if !is_weak(password) && is_mixed {
             Ok(())
         } else {
             Err("Password does not meet complexity requirements")

@@ -25,12 +25,6 @@ impl GigyaStub {
     pub fn applications(&self) -> &[GigyaApplication] {
         &self.initial.applications
     }
-
-    /// Whether this is the account's password.
-    #[must_use]
-    pub fn is_password(&self, uid: &str, password: &str) -> bool {
-        self.lock().is_password(uid, password)
-    }
 }
 
 impl GigyaSite {
@@ -133,13 +127,6 @@ impl StubProvider for GigyaSite {
                     body[name] = another[name].clone();
                 }
             }
-        }
-    }
-
-    /// A `password` in a seed is the account's password and not part of the record.
-    fn prepare_seed(&mut self, uid: &str, account: &mut Value) {
-        if let Some(Value::String(password)) = account.as_object_mut().and_then(|all| all.remove("password")) {
-            self.set_password(uid, &password);
         }
     }
 

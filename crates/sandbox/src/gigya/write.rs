@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::account::{check_profile, is_address, login_ids, merge, set_time};
+use super::account::{check_profile, is_address, login_ids, set_time};
 use super::error::{GigyaCallError, GigyaResult};
 use super::params::GigyaParams;
 use super::site::GigyaSite;
+use crate::json_merge::merge;
 
 /// Everything is checked before anything is written.
 pub(super) fn set_account_info(site: &mut GigyaSite, params: &GigyaParams, now: OffsetDateTime) -> GigyaResult {
@@ -30,7 +31,7 @@ pub(super) fn set_account_info(site: &mut GigyaSite, params: &GigyaParams, now: 
     set_time(&mut account, "lastUpdated", now);
     site.put(uid, Some(account), now);
     if let Some(password) = password {
-        site.set_password(uid, password);
+        site.shared.passwords.set(uid, password);
     }
     Ok(Map::new())
 }

@@ -33,7 +33,7 @@ impl UsersApiError {
         Self { text, ..self }
     }
 
-    fn with_code(self, code: &str) -> Self {
+    pub(super) fn with_code(self, code: &str) -> Self {
         let code = code.to_owned();
         Self { code, ..self }
     }

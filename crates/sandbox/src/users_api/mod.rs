@@ -10,6 +10,7 @@ mod sample;
 mod settings;
 mod stub;
 mod v4;
+mod writes;
 
 pub use sample::{sample_registration, sample_registrations};
 pub use settings::{UsersApiConfig, UsersApiSettings};

@@ -1,4 +1,4 @@
-//! The simulated Users API: which of its two APIs a call is for, and what a fault sends instead. It is only read.
+//! The simulated Users API: which of its two APIs a call is for, and what a fault sends instead.
 
 use std::io::Result;
 use std::sync::MutexGuard;
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::error::{self, UsersApiError};
 use super::settings::{UsersApiConfig, UsersApiSettings};
-use super::{legacy, sample, v4};
+use super::{legacy, sample, v4, writes};
 use crate::fault::rule::Fault;
 use crate::http::request::WireRequest;
 use crate::http::response::StubResponse;
@@ -62,18 +62,17 @@ impl StubProvider for UsersApiState {
     }
 
     fn respond(mut state: MutexGuard<'_, Self>, request: &WireRequest, now: OffsetDateTime) -> StubResponse {
-        let StubState {
-            settings, users, calls, ..
-        } = &mut state.shared;
-        let quota = calls.take(now);
+        let quota = state.shared.calls.take(now);
         let result = if !quota.allowed {
             Err(UsersApiError::too_many_requests(quota.retry_after(now)))
         } else if request.too_large {
             Err(UsersApiError::new(413))
         } else if legacy::is_legacy_call(request) {
-            legacy::respond(settings, users, request)
+            legacy::respond(&state.shared.settings, &state.shared.users, request)
+        } else if let Some(call) = writes::WriteCall::parse(request) {
+            writes::respond(&mut state.shared, call, request, now)
         } else {
-            v4::respond(settings, users, request)
+            v4::respond(&state.shared.settings, &state.shared.users, request)
         };
         result.unwrap_or_else(|error| {
             if error.is_unsupported() {

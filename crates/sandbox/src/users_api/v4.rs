@@ -22,7 +22,7 @@ const STANDARD_KEYS: &str = "title phoneNumber gender age dob dobYYYY acceptsEma
 const TENANT_HEADERS: [&str; 3] = ["x-clientgroupcode", "x-clientcode", "x-papercode"];
 
 /// Admits a call with every header, a valid token and a known tenant.
-fn admit(settings: &UsersApiSettings, request: &WireRequest) -> Result<(), UsersApiError> {
+pub(super) fn admit(settings: &UsersApiSettings, request: &WireRequest) -> Result<(), UsersApiError> {
     let header = |name| {
         let value = request.header(name).filter(|value| !value.is_empty());
         value.ok_or_else(|| UsersApiError::missing_header(name))

@@ -50,7 +50,11 @@ async fn ssor_pages_by_offset_and_fails_inside_a_200() {
             "email is given twice",
         ),
     ] {
-        assert_eq!(outcome(&client, path).await, (200, json!({"errMsg": text})), "{path}");
+        assert_eq!(
+            outcome(&client, path).await,
+            (200, json!({"errMsg": text, "code": 400})),
+            "{path}"
+        );
     }
 }
 
@@ -62,7 +66,7 @@ async fn unknown_cursor_is_refused() {
         all.paging = StubPaging::Cursor { cursor, limit, next };
     });
     let refused = outcome(&client, &format!("{SSOR_LIST}&after=rubbish")).await;
-    assert_eq!(refused, (200, json!({"errMsg": "no such cursor"})));
+    assert_eq!(refused, (200, json!({"errMsg": "no such cursor", "code": 400})));
 }
 
 #[tokio::test]

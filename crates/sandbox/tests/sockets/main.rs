@@ -15,6 +15,8 @@ mod gigya;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod mailbox;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod users_api;

@@ -86,7 +86,8 @@ async fn unknown_calls_and_parameters_are_refused() {
         ("GET", "v4/Users?shoes=9", None, 400),
         ("POST", SEARCH, Some(json!([])), 400),
         ("POST", SEARCH, Some(json!({"email": null})), 400),
-        ("POST", "v4/Users", Some(json!({})), 405),
+        ("POST", "v4/Users", Some(json!({})), 400),
+        ("DELETE", "v4/Users", None, 405),
         ("GET", "v4/Unknown", None, 404),
     ] {
         assert_eq!(
