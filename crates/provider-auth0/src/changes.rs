@@ -1,7 +1,10 @@
 //! Request bodies of writes, and the meaning of rejected writes.
 
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata};
-use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
+use masthead_ports::{
+    accounts::{AccountChange, NewAccount, UserFacingMessage, WriteError},
+    passwords::PlainPassword,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -11,7 +14,12 @@ use crate::{
 };
 
 /// The body that makes an account. Auth0 sends no mail: Masthead verifies addresses itself.
-pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMap) -> Value {
+pub(crate) fn creation(
+    new: &NewAccount,
+    password: Option<&PlainPassword>,
+    connection: &str,
+    map: &Auth0MetadataMap,
+) -> Value {
     let mut body = json!({
         "connection": connection,
         "email": new.email.as_str(),
@@ -22,7 +30,7 @@ pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMa
     let own_id = new.id.as_ref().and_then(own_part).unwrap_or_default();
     for (field, text) in [
         ("user_id", own_id),
-        ("password", new.password.as_ref().map_or("", PlainPassword::expose)),
+        ("password", password.map_or("", PlainPassword::expose)),
         ("given_name", &*new.first_name),
         ("family_name", &*new.last_name),
         // Without it, Auth0 takes the address for the name.
@@ -38,6 +46,11 @@ pub(crate) fn creation(new: &NewAccount, connection: &str, map: &Auth0MetadataMa
         }
     }
     body
+}
+
+/// Whether users of this connection have no password: Auth0 names its passwordless connections itself.
+pub(crate) fn is_passwordless(connection: &str) -> bool {
+    ["email", "sms"].contains(&connection)
 }
 
 /// The part of an id of Auth0's own database that a creation gives; Auth0 puts the provider before it.
@@ -219,7 +232,7 @@ mod tests {
             ]),
         };
         assert_eq!(
-            creation(&new, "readers", &Auth0MetadataMap::default()),
+            creation(&new, None, "readers", &Auth0MetadataMap::default()),
             json!({
                 "connection": "readers", "email": "Ann@Example.com", "email_verified": true, "verify_email": false,
                 "user_id": "own", "given_name": "Ann", "name": "Ann", "user_metadata": {"city": "Oslo"},

@@ -107,7 +107,7 @@ struct OAuthError {
 
 redacted!(GrantedTokens, IdTokenClaims, OAuthError);
 
-/// The id of who signed in, or why nobody did.
+/// The id of the user who signed in, or the refusal.
 fn read(reply: &HttpReply) -> Result<Result<String, SignInAnswer>, ReplyError> {
     if reply.status.is_success() {
         let tokens: GrantedTokens = reply.json()?;
@@ -128,7 +128,7 @@ fn subject(id_token: &str) -> Option<String> {
     Some(claims.sub)
 }
 
-/// What a refusal means: an answer about the user, or a mistake of ours.
+/// What a refusal means: an answer about the user, or an error of our request.
 fn verdict(status: u16, refused: &OAuthError) -> Result<SignInAnswer, ReplyError> {
     let description = refused
         .error_description
@@ -145,20 +145,20 @@ fn verdict(status: u16, refused: &OAuthError) -> Result<SignInAnswer, ReplyError
         // By an action or a rule of the publisher. A 401 of the same name is about our own credentials.
         "unauthorized" => SignInAnswer::Denied,
         "access_denied" if status == 403 => SignInAnswer::Denied,
-        _ => return Err(our_mistake(status, refused)),
+        _ => return Err(request_error(status, refused)),
     })
 }
 
 /// A refusal of our own request. The user's input must not raise an alarm, so `invalid_request` is none.
-fn our_mistake(status: u16, refused: &OAuthError) -> ReplyError {
-    const OURS: [&str; 5] = [
+fn request_error(status: u16, refused: &OAuthError) -> ReplyError {
+    const CODES: [&str; 5] = [
         "access_denied",
         "unauthorized_client",
         "invalid_client",
         "unsupported_grant_type",
         "invalid_request",
     ];
-    let Some(code) = OURS.into_iter().find(|code| refused.error == *code) else {
+    let Some(code) = CODES.into_iter().find(|code| refused.error == *code) else {
         return ReplyError::ByStatus;
     };
     tracing::error!(
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn our_mistakes_are_never_about_the_password() {
+    fn request_errors_are_never_about_the_password() {
         for (status, error, wanted) in [
             (401, "access_denied", ReplyError::For(SourceErrorKind::Misconfigured)),
             (

@@ -7,12 +7,13 @@ use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, AccountWriter, NewAccount, WriteError},
+    passwords::PlainPassword,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
 use masthead_provider_kit::{
     HttpReply, ProviderCall, ReplyError,
-    writes::{not_written, outcome_unknown},
+    writes::{not_written, outcome_unknown, random_password},
 };
 use serde_json::Value;
 
@@ -53,7 +54,8 @@ impl AccountWriter for Auth0Adapter {
         Ok(accounts)
     }
 
-    /// A given id must be one of Auth0's own database (`auth0|…`): others are their providers'.
+    /// A given id must be one of Auth0's own database (`auth0|…`): others are their providers'. A database requires a
+    /// password, so that an account without one gets a random one.
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
         if new.id.as_ref().is_some_and(|id| changes::own_part(id).is_none()) {
             return Err(WriteError::Refused { message: None });
@@ -63,7 +65,12 @@ impl AccountWriter for Auth0Adapter {
             tracing::error!(source.name = AUTH0, tenant = %cx.tenant.id, "Auth0.Connection is not set: no account can be made");
             return Err(SourceError::new(CREATE, SourceErrorKind::Misconfigured).into());
         };
-        let body = changes::creation(new, connection, &api.settings.metadata);
+        let random = match &new.password {
+            None if !changes::is_passwordless(connection) => Some(random_password(CREATE)?),
+            _ => None,
+        };
+        let password = new.password.as_ref().or(random.as_ref());
+        let body = changes::creation(new, password, connection, &api.settings.metadata);
         let request = written(CREATE, api.requests().create(&body))?;
         let made = |user: &Auth0User| {
             let has_id = new.id.as_ref().is_none_or(|id| user.user_id == id.as_str());

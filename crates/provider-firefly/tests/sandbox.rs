@@ -11,7 +11,7 @@ mod suite;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_firefly::FIREFLY;
-    use masthead_provider_testkit::SourceClient;
+    use masthead_provider_testkit::{SourceClient, writer_suite::WriterFixture, writer_tests};
     use masthead_sandbox::{UserShape, sample_generic_user};
 
     use crate::{
@@ -30,6 +30,36 @@ mod tests {
         code_500: SourceErrorKind::Unavailable,
         page: 50,
     };
+
+    /// A description of writes, which the preset has none of: no fact about them is public.
+    const WRITES: &[(&str, &str)] = &[
+        ("Create.Path", "/v4/users"),
+        ("Create.Body", r#"{"password": "{password}"}"#),
+        ("Create.User", "#"),
+        ("Update.Method", "PATCH"),
+        ("Update.Path", "/v4/users/{id}"),
+        ("Update.User", "#"),
+        ("SetEmail.Method", "PATCH"),
+        ("SetEmail.Path", "/v4/users/{id}"),
+        ("SetEmail.User", "#"),
+        ("SetPassword.Method", "PUT"),
+        ("SetPassword.Path", "/v4/users/{id}/password"),
+        ("SetPassword.Body", r#"{"password": "{password}"}"#),
+        ("Delete.Path", "/v4/users/{id}"),
+        ("SignIn.Path", "/v4/users/sign-in"),
+        ("SignIn.Body", "login={login}&password={password}"),
+        ("Rejected.Message", "/meta/message"),
+        ("SignIn.Wrong", "460"),
+        ("SignIn.Blocked", "461"),
+        ("SignIn.LockedOut", "462"),
+        ("SignIn.SecondFactor", "463"),
+    ];
+
+    async fn writer() -> WriterFixture {
+        FIREFLY_STAND_IN.start_writer(WRITES).await
+    }
+
+    writer_tests!(writer);
 
     generic_tests!(
         FIREFLY_STAND_IN: reads_match_the_sandbox,

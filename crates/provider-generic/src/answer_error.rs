@@ -63,4 +63,16 @@ impl GenericAnswerError {
             }
         }
     }
+
+    /// The same for a write: what may have been done is of unknown outcome.
+    pub(crate) const fn refusal_of_write(self) -> ReplyError {
+        match self {
+            Self::TryLater(_) => ReplyError::ByStatus,
+            Self::Failed {
+                kind: SourceErrorKind::Unavailable,
+                ..
+            } => ReplyError::For(SourceErrorKind::OutcomeUnknown),
+            other => other.refusal(),
+        }
+    }
 }

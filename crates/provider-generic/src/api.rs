@@ -12,7 +12,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
-use masthead_provider_kit::{HttpReply, ProviderCall, Upstream};
+use masthead_provider_kit::{Effect, HttpReply, ProviderCall, Upstream};
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     envelope::OpenedEnvelope,
     operation::{OperationTemplate, ParamValue},
     paging::PagePosition,
+    pointer::Pointer,
     template::TemplateValues,
 };
 
@@ -92,8 +93,9 @@ impl GenericApi {
             id: Some(id.as_str()),
             ..TemplateValues::default()
         };
-        let request = self.request(name, &self.settings.by_id, &values, Vec::new())?;
-        self.call(cx, name, &request, |reply| self.read_user(reply, id)).await
+        let request = self.request(name, &self.settings.by_id, &values, Vec::new(), None)?;
+        let call = ProviderCall::read(name, cx);
+        self.call(call, &request, |reply| self.read_user(reply, id)).await
     }
 
     pub(crate) async fn page(
@@ -103,9 +105,9 @@ impl GenericApi {
         place: &PagePosition,
     ) -> Result<ListPage, SourceError> {
         let params = self.settings.paging.params(place);
-        let request = self.request(listing.name, listing.operation, &listing.values, params)?;
+        let request = self.request(listing.name, listing.operation, &listing.values, params, None)?;
         let read = |reply: &HttpReply| self.read_rows(reply, listing.may_be_absent);
-        self.call(cx, listing.name, &request, read).await
+        self.call(ProviderCall::read(listing.name, cx), &request, read).await
     }
 
     /// Reads a list page by page until `enough` returns true for a user, the list ends, or [`CAP`] is reached. `enough`
@@ -169,39 +171,44 @@ impl GenericApi {
         SourceError::with_cause(operation, SourceErrorKind::Corrupt, answer_error)
     }
 
-    fn request(
+    pub(crate) fn request(
         &self,
         name: &'static str,
         operation: &OperationTemplate,
         values: &TemplateValues<'_>,
         paging: Vec<(String, ParamValue)>,
+        object: Option<(&Pointer, Value)>,
     ) -> Result<Request<Bytes>, SourceError> {
         let fixed = self.settings.params.iter();
         let fixed = fixed.map(|(name, value)| (name.to_string(), ParamValue::TextTemplate(value.to_string())));
         let params = fixed.chain(paging).chain(self.credentials.param()).collect();
         operation
-            .request(&self.settings.base_url, values, params, &self.headers)
+            .request(&self.settings.base_url, values, params, &self.headers, object)
             .ok_or_else(|| SourceError::new(name, SourceErrorKind::Refused))
     }
 
-    /// Makes a read call; an unusable answer is the cause of the returned error.
-    async fn call<T>(
+    /// Makes a call; an unusable answer is the cause of the returned error.
+    pub(crate) async fn call<T>(
         &self,
-        cx: &CallContext,
-        name: &'static str,
+        call: ProviderCall,
         request: &Request<Bytes>,
         read: impl Fn(&HttpReply) -> Result<T, GenericAnswerError> + Send + Sync,
     ) -> Result<T, SourceError> {
+        let (name, effect) = (call.operation, call.effect);
+        let refusal = match effect {
+            Effect::Read => GenericAnswerError::refusal,
+            Effect::Write => GenericAnswerError::refusal_of_write,
+        };
         let last = Mutex::new(None);
         let note = |answer_error: Option<GenericAnswerError>| {
             *last.lock().unwrap_or_else(PoisonError::into_inner) = answer_error;
         };
         let answer = self
             .upstream
-            .call(ProviderCall::read(name, cx), request, |reply| {
+            .call(call, request, |reply| {
                 let answer = read(reply);
                 note(answer.as_ref().err().copied());
-                answer.map_err(GenericAnswerError::refusal)
+                answer.map_err(refusal)
             })
             .await;
         let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);

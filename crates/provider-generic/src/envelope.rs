@@ -59,6 +59,18 @@ impl GenericEnvelope {
         }
     }
 
+    /// Opens the reply to a write, which may have no body where success is a status.
+    pub(crate) fn open_write(
+        &self,
+        reply: &HttpReply,
+        now: OffsetDateTime,
+    ) -> Result<OpenedEnvelope, GenericAnswerError> {
+        if reply.status.is_success() && reply.body.is_empty() && self.status.is_none() {
+            return Ok(OpenedEnvelope::Answer(Value::Null));
+        }
+        self.open(reply, now)
+    }
+
     fn is_failure(&self, body: &Value) -> Result<bool, GenericAnswerError> {
         if let Some(pointer) = &self.status {
             let code = pointer.find(body).and_then(word).ok_or(GenericAnswerError::NotThere {
@@ -79,6 +91,13 @@ impl GenericEnvelope {
             Some(_) => true,
         };
         self.errors.iter().any(is_set)
+    }
+
+    /// The codes of a reply to a write: the one in its body, and a status that is no success.
+    pub(crate) fn codes(&self, reply: &HttpReply) -> Vec<String> {
+        let body = reply.json::<Value>().ok().and_then(|body| self.code(&body));
+        let status = (!reply.status.is_success()).then(|| reply.status.as_u16().to_string());
+        body.into_iter().chain(status).collect()
     }
 
     fn code(&self, body: &Value) -> Option<String> {

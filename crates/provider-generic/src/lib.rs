@@ -7,6 +7,7 @@ mod adapter;
 mod answer_error;
 mod api;
 mod authentication;
+mod changes;
 mod check;
 mod envelope;
 mod mapping;
@@ -18,7 +19,9 @@ mod reads;
 mod registration;
 mod scan;
 mod settings;
+mod sign_in;
 mod template;
+mod writes;
 
 pub use adapter::GenericAdapter;
 pub use preset::Preset;

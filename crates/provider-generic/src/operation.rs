@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use serde_json::Value;
 
-use crate::template::{JsonTemplate, PairsTemplate, PathTemplate, Placeholder, TemplateValues, TextTemplate, encoded};
+use crate::{
+    pointer::Pointer,
+    template::{JsonTemplate, PairsTemplate, PathTemplate, Placeholder, TemplateValues, TextTemplate, encoded},
+};
 
 /// A call with places for values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +65,14 @@ impl OperationTemplate {
         [self.path.text()].into_iter().chain(self.query.texts()).chain(in_body)
     }
 
-    /// The request; `None` when it cannot be written with these values.
+    /// The request; `None` when it cannot be written with these values. `object` goes into a JSON body at its place.
     pub(crate) fn request(
         &self,
         base: &str,
         values: &TemplateValues<'_>,
         params: Vec<(String, ParamValue)>,
         headers: &HeaderMap,
+        object: Option<(&Pointer, Value)>,
     ) -> Option<Request<Bytes>> {
         let mut query = self.query.fill(values);
         let mut typed = None;
@@ -86,8 +90,12 @@ impl OperationTemplate {
             Some(BodyTemplate::JsonTemplate(json)) => {
                 let mut members = json.fill(values);
                 members.extend(params.into_iter().map(|(name, value)| (name, value.into_json())));
+                let mut body = Value::Object(members);
+                if let Some((place, object)) = object {
+                    place.put(&mut body, object).then_some(())?;
+                }
                 typed = Some("application/json");
-                Value::Object(members).to_string().into()
+                body.to_string().into()
             }
         };
         let path = self.path.fill(values)?;
@@ -159,7 +167,7 @@ mod tests {
             ("limit".to_owned(), ParamValue::Number(5)),
         ];
         let request = operation
-            .request("http://h/base", &values, params, &HeaderMap::new())
+            .request("http://h/base", &values, params, &HeaderMap::new(), None)
             .unwrap();
         let body = String::from_utf8(request.body().to_vec()).unwrap();
         (request.uri().to_string(), body)

@@ -70,6 +70,26 @@ impl Pointer {
         document.pointer_mut(&self.text).map(Value::take)
     }
 
+    /// Puts a value there, and creates the objects on the way; `false` where a step is no object's member.
+    pub(crate) fn put(&self, document: &mut Value, value: Value) -> bool {
+        let mut place = document;
+        for step in &self.steps {
+            if place.is_null() {
+                *place = Value::Object(serde_json::Map::new());
+            }
+            let is_index = step.bytes().all(|byte| byte.is_ascii_digit());
+            let Some(members) = place.as_object_mut().filter(|_| !is_index) else {
+                return false;
+            };
+            place = members.entry(&**step).or_insert(Value::Null);
+        }
+        match (place, value) {
+            (Value::Object(known), Value::Object(more)) => known.extend(more),
+            (place, value) => *place = value,
+        }
+        true
+    }
+
     /// All values at this path, where a number selects every entry of a list.
     pub(crate) fn find_each<'a>(&self, document: &'a Value) -> Vec<&'a Value> {
         let mut found = vec![document];

@@ -6,7 +6,7 @@ use masthead_domain::{
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    accounts::{Ability, MissingSetting},
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     provider::Searchable,
     source::CallContext,
 };
@@ -15,7 +15,9 @@ use masthead_provider_kit::{
     RegisteredProvider, SettingMap, UpstreamHealth, register,
 };
 
-use crate::{GenericAdapter, GenericSettings, Preset, check::check_provider, template::Placeholder};
+use crate::{
+    GenericAdapter, GenericSettings, Preset, check::check_provider, settings::name_of_call, template::Placeholder,
+};
 
 impl Preset {
     /// Parses a tenant's settings, for the registration.
@@ -34,16 +36,19 @@ impl Preset {
 }
 
 impl AccountAbilities for GenericAdapter {
-    fn missing_setting(&self, _: &Tenant, ability: Ability) -> Option<MissingSetting> {
-        let operation = match ability {
-            Ability::Create => "Create",
-            Ability::Update => "Update",
-            Ability::SetPassword => "SetPassword",
-            Ability::SetEmail => "SetEmail",
-            Ability::Delete => "Delete",
-            Ability::SignIn => "SignIn",
-        };
-        Some(MissingSetting::new(format!("{}.{operation}.Path", self.preset.name)))
+    fn account_writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
+    }
+
+    fn password_check(&self) -> Option<&dyn SignIn> {
+        Some(self)
+    }
+
+    /// The path of a call that the tenant does not describe.
+    fn missing_setting(&self, tenant: &Tenant, ability: Ability) -> Option<MissingSetting> {
+        let api = self.api_of(tenant, "missing_setting").ok()?;
+        let is_missing = api.settings.writes.call(ability).is_none();
+        is_missing.then(|| MissingSetting::new(format!("{}.{}.Path", self.preset.name, name_of_call(ability))))
     }
 }
 

@@ -8,22 +8,25 @@ use crate::{
     authentication::Authentication,
     envelope::GenericEnvelope,
     mapping::{Pointers, UserMapping},
-    operation::{BodyTemplate, OperationTemplate},
+    operation::OperationTemplate,
     paging::{ListPaging, PagingStyle},
     pointer::Pointer,
     preset::Preset,
-    template::{PairsTemplate, PathTemplate, Placeholder},
+    template::Placeholder,
 };
 
 mod reader;
 mod table;
 mod values;
+mod writes;
 
-use reader::{pointer, pointers, preset_reader, required_pointer};
+use reader::{any_operation, pointer, pointers, preset_reader, required_pointer};
 pub use table::SETTINGS;
 use values::{
-    absences, base, codes, header_name, header_value, method, number, parameter, statuses, token_url, user, visible,
+    absences, base, codes, header_name, header_value, number, parameter, read_method, statuses, token_url, user,
+    visible,
 };
+pub(crate) use writes::{DescribedWrite, DescribedWrites, name_of_call};
 
 /// A provider as one tenant describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,7 @@ pub struct GenericSettings {
     pub(crate) list: Pointer,
     pub(crate) total: Option<Pointer>,
     pub(crate) map: UserMapping,
+    pub(crate) writes: DescribedWrites,
     /// Calls at once, and per second.
     pub(crate) budget: (u32, u32),
 }
@@ -87,6 +91,7 @@ impl GenericSettings {
         let email_not_found = reading.flag("ByEmail.NotFound", false);
         let empty_list = reading.flag("NotFound.EmptyList", false);
         let contains_from = reading.text("Search.EmailContainsFrom", |text| number(text, 1, 20));
+        let writes = writes::writes(&mut reading);
         let per_second = reading.number("BudgetPerSecond", 1000, 5);
         let burst = reading.number("BudgetBurst", 1000, 20);
         reading.unknown_names("", &["Secret", "ClientSecret", "Password", "Token"]);
@@ -110,6 +115,7 @@ impl GenericSettings {
                 list: list?,
                 total,
                 map: map?,
+                writes,
                 budget: (burst, per_second),
             })
         };
@@ -188,7 +194,7 @@ fn params(reading: &mut SettingReader<'_>) -> Vec<(Box<str>, Box<str>)> {
 
 /// A call that must have a place for the value it looks for.
 fn operation(reading: &mut SettingReader<'_>, of: &str, place: &str, slot: Placeholder) -> Option<OperationTemplate> {
-    let operation = any_operation(reading, of)?;
+    let operation = any_operation(reading, of, read_method, Method::GET)?;
     if !operation.holds_only(slot) {
         let problem = if place == "{id}" {
             "the path, the query or the body must take {id}, and nothing else"
@@ -204,7 +210,7 @@ fn search(reading: &mut SettingReader<'_>) -> Option<OperationTemplate> {
     if !reading.has("Search.Path") {
         return None;
     }
-    let operation = any_operation(reading, "Search")?;
+    let operation = any_operation(reading, "Search", read_method, Method::GET)?;
     if operation.holds(Placeholder::Id) || operation.holds(Placeholder::Email) {
         reading.report(
             "Search.Path",
@@ -212,23 +218,6 @@ fn search(reading: &mut SettingReader<'_>) -> Option<OperationTemplate> {
         );
     }
     Some(operation)
-}
-
-fn any_operation(reading: &mut SettingReader<'_>, of: &str) -> Option<OperationTemplate> {
-    let key = |part: &str| format!("{of}.{part}");
-    let method = reading.text(&key("Method"), method).unwrap_or(Method::GET);
-    let path = reading.required(&key("Path"), PathTemplate::parse);
-    let query = reading.text(&key("Query"), PairsTemplate::parse).unwrap_or_default();
-    let body = reading.text(&key("Body"), BodyTemplate::parse);
-    if reading.has(&key("Body")) && method == Method::GET {
-        reading.bad(&key("Body"));
-    }
-    Some(OperationTemplate {
-        method,
-        path: path?,
-        query,
-        body,
-    })
 }
 
 fn paging(reading: &mut SettingReader<'_>) -> Option<ListPaging> {

@@ -16,16 +16,20 @@ pub(crate) enum Placeholder {
     EmailContains,
     FirstName,
     LastName,
+    Login,
+    Password,
 }
 
 impl Placeholder {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Id, "id"),
         (Self::Email, "email"),
         (Self::EmailPrefix, "emailPrefix"),
         (Self::EmailContains, "emailContains"),
         (Self::FirstName, "firstName"),
         (Self::LastName, "lastName"),
+        (Self::Login, "login"),
+        (Self::Password, "password"),
     ];
 }
 
@@ -38,6 +42,8 @@ pub(crate) struct TemplateValues<'a> {
     pub(crate) email_contains: Option<&'a str>,
     pub(crate) first_name: Option<&'a str>,
     pub(crate) last_name: Option<&'a str>,
+    pub(crate) login: Option<&'a str>,
+    pub(crate) password: Option<&'a str>,
 }
 
 impl<'a> TemplateValues<'a> {
@@ -49,6 +55,8 @@ impl<'a> TemplateValues<'a> {
             Placeholder::EmailContains => self.email_contains,
             Placeholder::FirstName => self.first_name,
             Placeholder::LastName => self.last_name,
+            Placeholder::Login => self.login,
+            Placeholder::Password => self.password,
         }
     }
 }
@@ -212,6 +220,11 @@ impl JsonTemplate {
         }
     }
 
+    /// Without members.
+    pub(crate) const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) fn texts(&self) -> Vec<&TextTemplate> {
         fn gather<'a>(node: &'a JsonNode, into: &mut Vec<&'a TextTemplate>) {
             match node {
@@ -296,7 +309,7 @@ mod tests {
 
     #[test]
     fn invalid_template_is_rejected() {
-        for bad in ["{", "}", "{}", "{ID}", "{id", "id}", "{{id}}", "{password}"] {
+        for bad in ["{", "}", "{}", "{ID}", "{id", "id}", "{{id}}", "{secret}"] {
             assert_eq!(TextTemplate::parse(bad), None, "{bad}");
         }
         for bad in [

@@ -1,7 +1,10 @@
 //! Parameters of writes, and the meaning of rejected writes.
 
 use masthead_domain::email::{Email, EmailKey};
-use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword, UserFacingMessage, WriteError};
+use masthead_ports::{
+    accounts::{AccountChange, NewAccount, UserFacingMessage, WriteError},
+    passwords::PlainPassword,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -176,11 +176,6 @@ impl RequestSigner {
         true
     }
 
-    /// A random password with every kind of character.
-    pub(crate) fn random_password() -> Result<String, SignRequestError> {
-        Ok(format!("Aa1-{}", new_nonce()?))
-    }
-
     /// The UNIX seconds of Gigya's clock.
     fn moment(&self) -> i64 {
         let now = self.clock.now().unix_timestamp();

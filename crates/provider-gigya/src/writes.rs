@@ -5,12 +5,13 @@ use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, AccountWriter, NewAccount, WriteError},
+    passwords::PlainPassword,
     source::{CallContext, SourceError, SourceErrorKind, SourceName},
 };
 use masthead_provider_kit::{
     ProviderCall, ReplyError,
-    writes::{not_written, outcome_unknown},
+    writes::{not_written, outcome_unknown, random_password},
 };
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     address::{address, has_address},
     calls::{self, GigyaParams},
     changes::{self, write_error},
-    credentials::RequestSigner,
     envelope::{PENDING_REGISTRATION, PENDING_VERIFICATION},
     mapping::account,
     name::GIGYA,
@@ -59,11 +59,12 @@ impl AccountWriter for GigyaAdapter {
             return Err(WriteError::Refused { message: None });
         }
         let site = self.site(&cx.tenant, CREATE)?;
-        let random = RequestSigner::random_password()
-            .map_err(|error| SourceError::with_cause(CREATE, SourceErrorKind::Unavailable, error))?;
-        let password = new.password.as_ref().map_or(&*random, PlainPassword::expose);
+        let password = match &new.password {
+            Some(password) => password.clone(),
+            None => random_password(CREATE)?,
+        };
         let token = site.begin(cx).await?;
-        let made = site.register(cx, new, token, password).await?;
+        let made = site.register(cx, new, token, password.expose()).await?;
         if made.error_code == PENDING_REGISTRATION {
             tracing::warn!(source.name = GIGYA, tenant = %cx.tenant.id, "gigya created an account that lacks fields the site requires");
         }

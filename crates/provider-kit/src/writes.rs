@@ -1,11 +1,13 @@
-//! The errors of writes at a provider, and of checks of passwords.
+//! What writes at providers share: their errors, and the password of an account that gets none.
 
 use std::error::Error;
 
 use masthead_ports::{
     accounts::WriteError,
+    passwords::PlainPassword,
     source::{SourceError, SourceErrorKind},
 };
+use ring::rand::{SystemRandom, generate};
 
 /// The error of a write that was not done: a refusal is an answer, other errors leave the provider without one.
 #[must_use]
@@ -32,4 +34,15 @@ pub fn not_answered(error: SourceError) -> SourceError {
         }
         _ => error,
     }
+}
+
+/// A password of 128 random bits with every kind of character, for a provider that requires one; it is kept nowhere.
+///
+/// # Errors
+/// The system gives no random bytes; then nothing was sent.
+pub fn random_password(operation: &'static str) -> Result<PlainPassword, SourceError> {
+    let random = generate::<[u8; 16]>(&SystemRandom::new())
+        .map_err(|_| SourceError::new(operation, SourceErrorKind::Unavailable))?;
+    let number = u128::from_be_bytes(random.expose());
+    Ok(PlainPassword::new(format!("Aa1-{number:032x}")))
 }

@@ -11,7 +11,7 @@ mod suite;
 mod tests {
     use masthead_ports::source::SourceErrorKind;
     use masthead_provider_ssor::SSOR;
-    use masthead_provider_testkit::SourceClient;
+    use masthead_provider_testkit::{SourceClient, writer_suite::WriterFixture, writer_tests};
     use masthead_sandbox::{UserShape, sample_generic_user};
 
     use crate::{
@@ -31,6 +31,38 @@ mod tests {
         code_500: SourceErrorKind::Refused,
         page: 50,
     };
+
+    /// A description of writes, which the preset has none of: no fact about them is public.
+    const WRITES: &[(&str, &str)] = &[
+        ("Create.Path", "/registration/users"),
+        ("Create.Body", r#"{"password": "{password}"}"#),
+        ("Create.User", "#"),
+        ("Update.Method", "PATCH"),
+        ("Update.Path", "/registration/users/{id}"),
+        ("Update.User", "#"),
+        ("SetEmail.Method", "PATCH"),
+        ("SetEmail.Path", "/registration/users/{id}"),
+        ("SetEmail.User", "#"),
+        ("SetPassword.Method", "PUT"),
+        ("SetPassword.Path", "/registration/users/{id}/password"),
+        ("SetPassword.Body", "password={password}"),
+        ("Delete.Path", "/registration/users/{id}"),
+        ("SignIn.Path", "/registration/sign-in"),
+        ("SignIn.Body", r#"{"login": "{login}", "password": "{password}"}"#),
+        ("Envelope.Code", "/code"),
+        ("Rejected.Message", "/errMsg"),
+        ("Field.Verified", "/verified"),
+        ("SignIn.Wrong", "460"),
+        ("SignIn.Blocked", "461"),
+        ("SignIn.LockedOut", "462"),
+        ("SignIn.SecondFactor", "463"),
+    ];
+
+    async fn writer() -> WriterFixture {
+        SSOR_STAND_IN.start_writer(WRITES).await
+    }
+
+    writer_tests!(writer);
 
     generic_tests!(
         SSOR_STAND_IN: reads_match_the_sandbox,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::{
-    accounts::{Ability, MissingSetting},
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
     source::{SUBSCRIBE, SourceError},
 };
 use masthead_provider_kit::{
     AccountAbilities, AdapterParts, MissingSecretError, SetupError, TenantClients, UpstreamHealth,
 };
 
-use crate::{SubscribeSettings, remote_api::RemoteApi};
+use crate::{SubscribeSettings, remote_api::RemoteApi, settings::RemoteApiKind};
 
 /// The remote Users API of every tenant that has one.
 ///
@@ -49,12 +49,20 @@ impl RemoteSubscribe {
 }
 
 impl AccountAbilities for RemoteSubscribe {
+    fn account_writer(&self) -> Option<&dyn AccountWriter> {
+        Some(self)
+    }
+
+    fn password_check(&self) -> Option<&dyn SignIn> {
+        Some(self)
+    }
+
+    /// Only v4 is written: the legacy API does not report the outcome of a write.
     fn missing_setting(&self, tenant: &Tenant, _: Ability) -> Option<MissingSetting> {
-        let missing = if tenant.settings.has_remote_store() {
-            "Subscribe.Api"
-        } else {
-            "Subscribe.Url"
-        };
-        Some(MissingSetting::new(missing))
+        if !tenant.settings.has_remote_store() {
+            return Some(MissingSetting::new("Subscribe.Url"));
+        }
+        let api = self.remote_api(tenant, "missing_setting").ok()?;
+        (api.settings.api == RemoteApiKind::Legacy).then(|| MissingSetting::new("Subscribe.Api"))
     }
 }

@@ -1,7 +1,7 @@
 //! Why an answer of the remote API is unusable; the texts repeat nothing of it.
 
 use masthead_ports::source::SourceErrorKind;
-use masthead_provider_kit::{HttpError, ReplyError, TransportError};
+use masthead_provider_kit::{Effect, HttpError, ReplyError, TransportError};
 use thiserror::Error;
 
 /// What makes an answer, or a user in it, unusable.
@@ -25,6 +25,9 @@ pub enum RemoteAnswerError {
     /// One of the remote API's own sources is unavailable.
     #[error("the remote API's own answer is incomplete")]
     Incomplete,
+    /// A write there is not settled yet.
+    #[error("the remote API does not know yet whether the write was done")]
+    Pending,
     /// It is no JSON.
     #[error(transparent)]
     Form(#[from] HttpError),
@@ -49,8 +52,11 @@ pub enum RemoteAnswerError {
 }
 
 impl RemoteAnswerError {
-    pub(crate) const fn refusal(self) -> ReplyError {
+    pub(crate) const fn refusal(self, effect: Effect) -> ReplyError {
+        let after_a_write = matches!(effect, Effect::Write);
         match self {
+            Self::Pending => ReplyError::For(SourceErrorKind::OutcomeUnknown),
+            Self::Incomplete if after_a_write => ReplyError::For(SourceErrorKind::OutcomeUnknown),
             Self::Status(_) => ReplyError::ByStatus,
             Self::NoSuchPath(_) => ReplyError::For(SourceErrorKind::Misconfigured),
             Self::OldToken => ReplyError::Corrected(SourceErrorKind::Misconfigured),

@@ -2,7 +2,7 @@
 //! Masthead, or the deployment that a publisher migrates from.
 //!
 //! Each request leaves out the provider of the remote API (`ignoreProvider=true`), so that its store answers.
-//! It is read-only.
+//! A v4 API is written too: its own store, and the passwords in it.
 
 mod adapter;
 mod conditions;
@@ -16,7 +16,10 @@ mod reads;
 mod remote_api;
 mod scan;
 mod settings;
+mod sign_in;
 mod v4;
+mod writes;
+mod written;
 
 pub use adapter::RemoteSubscribe;
 pub use error::RemoteAnswerError;

@@ -65,7 +65,11 @@ impl UserSource for RemoteSubscribe {
 impl RemoteApi {
     /// The account with this id, read from the list: an empty list means absence, which a 404 of a wrong URL never
     /// does.
-    async fn account(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<Option<Account>, SourceError> {
+    pub(crate) async fn account(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+    ) -> Result<Option<Account>, SourceError> {
         let filter = UserFilter {
             crids: vec![id.clone()],
             ..UserFilter::default()

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use masthead_domain::tenant::TenantId;
 use masthead_ports::source::{CallContext, CallCount, SUBSCRIBE, SourceError, SourceErrorKind};
 use masthead_provider_kit::{HttpReply, ProviderCall, Secrets, Upstream};
@@ -74,11 +75,24 @@ impl RemoteApi {
         question: &RemoteQuery,
         read: impl Fn(RemotePage) -> Result<T, RemoteAnswerError> + Send + Sync,
     ) -> Result<T, SourceError> {
+        let request = |headers: &HeaderMap| question.request(&self.settings.url, headers);
+        let read = |reply: &HttpReply| self.read(reply).and_then(&read);
+        self.send(ProviderCall::read(operation, cx), request, read).await
+    }
+
+    /// Sends a request with the tenant's headers and the current token; `read` parses the answer.
+    pub(crate) async fn send<T>(
+        &self,
+        call: ProviderCall,
+        request: impl Fn(&HeaderMap) -> Option<Request<Bytes>> + Send + Sync,
+        read: impl Fn(&HttpReply) -> Result<T, RemoteAnswerError> + Send + Sync,
+    ) -> Result<T, SourceError> {
         // The calls that are counted for a request are those to its provider.
-        let cx = CallContext {
+        let call = ProviderCall {
             calls: CallCount::default(),
-            ..cx.clone()
+            ..call
         };
+        let (operation, effect) = (call.operation, call.effect);
         let sent = Mutex::new(None);
         let last = Mutex::new(None);
         let write = || {
@@ -86,8 +100,7 @@ impl RemoteApi {
             let mut headers = self.headers.clone();
             headers.insert(header::AUTHORIZATION, bearer.clone());
             *sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
-            let request = question.request(&self.settings.url, &headers);
-            request.ok_or_else(|| SourceError::new(operation, SourceErrorKind::Refused))
+            request(&headers).ok_or_else(|| SourceError::new(operation, SourceErrorKind::Refused))
         };
         let judge = |reply: &HttpReply| {
             let answer = if reply.status == StatusCode::UNAUTHORIZED
@@ -95,15 +108,12 @@ impl RemoteApi {
             {
                 Err(RemoteAnswerError::OldToken)
             } else {
-                self.read(reply).and_then(&read)
+                read(reply)
             };
             *last.lock().unwrap_or_else(PoisonError::into_inner) = answer.as_ref().err().copied();
-            answer.map_err(RemoteAnswerError::refusal)
+            answer.map_err(|flaw| flaw.refusal(effect))
         };
-        let answer = self
-            .upstream
-            .call_signed(ProviderCall::read(operation, &cx), write, judge)
-            .await;
+        let answer = self.upstream.call_signed(call, write, judge).await;
         let flaw = last.into_inner().unwrap_or_else(PoisonError::into_inner);
         answer.map_err(|error| match flaw {
             Some(flaw) if error.source.is_none() => {

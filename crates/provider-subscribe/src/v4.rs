@@ -77,9 +77,18 @@ struct V4Message {
 /// The word, or the number if the tenant's switch requests numbers.
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
-enum MessageType {
+pub(crate) enum MessageType {
     Word(String),
     Number(u8),
+}
+
+impl MessageType {
+    pub(crate) fn is_success(&self) -> bool {
+        match self {
+            Self::Word(word) => word == "Success",
+            Self::Number(number) => *number == 0,
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -135,10 +144,7 @@ pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
     let raw: Box<RawValue> = reply.json()?;
     let StrictObject(envelope) =
         json::read::<StrictObject<V4Envelope>>(raw.get().as_bytes()).map_err(|_| RemoteAnswerError::Shape)?;
-    let success = match &envelope.message.0.kind {
-        MessageType::Word(word) => word == "Success",
-        MessageType::Number(number) => *number == 0,
-    };
+    let success = envelope.message.0.kind.is_success();
     let meta = envelope.meta.map(|StrictObject(meta)| meta).unwrap_or_default();
     if meta.complete == Some(false) {
         return Err(RemoteAnswerError::Incomplete);
@@ -158,7 +164,7 @@ pub(crate) fn read(reply: &HttpReply) -> Result<RemotePage, RemoteAnswerError> {
 }
 
 /// The account of one user. Its sealed id is specific to the remote API; Masthead's is made of the plain one.
-fn account(user: &[u8], fields: &mut FieldReader) -> Result<Account, RemoteAnswerError> {
+pub(crate) fn account(user: &[u8], fields: &mut FieldReader) -> Result<Account, RemoteAnswerError> {
     let StrictObject(user) = json::read::<StrictObject<V4User>>(user).map_err(|_| RemoteAnswerError::Shape)?;
     let crid = wire::id(&user.customer_registration_id).ok_or(RemoteAnswerError::Field(ID))?;
     let pairs = pairs("metadata", user.metadata, fields);

@@ -7,7 +7,7 @@ use masthead_domain::{query::UserFilter, tenant::Tenant};
 use masthead_ports::{
     clock::Clock,
     scan::{ScanCursor, ScanExtent, ScanPage},
-    source::{SourceError, SourceErrorKind, UserSource},
+    source::{SUBSCRIBE, SourceError, SourceErrorKind, UserSource},
 };
 use masthead_provider_kit::{
     AdapterParts, CheckResult, CheckVerdict, ProviderAdapter,
@@ -21,6 +21,7 @@ use masthead_testkit::{
     tenants::tenant,
 };
 
+pub mod writer_suite;
 mod writes;
 
 pub use writes::{failure_kind, first_name, new_account, sentinel_account};
@@ -36,7 +37,7 @@ pub struct AdapterFixture<A> {
     create: Box<dyn Fn() -> A + Send + Sync>,
 }
 
-impl<A: ProviderAdapter> SourceClient for AdapterFixture<A> {
+impl<A: UserSource> SourceClient for AdapterFixture<A> {
     fn source(&self) -> &dyn UserSource {
         &self.adapter
     }
@@ -46,7 +47,7 @@ impl<A: ProviderAdapter> SourceClient for AdapterFixture<A> {
     }
 }
 
-impl<A: ProviderAdapter> AdapterFixture<A> {
+impl<A> AdapterFixture<A> {
     /// Starts a sandbox for a tenant with these settings, with or without the provider's name, of which later ones win.
     /// `attempts` is the number of attempts of each call.
     pub async fn start(
@@ -60,8 +61,9 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
         let sandbox = Sandbox::start(config).await.unwrap();
         let clock = Arc::new(StoppedClock::default());
         sandbox.clock().freeze_at(clock.now());
+        let address = if provider == SUBSCRIBE { "Url" } else { "BaseUrl" };
         let base = [
-            ("BaseUrl", sandbox.url()),
+            (address, sandbox.url()),
             ("BudgetPerSecond", "1000"),
             ("BudgetBurst", "1000"),
         ];
@@ -101,7 +103,9 @@ impl<A: ProviderAdapter> AdapterFixture<A> {
     pub fn restart(&mut self) {
         self.adapter = (self.create)();
     }
+}
 
+impl<A: ProviderAdapter> AdapterFixture<A> {
     /// One step of a scan.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use masthead_domain::{account::Account, email::Email, metadata::Metadata};
 use masthead_ports::{
-    accounts::{AccountChange, AccountWriter, NewAccount, PlainPassword, WriteError},
-    source::SourceErrorKind,
+    accounts::{AccountChange, AccountWriter, NewAccount, SignIn, SignInAnswer, SignInAttempt, WriteError},
+    passwords::PlainPassword,
+    source::{SourceError, SourceErrorKind},
 };
 use masthead_provider_kit::ProviderAdapter;
 use masthead_testkit::source_client::{SourceClient, crid};
@@ -61,6 +62,20 @@ pub fn failure_kind<T: Debug>(answer: Result<T, WriteError>) -> SourceErrorKind 
     }
 }
 
+#[expect(clippy::missing_errors_doc, reason = "the errors of the check")]
+impl<A: ProviderAdapter + SignIn> AdapterFixture<A> {
+    /// Tries a password.
+    pub async fn sign_in(&self, login: &str, password: &str) -> Result<SignInAnswer, SourceError> {
+        let password = PlainPassword::new(password);
+        let attempt = SignInAttempt {
+            login,
+            password: &password,
+            address: None,
+        };
+        self.adapter.sign_in(&self.cx(), &attempt).await
+    }
+}
+
 #[expect(clippy::missing_errors_doc, reason = "the errors of the writer")]
 impl<A: ProviderAdapter + AccountWriter> AdapterFixture<A> {
     /// Creates an account.
@@ -88,39 +103,6 @@ impl<A: ProviderAdapter + AccountWriter> AdapterFixture<A> {
     /// Deletes an account.
     pub async fn delete(&self, id: &str) -> Result<(), WriteError> {
         self.adapter.delete(&self.cx(), &crid(id)).await
-    }
-
-    /// Neither a new account nor a changed one gets the address of another, here `ann@example.com`.
-    pub async fn assert_taken_address_is_reported(&self) {
-        let twice = NewAccount {
-            email: Email::parse("Ann@Example.com").unwrap(),
-            ..new_account(&[])
-        };
-        let answer = self.create(&twice).await;
-        assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-        let made = self.create(&new_account(&[])).await.unwrap();
-        let answer = self.set_email(made.crid.as_str(), "Ann@Example.com", true).await;
-        assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{answer:?}");
-    }
-
-    /// A weak password of a new account, or of this one, is rejected with the provider's text.
-    pub async fn assert_weak_password_returns(&self, id: &str, text: &str) {
-        let new = NewAccount {
-            password: Some(PlainPassword::new("short")),
-            ..new_account(&[])
-        };
-        for answer in [
-            self.set_password(id, "short").await,
-            self.create(&new).await.map(|_| ()),
-        ] {
-            let Err(WriteError::Refused {
-                message: Some(reported),
-            }) = answer
-            else {
-                panic!("{answer:?}")
-            };
-            assert_eq!(reported.as_str(), text);
-        }
     }
 
     /// A change of nothing that the provider stores succeeds.

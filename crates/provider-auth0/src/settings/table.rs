@@ -37,7 +37,7 @@ pub const SETTINGS: [ProviderSettingSpec; 14] = [
     ProviderSettingSpec {
         name: "Auth0.Connection",
         values: "a name",
-        meaning: "the connection for new accounts; without it none can be created",
+        meaning: "the connection of new accounts and of sign-ins; without it there are neither",
     },
     ProviderSettingSpec {
         name: "Auth0.PageSize",

@@ -1,14 +1,17 @@
-//! Reads settings, the tenant's before the preset's, and the pointers in them.
+//! Reads settings, the tenant's before the preset's, and the pointers and calls in them.
 
 use std::collections::BTreeMap;
 
+use http::Method;
 use masthead_provider_kit::{SettingMap, SettingReader};
 
 use super::table::SETTINGS;
 use crate::{
     mapping::Pointers,
+    operation::{BodyTemplate, OperationTemplate},
     pointer::{Pointer, PointerError},
     preset::Preset,
+    template::{PairsTemplate, PathTemplate},
 };
 
 /// A reader of the tenant's settings for this provider, and the preset's for the others. No value is empty.
@@ -63,4 +66,27 @@ fn parse_pointer(reading: &mut SettingReader<'_>, key: &str, text: &str) -> Opti
         Err(PointerError::SessionGrade) => reading.report(key, SESSION_DATA),
     }
     None
+}
+
+/// A call: its method, path, query and body.
+pub(super) fn any_operation(
+    reading: &mut SettingReader<'_>,
+    of: &str,
+    method: impl FnOnce(&str) -> Option<Method>,
+    usual: Method,
+) -> Option<OperationTemplate> {
+    let key = |part: &str| format!("{of}.{part}");
+    let method = reading.text(&key("Method"), method).unwrap_or(usual);
+    let path = reading.required(&key("Path"), PathTemplate::parse);
+    let query = reading.text(&key("Query"), PairsTemplate::parse).unwrap_or_default();
+    let body = reading.text(&key("Body"), BodyTemplate::parse);
+    if reading.has(&key("Body")) && method == Method::GET {
+        reading.bad(&key("Body"));
+    }
+    Some(OperationTemplate {
+        method,
+        path: path?,
+        query,
+        body,
+    })
 }

@@ -16,11 +16,16 @@ const PAIRS: &str = "name=value pairs with & between them; a pair whose {place} 
 const BODY: &str = "a JSON object, or name=value pairs of a form, with {places}; only with POST";
 const PATH_OR_OWN: &str = "a path such as /users, without ?";
 const PARAMETER: &str = "a parameter's name";
+const WRITE_METHOD: &str = "POST, PUT, PATCH or DELETE";
+const BODY_OF_WRITE: &str = "a JSON object, or name=value pairs of a form, with {places}";
+const REPLY_CODES: &str = "codes as Envelope.Code has them, or HTTP statuses, separated by commas";
+const USER_IN_BODY: &str =
+    "where the user is in the JSON body: each field at its first place of Field.* and Metadata.*";
 const STATUSES: &str = "HTTP statuses separated by commas, not 401, 403, 407 or 429";
 const CODES: &str = "codes separated by commas";
 
 /// Every setting.
-pub const SETTINGS: [ProviderSettingSpec; 57] = [
+pub const SETTINGS: [ProviderSettingSpec; 93] = [
     spec(
         "Preset",
         "own or none",
@@ -224,6 +229,162 @@ pub const SETTINGS: [ProviderSettingSpec; 57] = [
         "where the time of the last change is (RFC 3339)",
     ),
     spec("Metadata.*", POINTERS, "where the value of this metadata key is"),
+    spec(
+        "Create.Method",
+        WRITE_METHOD,
+        "the method of the call that creates a user; POST when not set",
+    ),
+    spec(
+        "Create.Path",
+        PATH,
+        "the path of the call that creates a user; without it there is none",
+    ),
+    spec("Create.Query", PAIRS, "what follows ? in the call that creates a user"),
+    spec(
+        "Create.Body",
+        BODY_OF_WRITE,
+        "the body of the call that creates a user; takes {email} {firstName} {lastName} {password} {id}",
+    ),
+    spec("Create.User", POINTER, USER_IN_BODY),
+    spec(
+        "Update.Method",
+        WRITE_METHOD,
+        "the method of the call that changes a user; POST when not set",
+    ),
+    spec(
+        "Update.Path",
+        PATH,
+        "the path of the call that changes a user; without it there is none",
+    ),
+    spec("Update.Query", PAIRS, "what follows ? in the call that changes a user"),
+    spec(
+        "Update.Body",
+        BODY_OF_WRITE,
+        "the body of the call that changes a user; takes {id} {firstName} {lastName}",
+    ),
+    spec("Update.User", POINTER, USER_IN_BODY),
+    spec(
+        "SetPassword.Method",
+        WRITE_METHOD,
+        "the method of the call that sets a password; POST when not set",
+    ),
+    spec(
+        "SetPassword.Path",
+        PATH,
+        "the path of the call that sets a password; without it there is none",
+    ),
+    spec(
+        "SetPassword.Query",
+        PAIRS,
+        "what follows ? in the call that sets a password",
+    ),
+    spec(
+        "SetPassword.Body",
+        BODY_OF_WRITE,
+        "the body of the call that sets a password; takes {id} {password}",
+    ),
+    spec(
+        "SetEmail.Method",
+        WRITE_METHOD,
+        "the method of the call that sets an address; POST when not set",
+    ),
+    spec(
+        "SetEmail.Path",
+        PATH,
+        "the path of the call that sets an address; without it there is none",
+    ),
+    spec(
+        "SetEmail.Query",
+        PAIRS,
+        "what follows ? in the call that sets an address",
+    ),
+    spec(
+        "SetEmail.Body",
+        BODY_OF_WRITE,
+        "the body of the call that sets an address; takes {id} {email}",
+    ),
+    spec("SetEmail.User", POINTER, USER_IN_BODY),
+    spec(
+        "Delete.Method",
+        WRITE_METHOD,
+        "the method of the call that deletes a user; DELETE when not set",
+    ),
+    spec(
+        "Delete.Path",
+        PATH,
+        "the path of the call that deletes a user; without it there is none",
+    ),
+    spec("Delete.Query", PAIRS, "what follows ? in the call that deletes a user"),
+    spec(
+        "Delete.Body",
+        BODY_OF_WRITE,
+        "the body of the call that deletes a user; takes {id}",
+    ),
+    spec(
+        "SignIn.Method",
+        WRITE_METHOD,
+        "the method of the call that checks a password; POST when not set",
+    ),
+    spec(
+        "SignIn.Path",
+        PATH,
+        "the path of the call that checks a password; without it there is none",
+    ),
+    spec(
+        "SignIn.Query",
+        PAIRS,
+        "what follows ? in the call that checks a password",
+    ),
+    spec(
+        "SignIn.Body",
+        BODY_OF_WRITE,
+        "the body of the call that checks a password; takes {login} {password}",
+    ),
+    spec(
+        "Taken",
+        REPLY_CODES,
+        "the codes that mean: another user has the address or the id; 409 when not set",
+    ),
+    spec(
+        "Rejected",
+        REPLY_CODES,
+        "the codes that mean: the directory rejects what the user entered, such as a weak password; 422 when not set",
+    ),
+    spec(
+        "SignIn.Wrong",
+        REPLY_CODES,
+        "the codes that mean: the login or the password is wrong",
+    ),
+    spec(
+        "SignIn.Blocked",
+        REPLY_CODES,
+        "the codes that mean: the user is disabled",
+    ),
+    spec(
+        "SignIn.Unverified",
+        REPLY_CODES,
+        "the codes that mean: the address must be verified first",
+    ),
+    spec(
+        "SignIn.LockedOut",
+        REPLY_CODES,
+        "the codes that mean: the user is locked for a while",
+    ),
+    spec(
+        "SignIn.SecondFactor",
+        REPLY_CODES,
+        "the codes that mean: a second factor is asked for",
+    ),
+    spec(
+        "SignIn.PasswordChange",
+        REPLY_CODES,
+        "the codes that mean: the password must be changed first",
+    ),
+    spec(
+        "Rejected.Message",
+        POINTERS,
+        "where a rejection has its text for the user",
+    ),
     spec(
         "BudgetPerSecond",
         "a number from 1 to 1000",

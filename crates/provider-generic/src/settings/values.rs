@@ -53,10 +53,20 @@ pub(super) fn header_value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok()
 }
 
-pub(super) fn method(text: &str) -> Option<Method> {
+pub(super) fn read_method(text: &str) -> Option<Method> {
     match text {
         "GET" => Some(Method::GET),
         "POST" => Some(Method::POST),
+        _ => None,
+    }
+}
+
+pub(super) fn write_method(text: &str) -> Option<Method> {
+    match text {
+        "POST" => Some(Method::POST),
+        "PUT" => Some(Method::PUT),
+        "PATCH" => Some(Method::PATCH),
+        "DELETE" => Some(Method::DELETE),
         _ => None,
     }
 }

@@ -23,3 +23,5 @@ mod scan;
 mod suite;
 #[cfg(test)]
 mod third;
+#[cfg(test)]
+mod writes;

@@ -30,7 +30,7 @@ pub(crate) const SLOT: Preset = Preset {
 
 pub(crate) const SECRET: &str = "third-directory-secret";
 
-const THIRD: GenericCase = GenericCase {
+pub(crate) const THIRD: GenericCase = GenericCase {
     preset: SLOT,
     sandbox: third,
     secret: SECRET,

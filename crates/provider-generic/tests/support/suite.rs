@@ -9,7 +9,7 @@ use masthead_ports::{scan::ScanExtent, source::SourceErrorKind};
 use masthead_provider_generic::{GenericSettings, Preset};
 use masthead_provider_kit::CheckVerdict;
 use masthead_provider_kit::ProviderAdapter as _;
-use masthead_provider_testkit::status;
+use masthead_provider_testkit::{status, writer_suite::WriterFixture};
 use masthead_sandbox::{Fault, GenericStubConfig, SESSION_GRADE};
 use masthead_testkit::{
     logs::LogCapture,
@@ -44,6 +44,21 @@ impl GenericCase {
 
     fn id_of<'a>(&self, user: &'a Value) -> &'a str {
         text(user, self.id)
+    }
+}
+
+impl GenericCase {
+    /// The provider without users, with a description of its writes: every code is one of the stand-in's own.
+    pub(crate) async fn start_writer(&self, writes: &[(&str, &str)]) -> WriterFixture {
+        let settings = [self.settings, writes].concat();
+        let fixture = with(self.preset, (self.sandbox)(0), self.secret, &settings).await;
+        let creation = writes.iter().find(|(name, _)| *name == "Create.Path");
+        let creation: &'static str = creation.map_or("/", |(_, path)| format!("{path}$").leak());
+        WriterFixture {
+            creation: ("POST", creation),
+            weak_password_text: "The password is too short.",
+            ..fixture.into()
+        }
     }
 }
 

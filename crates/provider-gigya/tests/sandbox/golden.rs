@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use masthead_domain::{email::Email, query::UserFilter};
-use masthead_ports::accounts::{AccountChange, NewAccount, PlainPassword};
+use masthead_ports::accounts::{AccountChange, NewAccount};
 use serde_json::{Value, json};
 
 use crate::support::{GigyaFixture, SourceClient, decoded, listing, with};
@@ -223,11 +223,7 @@ async fn login_request_matches_library() {
     let fixture = with(seed(), &[]).await;
     for (password, name) in [("Sandbox-password-1", "login"), ("wrong", "login-wrong")] {
         fixture.sandbox.clear_log();
-        fixture
-            .adapter
-            .login(&fixture.cx(), "Ann+News@example.com", &PlainPassword::new(password))
-            .await
-            .unwrap();
+        fixture.sign_in("Ann+News@example.com", password).await.unwrap();
         assert_eq!(local(&fixture), recorded(name));
     }
 }

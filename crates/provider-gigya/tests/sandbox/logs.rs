@@ -1,6 +1,5 @@
 //! What is logged of calls that fail: enough to act on, and nothing of a person or a secret.
 
-use masthead_ports::accounts::PlainPassword;
 use masthead_provider_testkit::{assert_logged, sentinel_account, with_body};
 use masthead_sandbox::{Fault, FaultRule, GigyaApplication};
 use masthead_testkit::logs::LogCapture;
@@ -36,14 +35,7 @@ async fn failure_logs_show_no_private_data() {
             ];
             let new = sentinel_account();
             let made = fixture.create(&new).await;
-            let login = fixture
-                .adapter
-                .login(
-                    &fixture.cx(),
-                    "sentinel@example.com",
-                    &PlainPassword::new("sentinel-password"),
-                )
-                .await;
+            let login = fixture.sign_in("sentinel@example.com", "sentinel-password").await;
             let shown = format!("{errors:?}{made:?}{login:?}{:?}", fixture.adapter).to_lowercase();
             assert!(!shown.contains("sentinel"), "{shown}");
         }

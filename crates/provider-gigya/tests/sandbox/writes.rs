@@ -1,12 +1,11 @@
 //! Writes: success, rejection, and unknown outcome.
 
-use masthead_domain::email::Email;
+use masthead_domain::{email::Email, user_key::UserKey};
 use masthead_ports::{
-    accounts::{AccountChange, NewAccount, PlainPassword, WriteError},
+    accounts::{AccountChange, AccountWriter as _, NewAccount, SignInAnswer, WriteError},
     source::SourceErrorKind,
 };
-use masthead_provider_gigya::Login;
-use masthead_provider_testkit::{failure_kind, first_name, new_account};
+use masthead_provider_testkit::{failure_kind, first_name, new_account, writer_suite::WriterFixture, writer_tests};
 use masthead_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
@@ -21,7 +20,7 @@ async fn fixture() -> GigyaFixture {
 }
 
 #[tokio::test]
-async fn created_account_is_found() {
+async fn created_account_is_registered_and_verified() {
     for verified in [false, true] {
         for strict in [false, true] {
             let fixture = fixture().await;
@@ -69,17 +68,6 @@ async fn account_without_password_gets_random_one() {
     passwords.dedup();
     assert_eq!(passwords.len(), 2);
     assert!(passwords.iter().all(|password| password.len() > 30));
-}
-
-#[tokio::test]
-async fn taken_address_is_reported() {
-    fixture().await.assert_taken_address_is_reported().await;
-}
-
-#[tokio::test]
-async fn weak_password_returns_gigya_message() {
-    let text = "Password does not meet complexity requirements";
-    fixture().await.assert_weak_password_returns("1", text).await;
 }
 
 #[tokio::test]
@@ -133,10 +121,9 @@ async fn changed_address_signs_in() {
     let changed = fixture.set_email("1", new, false).await.unwrap();
     assert_eq!(changed.email.as_ref().unwrap().as_str(), new);
     assert_eq!(changed.verified, Some(false));
-    let password = PlainPassword::new("Sandbox-password-1");
-    let login = async |id: &str| fixture.adapter.login(&fixture.cx(), id, &password).await.unwrap();
-    assert_eq!(login(new).await, Login::Accepted(Box::new(changed)));
-    assert_eq!(login("ann@example.com").await, Login::WrongCredentials);
+    let login = async |id: &str| fixture.sign_in(id, "Sandbox-password-1").await.unwrap();
+    assert_eq!(login(new).await, SignInAnswer::Accepted(Box::new(changed)));
+    assert_eq!(login("ann@example.com").await, SignInAnswer::WrongCredentials);
     // Signing in with another account gives no access.
     fixture.set_email("2", "bobby@example.com", true).await.unwrap();
     let kept = fixture.sandbox.gigya().user("2").unwrap();
@@ -176,29 +163,29 @@ async fn login_is_tried_once() {
     off["password"] = "Sandbox-password-1".into();
     off["isActive"] = false.into();
     let fixture = with_attempts(vec![ann, off], &[], 3).await;
-    let login = async |id: &str, password: &str| {
-        fixture
-            .adapter
-            .login(&fixture.cx(), id, &PlainPassword::new(password))
-            .await
-    };
+    let login = async |id: &str, password: &str| fixture.sign_in(id, password).await;
     assert!(matches!(
         login("Ann@Example.com", "Sandbox-password-1").await.unwrap(),
-        Login::Accepted(account) if account.crid == crid("1")
+        SignInAnswer::Accepted(account) if account.crid == crid("1")
     ));
     for (id, password) in [
         ("ann@example.com", "wrong"),
         ("nobody@example.com", "Sandbox-password-1"),
     ] {
-        assert_eq!(login(id, password).await.unwrap(), Login::WrongCredentials);
+        assert_eq!(login(id, password).await.unwrap(), SignInAnswer::WrongCredentials);
     }
     assert_eq!(
         login("off@example.com", "Sandbox-password-1").await.unwrap(),
-        Login::Locked
+        SignInAnswer::Blocked
     );
     for (fault, wanted) in [
-        (Fault::ErrorCode { code: 403_120 }, Ok(Login::Locked)),
-        (Fault::ErrorCode { code: 401_020 }, Ok(Login::VerificationRequired)),
+        (Fault::ErrorCode { code: 403_120 }, Ok(SignInAnswer::LockedOut)),
+        (Fault::ErrorCode { code: 401_020 }, Ok(SignInAnswer::ChallengeNeeded)),
+        (
+            Fault::ErrorCode { code: 403_100 },
+            Ok(SignInAnswer::PasswordChangeNeeded),
+        ),
+        (Fault::ErrorCode { code: 403_102 }, Ok(SignInAnswer::SecondFactorNeeded)),
         (Fault::ErrorCode { code: 206_001 }, Err(SourceErrorKind::Unavailable)),
         (Fault::ErrorCode { code: 500_001 }, Err(SourceErrorKind::Unavailable)),
         (Fault::ResetMidBody, Err(SourceErrorKind::Unavailable)),
@@ -213,18 +200,81 @@ async fn login_is_tried_once() {
 }
 
 #[tokio::test]
-async fn unfinished_registration_is_pending() {
-    let mut ann = reader("1", "ann@example.com");
-    ann["password"] = "Sandbox-password-1".into();
-    ann["isRegistered"] = false.into();
-    let fixture = with(vec![ann], &[]).await;
-    let password = PlainPassword::new("Sandbox-password-1");
-    let content = fixture
-        .adapter
-        .login(&fixture.cx(), "ann@example.com", &password)
-        .await
-        .unwrap();
-    assert_eq!(content, Login::Pending);
+async fn unusable_account_has_its_reason() {
+    let account = |uid: &str, email: &str, member: &str, value: serde_json::Value| {
+        let mut account = reader(uid, email);
+        account["password"] = "Sandbox-password-1".into();
+        account[member] = value;
+        account
+    };
+    let accounts = vec![
+        account("1", "a@example.com", "isRegistered", false.into()),
+        account("2", "b@example.com", "isVerified", false.into()),
+        account("3", "c@example.com", "tfaStatus", "forceOn".into()),
+    ];
+    let fixture = with(accounts, &[]).await;
+    fixture
+        .sandbox
+        .gigya()
+        .change_settings(|settings| settings.require_verification = true);
+    for (login, wanted) in [
+        ("a@example.com", SignInAnswer::RegistrationIncomplete),
+        ("b@example.com", SignInAnswer::Unverified),
+        ("c@example.com", SignInAnswer::SecondFactorNeeded),
+    ] {
+        assert_eq!(
+            fixture.sign_in(login, "Sandbox-password-1").await.unwrap(),
+            wanted,
+            "{login}"
+        );
+    }
+}
+
+/// A site without accounts, for the suite.
+async fn writer() -> WriterFixture {
+    WriterFixture {
+        creation: ("POST", "/accounts.register"),
+        weak_password_text: "Password does not meet complexity requirements",
+        ..with(vec![], &[]).await.into()
+    }
+}
+
+writer_tests!(writer);
+
+#[tokio::test]
+async fn given_id_is_refused() {
+    let fixture = fixture().await;
+    let new = NewAccount {
+        id: Some(crid("own")),
+        ..nova()
+    };
+    let answer = fixture.create(&new).await;
+    assert!(
+        matches!(answer, Err(WriteError::Refused { message: None })),
+        "{answer:?}"
+    );
+    assert_eq!(fixture.sandbox.calls(), 0);
+}
+
+#[tokio::test]
+async fn written_account_is_found_before_search_sees_it() {
+    let fixture = fixture().await;
+    fixture
+        .sandbox
+        .gigya()
+        .change_settings(|settings| settings.search_lag_ms = 60_000);
+    let made = fixture.create(&nova()).await.unwrap();
+    let before = called(&fixture).len();
+    for key in [
+        UserKey::Id(made.crid.clone()),
+        UserKey::Email(made.email.clone().unwrap().key().clone()),
+    ] {
+        assert_eq!(
+            fixture.adapter.find_written(&fixture.cx(), &key).await.unwrap(),
+            std::slice::from_ref(&made)
+        );
+    }
+    assert_eq!(called(&fixture)[before..], ["getAccountInfo", "getAccountInfo"]);
 }
 
 #[tokio::test]

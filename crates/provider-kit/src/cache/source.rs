@@ -101,7 +101,8 @@ impl<S: UserSource + 'static> CachedSource<S> {
             return Ok(answer);
         }
         let deadline = Instant::from_std(cx.deadline);
-        if deadline <= Instant::now() {
+        let began_at = Instant::now();
+        if deadline <= began_at {
             return Err(unavailable(operation, TransportError::Timeout));
         }
         let mut retried = false;
@@ -120,12 +121,15 @@ impl<S: UserSource + 'static> CachedSource<S> {
                 Err(_) => return Err(unavailable(operation, TransportError::Timeout)),
             };
             let error = match shared.answer {
-                // The call began before a write that has ended since; this caller may have come after the write.
-                Ok(answer) if !renewed && self.0.answers.is_outdated(&key, &answer).await => {
-                    renewed = true;
-                    continue;
+                Ok(answer) => {
+                    // The shared call began before a write, and this caller came after it.
+                    let written_at = self.0.answers.forgotten_at(&key, &answer).await;
+                    if !renewed && written_at.is_some_and(|at| (answer.at..=began_at).contains(&at)) {
+                        renewed = true;
+                        continue;
+                    }
+                    return Ok(answer);
                 }
-                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             // The caller that started the call may have had less time than this one: then try again.

@@ -8,9 +8,10 @@ use masthead_domain::{
 };
 use masthead_ports::{
     accounts::{
-        Ability, AccountChange, AccountWriter, MissingSetting, NewAccount, PlainPassword, SignIn, SignInAnswer,
-        SignInAttempt, WriteError,
+        Ability, AccountChange, AccountWriter, MissingSetting, NewAccount, SignIn, SignInAnswer, SignInAttempt,
+        WriteError,
     },
+    passwords::PlainPassword,
     source::{CallContext, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 
@@ -19,7 +20,7 @@ use crate::abilities::AccountAbilities;
 
 /// The writer, and the check of passwords, of an adapter behind its cache.
 ///
-/// After each write, whatever its outcome, the cache forgets the id, the new address, and every answer that shows the
+/// After each write, also one of unknown outcome, the cache forgets the id, the new address, and every answer that shows the
 /// account, such as one to a look-up by its old address.
 struct CachedWriter<A>(CachedSource<A>);
 

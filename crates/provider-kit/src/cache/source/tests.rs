@@ -32,17 +32,14 @@ struct SlowSource {
 impl SlowSource {
     async fn answer(&self, cx: &CallContext) -> Result<Vec<Account>, SourceError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answer.lock().unwrap().clone();
         let done = Instant::now() + Duration::from_secs(1);
         let deadline = Instant::from_std(cx.deadline);
         sleep_until(done.min(deadline)).await;
         if done > deadline {
             return Err(SourceError::new("fake", SourceErrorKind::Unavailable));
         }
-        self.answer
-            .lock()
-            .unwrap()
-            .clone()
-            .map_err(|kind| SourceError::new("fake", kind))
+        answer.map_err(|kind| SourceError::new("fake", kind))
     }
 }
 
@@ -220,6 +217,26 @@ async fn forgotten_user_is_fetched_again() {
     assert_eq!(source.remembered(&tenant(), id().into()).await, None);
     assert!(source.find(&patient(), &id().into()).await.is_ok());
     assert_eq!(calls(&source), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reader_after_a_write_gets_a_later_answer() {
+    let source = cached(Ok(vec![account("auth0|1")]));
+    let read = |key: UserKey| {
+        let source = Arc::clone(&source);
+        tokio::spawn(async move { source.find(&patient(), &key).await.unwrap() })
+    };
+    // The old address, of which the writer knows nothing.
+    let address: UserKey = EmailKey::from_text("old@b.example").into();
+    let before = read(address.clone());
+    tokio::task::yield_now().await;
+    advance(Duration::from_millis(10)).await;
+    *source.inner().answer.lock().unwrap() = Ok(Vec::new());
+    source.forget(&tenant(), [id().into()]).await;
+    advance(Duration::from_millis(10)).await;
+    let after = read(address);
+    before.await.unwrap();
+    assert_eq!(after.await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

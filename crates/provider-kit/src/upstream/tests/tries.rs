@@ -24,7 +24,7 @@ async fn transient_reads_are_retried_writes_never() {
     for (what, bad, read, write) in [
         ("an error", json(500, "", "{}"), Unavailable, OutcomeUnknown),
         ("a gateway's error", json(502, "", "{}"), Unavailable, OutcomeUnknown),
-        ("no service", json(503, "", "{}"), Unavailable, Unavailable),
+        ("no service", json(503, "", "{}"), Unavailable, OutcomeUnknown),
         ("a closed connection", None, Unavailable, OutcomeUnknown),
         ("a page", html, Unavailable, OutcomeUnknown),
         ("half of it", json(200, "", "[1"), Unavailable, OutcomeUnknown),
@@ -97,4 +97,36 @@ async fn corrected_request_is_sent_once_more() {
     assert_eq!(error.kind, SourceErrorKind::Misconfigured);
     assert_eq!(server.seen().len(), 2);
     assert!(upstream.health().misconfigured);
+}
+
+#[tokio::test]
+async fn unsent_write_has_known_outcome() {
+    // The budget is empty.
+    let server = ScriptedServer::start(|_, _| json(200, "", "7")).await;
+    let scarce = UpstreamOptions {
+        budget: BudgetOptions {
+            burst: 1,
+            per_second: 0.01,
+        },
+        ..options()
+    };
+    let upstream = upstream_of(scarce, None);
+    assert_eq!(call_once(&upstream, &server, Effect::Write).await.unwrap(), 7);
+    let error = call_once(&upstream, &server, Effect::Write).await.unwrap_err();
+    assert!(matches!(error.kind, SourceErrorKind::RateLimited { .. }), "{error:?}");
+    assert_eq!(server.seen().len(), 1);
+    // The breaker is open.
+    let server = ScriptedServer::start(|_, _| json(500, "", "{}")).await;
+    let upstream = upstream_of(options(), None);
+    let mut kinds = Vec::new();
+    while upstream.health().breaker != BreakerState::Open {
+        kinds.push(call_once(&upstream, &server, Effect::Write).await.unwrap_err().kind);
+    }
+    assert!(
+        kinds.iter().all(|kind| *kind == SourceErrorKind::OutcomeUnknown),
+        "{kinds:?}"
+    );
+    let sent = server.seen().len();
+    let error = call_once(&upstream, &server, Effect::Write).await.unwrap_err();
+    assert_eq!((error.kind, server.seen().len()), (SourceErrorKind::Unavailable, sent));
 }
