@@ -101,21 +101,36 @@ impl ChangeEvent {
         origin: &WriteOrigin,
     ) -> Result<(), sqlx::Error> {
         debug_assert!(self.kind.is_change(), "the index of changes does not have it");
-        sqlx::query!(
-            "INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            tenant.pool.0,
-            self.kind.id(),
-            origin.at,
-            tenant.id.as_str(),
-            &*origin.request_id,
-            &*origin.source_system,
-            EventOutcome::Found.name(),
-            self.registration_id,
-            i64::from(self.users),
-        )
-        .execute(transaction)
-        .await
-        .map(|_| ())
+        let event = [(self.kind, EventOutcome::Found)];
+        insert_events(transaction, tenant, origin, &event, (self.registration_id, self.users)).await
     }
+}
+
+/// Writes the events of one write, in order; all are of the same registration, or of none.
+pub(crate) async fn insert_events(
+    transaction: &mut Transaction,
+    tenant: &Tenant,
+    origin: &WriteOrigin,
+    events: &[(EventKind, EventOutcome)],
+    (registration_id, users): (Option<i64>, u32),
+) -> Result<(), sqlx::Error> {
+    let kinds: Vec<i32> = events.iter().map(|(kind, _)| kind.id()).collect();
+    let outcomes: Vec<&str> = events.iter().map(|(_, outcome)| outcome.name()).collect();
+    sqlx::query!(
+        "INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, registration_id, users)
+         SELECT $1, e.kind, $2, $3, $4, $5, e.outcome, $6, $7
+           FROM unnest($8::integer[], $9::text[]) WITH ORDINALITY AS e (kind, outcome, place) ORDER BY e.place",
+        tenant.pool.0,
+        origin.at,
+        tenant.id.as_str(),
+        &*origin.request_id,
+        &*origin.source_system,
+        registration_id,
+        i64::from(users),
+        &kinds,
+        &outcomes as &[&str],
+    )
+    .execute(transaction)
+    .await
+    .map(|_| ())
 }

@@ -13,6 +13,7 @@ use crate::{
     schema,
     search::{Table, statements},
     totals::{TotalsSource, totals_statement},
+    users::{FIND_LINK, HOLDERS},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
 };
 
@@ -61,6 +62,8 @@ async fn columns_are_read_where_they_are() {
             [LOCK_BY_NUMBER, LOCK_BY_CRID].map(str::to_owned).to_vec(),
             format!("{ACCOUNT} masters_accounts"),
         ),
+        (of(HOLDERS), format!("{ACCOUNT} password_hash")),
+        (of(FIND_LINK), format!("{ACCOUNT} link expires_at")),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (
             [TotalsSource::Registrations, TotalsSource::Mirror]

@@ -1,7 +1,8 @@
 //! Options of the store, and the connections made from them.
 
-use std::{net::IpAddr, num::NonZero, thread, time::Duration};
+use std::{net::IpAddr, num::NonZero, sync::Arc, thread, time::Duration};
 
+use masthead_ports::keyed_hash::KeyedHasher;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use thiserror::Error;
 
@@ -58,6 +59,9 @@ pub struct StoreOptions {
     pub lookup_batch: usize,
     /// The maximum number of queued events of reads; more are dropped and counted.
     pub event_queue: usize,
+    /// Hashes the ids and addresses of deleted users. Without it no user can be deleted, and where users were deleted nothing
+    /// can be imported or synchronised: it could bring them back.
+    pub keyed_hasher: Option<Arc<dyn KeyedHasher>>,
 }
 
 impl StoreOptions {
@@ -83,6 +87,7 @@ impl StoreOptions {
             lookup_queue: 4096,
             lookup_batch: 64,
             event_queue: 16_384,
+            keyed_hasher: None,
         }
     }
 }

@@ -6,31 +6,47 @@ use async_trait::async_trait;
 use masthead_domain::{account::Account, query::UserQuery, user_key::UserKey};
 use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
 
-use crate::{database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch};
+use crate::{database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch, tombstones::Tombstones};
 
 /// The registrations of a tenant's pool.
 pub struct PgRegistrations {
     lookups: Arc<Lookups>,
     search: Arc<PgSearch>,
     writer: PgDatabase,
+    tombstones: Tombstones,
 }
 
 impl PgRegistrations {
-    pub(crate) const fn new(lookups: Arc<Lookups>, search: Arc<PgSearch>, writer: PgDatabase) -> Self {
+    pub(crate) const fn new(
+        lookups: Arc<Lookups>,
+        search: Arc<PgSearch>,
+        writer: PgDatabase,
+        tombstones: Tombstones,
+    ) -> Self {
         Self {
             lookups,
             search,
             writer,
+            tombstones,
         }
     }
 
     /// The same registrations, with other connections for look-ups.
     pub(crate) fn with_lookups(&self, lookups: Arc<Lookups>) -> Self {
-        Self::new(lookups, Arc::clone(&self.search), self.writer.clone())
+        Self::new(
+            lookups,
+            Arc::clone(&self.search),
+            self.writer.clone(),
+            self.tombstones.clone(),
+        )
     }
 
     pub(crate) const fn writer(&self) -> &PgDatabase {
         &self.writer
+    }
+
+    pub(crate) const fn tombstones(&self) -> &Tombstones {
+        &self.tombstones
     }
 }
 

@@ -27,7 +27,9 @@ use crate::{
     search_queue::SearchQueue,
     stored_keys::KeysMade,
     tenants::PgTenants,
+    tombstones::Tombstones,
     totals::PgTotals,
+    users::PgUsers,
     workspaces::PgWorkspaces,
 };
 
@@ -53,6 +55,8 @@ pub struct Store {
     registrations: Arc<PgRegistrations>,
     bulk: Arc<PgBulkLookups>,
     mirror: Arc<PgMirror>,
+    users: Arc<PgUsers>,
+    tombstones: Tombstones,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
@@ -116,6 +120,7 @@ impl Store {
         };
         let lookups = starter.start(&Handle::current(), options.lookup_connections);
         let totals = Arc::new(PgTotals::start(writing.clone()));
+        let tombstones = Tombstones(options.keyed_hasher.clone());
         let searches = Arc::new(PgSearch::new(
             search.clone(),
             Arc::clone(&queue),
@@ -129,8 +134,16 @@ impl Store {
                 Arc::clone(&lookups),
                 Arc::clone(&searches),
                 writing.clone(),
+                tombstones.clone(),
             )),
-            mirror: Arc::new(PgMirror::new(service.clone(), writing.clone(), searches)),
+            mirror: Arc::new(PgMirror::new(
+                service.clone(),
+                writing.clone(),
+                searches,
+                tombstones.clone(),
+            )),
+            users: Arc::new(PgUsers::new(service.clone(), writing.clone(), tombstones.clone())),
+            tombstones,
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             replicas: replicas.map(|replicas| replicas.state),
@@ -190,6 +203,12 @@ impl Store {
         Arc::clone(&self.mirror)
     }
 
+    /// The writer of users, with its intents, idempotency keys and counters of sign-ins.
+    #[must_use]
+    pub fn users(&self) -> Arc<PgUsers> {
+        Arc::clone(&self.users)
+    }
+
     /// The tenants.
     #[must_use]
     pub fn tenants(&self) -> Arc<PgTenants> {
@@ -233,7 +252,7 @@ impl Store {
     /// Bulk import.
     #[must_use]
     pub fn importer(&self) -> Importer {
-        Importer::new(self.service.clone(), self.maintenance.clone())
+        Importer::new(self.service.clone(), self.maintenance.clone(), self.tombstones.clone())
     }
 
     /// Applies missing migrations, and recomputes stored keys if needed, over the direct URL.

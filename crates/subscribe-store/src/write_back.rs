@@ -25,6 +25,7 @@ use crate::{
     registrations::PgRegistrations,
     row::{self, ACCOUNT_COLUMNS, RowError, account_columns},
     sqlstate::{PgErrorKind, source_error},
+    tombstones::Tombstones,
 };
 
 const SYNCHRONISE: &str = "synchronise";
@@ -53,7 +54,7 @@ impl RegistrationWriter for PgRegistrations {
         write_back: &WriteBack,
         written_for: &WriteOrigin,
     ) -> Result<WriteBackOutcome, SourceError> {
-        let done = write_in_transaction(self.writer(), cx, write_back, written_for);
+        let done = write_in_transaction((self.writer(), self.tombstones()), cx, write_back, written_for);
         tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), done)
             .await
             .unwrap_or_else(|late| {
@@ -121,7 +122,7 @@ fn read_stored(cx: &CallContext, row: Option<&PgRow>) -> Result<Option<StoredReg
 }
 
 async fn write_in_transaction(
-    pool: &PgDatabase,
+    (pool, tombstones): (&PgDatabase, &Tombstones),
     cx: &CallContext,
     write_back: &WriteBack,
     written_for: &WriteOrigin,
@@ -165,6 +166,10 @@ async fn write_in_transaction(
     if synchronised == WriteBackOutcome::Unchanged {
         return Ok(synchronised);
     }
+    // After the row is written: one that waited for a deletion of the user sees its tombstones.
+    if !keeps_its_id && is_deleted(&mut transaction, cx, tombstones, write_back).await? {
+        return Ok(WriteBackOutcome::Unchanged);
+    }
     follow(&mut transaction, cx.tenant.pool, changes)
         .await
         .map_err(MirrorError::to_source_error(SYNCHRONISE))?;
@@ -177,6 +182,21 @@ async fn write_in_transaction(
         .await
         .map_err(source_error(SYNCHRONISE))?;
     Ok(synchronised)
+}
+
+/// Whether the write-back brings a deleted user back: by its id, or by an address that no other user has.
+async fn is_deleted(
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    tombstones: &Tombstones,
+    write_back: &WriteBack,
+) -> Result<bool, SourceError> {
+    let email = write_back.account.email.as_ref().filter(|_| write_back.read.is_none());
+    let found = tombstones
+        .find(transaction, cx.tenant.pool, &[(&write_back.account.crid, email)])
+        .await
+        .map_err(source_error(SYNCHRONISE))?;
+    Ok(found.iter().any(Option::is_some))
 }
 
 /// Whether the registrations with the address are still those that were read.
@@ -318,7 +338,7 @@ pub(crate) async fn update(
 }
 
 /// The stored metadata, overwritten by the carried values; a key keeps its stored spelling.
-fn overlay(stored: &Metadata, carried: &Metadata) -> Metadata {
+pub(crate) fn overlay(stored: &Metadata, carried: &Metadata) -> Metadata {
     let same = |key: &str, other: &str| fold_case(key) == fold_case(other);
     let kept = stored.iter().map(|(key, value)| {
         let over = carried

@@ -13,6 +13,8 @@ pub(crate) struct Claims {
     #[serde(default)]
     aud: Option<Value>,
     #[serde(default)]
+    sub: Option<Value>,
+    #[serde(default)]
     exp: Option<Value>,
     #[serde(default)]
     nbf: Option<Value>,
@@ -54,13 +56,37 @@ pub(crate) struct ValidClaims {
 impl Claims {
     /// Judges the claims at `now`, in UNIX seconds.
     pub(crate) fn judge(&self, expected: &ExpectedClaims, now: i64) -> Result<ValidClaims, TokenError> {
+        if self.at_hash.is_some() || self.c_hash.is_some() {
+            // Only once it is known that the token is for this service.
+            self.judge_origin(expected)?;
+            return Err(TokenError::NotAccessToken);
+        }
+        let expires = self.judge_validity(expected, now)?;
+        let grant = self.grant().ok_or(TokenError::BadClaims)?;
+        Ok(ValidClaims { grant, expires })
+    }
+
+    /// The subject of a user's token, which may be an ID token, judged at `now` in UNIX seconds.
+    pub(crate) fn user(&self, expected: &ExpectedClaims, now: i64) -> Result<&str, TokenError> {
+        self.judge_validity(expected, now)?;
+        let subject = self.sub.as_ref().and_then(Value::as_str);
+        subject.ok_or(TokenError::BadClaims)
+    }
+
+    fn judge_origin(&self, expected: &ExpectedClaims) -> Result<(), TokenError> {
         if self.iss.as_ref().and_then(Value::as_str) != Some(&*expected.issuer) {
             return Err(TokenError::WrongIssuer);
         }
         if !self.is_for(&expected.audience) {
             return Err(TokenError::WrongAudience);
         }
-        if self.at_hash.is_some() || self.c_hash.is_some() || self.events.is_some() {
+        Ok(())
+    }
+
+    /// Issuer, audience and times; returns the first second at which they hold no more.
+    fn judge_validity(&self, expected: &ExpectedClaims, now: i64) -> Result<i64, TokenError> {
+        self.judge_origin(expected)?;
+        if self.events.is_some() {
             return Err(TokenError::NotAccessToken);
         }
         let expiry = self.exp.as_ref().and_then(seconds).ok_or(TokenError::BadClaims)?;
@@ -82,8 +108,7 @@ impl Claims {
         if expiry.saturating_sub(issued) > expected.max_lifetime.saturating_add(expected.leeway) {
             return Err(TokenError::LongLived);
         }
-        let grant = self.grant().ok_or(TokenError::BadClaims)?;
-        Ok(ValidClaims { grant, expires })
+        Ok(expires)
     }
 
     fn is_for(&self, audience: &str) -> bool {

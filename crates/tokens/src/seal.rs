@@ -26,8 +26,11 @@ pub const SEALING_KEY_BYTES: usize = 64;
 /// The longest key id; it is part of every published id.
 pub const MAX_KEY_ID_BYTES: usize = 16;
 
-/// The longest sealed text that is looked at.
+/// The longest sealed text of a client that is looked at.
 const MAX_SEALED_BYTES: usize = 16 * 1024;
+
+/// The longest sealed text of our own store that is looked at: a body of a request, as JSON and in base64.
+const MAX_STORED_BYTES: usize = 1024 * 1024;
 
 /// Base64 that takes padding or its absence, and no other variation: a text has one sealed form.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -112,6 +115,8 @@ impl SealingKey {
             Purpose::Email => ("email", ""),
             Purpose::Cursor { binding } => ("cursor", binding),
             Purpose::Mail => ("mail", ""),
+            Purpose::WriteIntent => ("intent", ""),
+            Purpose::StoredAnswer => ("answer", ""),
         };
         let parts = [
             "masthead 1",
@@ -157,7 +162,11 @@ impl Sealing for Sealer {
     }
 
     fn open(&self, tenant: &TenantId, purpose: Purpose<'_>, sealed: &str) -> Result<String, SealError> {
-        if sealed.len() > MAX_SEALED_BYTES {
+        let limit = match purpose {
+            Purpose::CustomerRegistrationId | Purpose::Email | Purpose::Cursor { .. } => MAX_SEALED_BYTES,
+            Purpose::Mail | Purpose::WriteIntent | Purpose::StoredAnswer => MAX_STORED_BYTES,
+        };
+        if sealed.len() > limit {
             return Err(SealError);
         }
         let mut bytes = LENIENT.decode(&*standard_alphabet(sealed)).map_err(|_| SealError)?;

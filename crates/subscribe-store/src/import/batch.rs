@@ -13,18 +13,21 @@ use crate::{
     mirror::{Changes, follow},
     record::RegistrationRecord,
     sqlstate::PgErrorKind,
+    tombstones::Tombstones,
 };
 
-/// Inserts the records whose ids are new, with the event of the batch.
+/// Inserts the records whose ids are new and whose users were not deleted, with the event of the batch.
 pub(super) async fn store(
     transaction: &mut Transaction,
     tenant: &Tenant,
+    tombstones: &Tombstones,
     origin: &WriteOrigin,
     mut records: Vec<(u64, RegistrationRecord<'_>)>,
 ) -> Result<Imported, ImportStopError> {
     transaction.allow_long_statements().await?;
     let pool = tenant.pool.0;
-    // The lock on the pool's row keeps `masters_accounts` from changing, and serialises imports into one pool.
+    // The lock on the pool's row keeps `masters_accounts` from changing, and serialises imports into one pool with each other
+    // and with deletions.
     let masters_accounts = sqlx::query_scalar!(
         "SELECT masters_accounts FROM pools WHERE id = $1 FOR NO KEY UPDATE",
         pool
@@ -49,6 +52,12 @@ pub(super) async fn store(
     .into_iter()
     .collect();
     records.retain(|(_, record)| !known.contains(record.new.crid.as_str()));
+    let users: Vec<_> = records
+        .iter()
+        .map(|(_, record)| (&record.new.crid, record.new.email.as_ref()))
+        .collect();
+    let mut deleted = tombstones.find(transaction, tenant.pool, &users).await?.into_iter();
+    records.retain(|_| deleted.next().flatten().is_none());
     if masters_accounts {
         refuse_taken_addresses(transaction, pool, &records).await?;
     }

@@ -15,6 +15,7 @@ use crate::{
     connect::Connector,
     database::PgDatabase,
     record::{NewRegistration, RegistrationRecord},
+    tombstones::Tombstones,
 };
 
 /// How many registrations are written in one transaction.
@@ -28,16 +29,18 @@ const MANY: u64 = 5000;
 pub struct Importer {
     pub(super) pool: PgDatabase,
     pub(super) maintenance: Connector,
+    pub(super) tombstones: Tombstones,
     /// `false` for a dry run.
     pub(super) keeps: bool,
 }
 
 impl Importer {
     /// An importer on this pool; statistics are taken over `maintenance`, without a time limit.
-    pub(crate) const fn new(pool: PgDatabase, maintenance: Connector) -> Self {
+    pub(crate) const fn new(pool: PgDatabase, maintenance: Connector, tombstones: Tombstones) -> Self {
         Self {
             pool,
             maintenance,
+            tombstones,
             keeps: true,
         }
     }
@@ -140,7 +143,7 @@ impl Importer {
         }
         let stored = async {
             let mut transaction = self.pool.begin().await?;
-            let stored = batch::store(&mut transaction, tenant, origin, records).await?;
+            let stored = batch::store(&mut transaction, tenant, &self.tombstones, origin, records).await?;
             if self.keeps {
                 transaction.commit_write(tenant.pool).await?;
             } else {

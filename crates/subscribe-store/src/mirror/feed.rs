@@ -13,7 +13,10 @@ use super::{
     profile,
     rejoin::{Changes, rejoin},
 };
-use crate::database::{PgDatabase, Transaction};
+use crate::{
+    database::{PgDatabase, Transaction},
+    tombstones::{Tombstone, TombstoneKind, Tombstones},
+};
 
 /// How an account was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +35,32 @@ enum ProfileUpdate {
     /// The stored profile is newer.
     Older,
     Refused,
+    /// The user is deleted.
+    Deleted(Tombstone),
+}
+
+/// The tenant whose profiles are written, and with what.
+#[derive(Clone, Copy)]
+pub(super) struct MirrorWrites<'a> {
+    pub(super) database: &'a PgDatabase,
+    pub(super) tenant: &'a Tenant,
+    pub(super) tombstones: &'a Tombstones,
 }
 
 /// Stores the accounts that the provider returned at this moment. The pool's mirror row must be locked.
 pub(super) async fn keep(
     transaction: &mut Transaction,
-    tenant: &Tenant,
+    writes: MirrorWrites<'_>,
     state: &MirrorRow,
     accounts: &[Account],
     as_of: OffsetDateTime,
     by: SeenBy,
 ) -> Result<ChangeCounts, MirrorError> {
+    let tenant = writes.tenant;
     let mut taken = ChangeCounts::default();
     let mut changes = Changes::default();
-    let (mut refreshed, mut older, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (account, update) in compare(transaction, tenant, accounts, as_of).await? {
+    let (mut refreshed, mut older, mut refused, mut deleted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (account, update) in compare(transaction, tenant, writes.tombstones, accounts, as_of).await? {
         let crid = account.crid.as_str().to_owned();
         match update {
             ProfileUpdate::Keep(change, mut kept) => {
@@ -71,7 +85,14 @@ pub(super) async fn keep(
                 taken.refused += 1;
                 refused.push(crid);
             }
+            ProfileUpdate::Deleted(tombstone) => {
+                taken.unchanged += 1;
+                deleted.push(tombstone);
+            }
         }
+    }
+    if by == SeenBy::Scan && !deleted.is_empty() {
+        Tombstones::mark_scanned(transaction, tenant.pool, &deleted, as_of).await?;
     }
     if !refreshed.is_empty() {
         sqlx::query!(
@@ -128,17 +149,18 @@ pub(super) async fn unmark_missing(
 pub(super) async fn preview_within(
     connection: &mut Transaction,
     tenant: &Tenant,
+    tombstones: &Tombstones,
     accounts: &[Account],
 ) -> Result<Vec<ProfileChange>, MirrorError> {
     // Later than every stored profile.
     let as_of = time::PrimitiveDateTime::MAX.assume_utc();
-    let updates = compare(connection, tenant, accounts, as_of).await?;
+    let updates = compare(connection, tenant, tombstones, accounts, as_of).await?;
     let by_id: BTreeMap<&str, ProfileChange> = updates
         .into_iter()
         .map(|(account, update)| {
             let change = match update {
                 ProfileUpdate::Keep(change, _) => change,
-                ProfileUpdate::Refresh | ProfileUpdate::Older => ProfileChange::Unchanged,
+                ProfileUpdate::Refresh | ProfileUpdate::Older | ProfileUpdate::Deleted(_) => ProfileChange::Unchanged,
                 ProfileUpdate::Refused => ProfileChange::Refused,
             };
             (account.crid.as_str(), change)
@@ -152,6 +174,7 @@ pub(super) async fn preview_within(
 async fn compare<'a>(
     connection: &mut Transaction,
     tenant: &Tenant,
+    tombstones: &Tombstones,
     accounts: &'a [Account],
     as_of: OffsetDateTime,
 ) -> Result<Vec<(&'a Account, ProfileUpdate)>, MirrorError> {
@@ -160,12 +183,25 @@ async fn compare<'a>(
         .map(|account| (account.crid.as_str(), account))
         .collect();
     let crids: Vec<String> = accounts.keys().map(|crid| (*crid).to_owned()).collect();
-    let mut known: BTreeMap<String, StoredProfile> = find_entries(connection, tenant.pool, &crids)
+    let mut known: BTreeMap<String, Option<StoredProfile>> = find_entries(connection, tenant.pool, &crids)
         .await?
         .into_iter()
-        .filter_map(|entry| Some((entry.crid, entry.profile?)))
+        .map(|entry| (entry.crid, entry.profile))
         .collect();
-    let judge = |account: &Account, known: Option<StoredProfile>| {
+    let users: Vec<_> = accounts
+        .values()
+        .map(|account| (&account.crid, account.email.as_ref()))
+        .collect();
+    let deleted = tombstones.find(connection, tenant.pool, &users).await?;
+    let judge = |account: &Account, known: Option<Option<StoredProfile>>, deleted: Option<Tombstone>| {
+        match deleted {
+            // A known user with the address of a deleted one is another user.
+            Some(tombstone) if tombstone.kind == TombstoneKind::Id || known.is_none() => {
+                return ProfileUpdate::Deleted(tombstone);
+            }
+            Some(_) | None => {}
+        }
+        let known = known.flatten();
         let Ok(text) = profile::to_json(account) else {
             return ProfileUpdate::Refused;
         };
@@ -191,7 +227,8 @@ async fn compare<'a>(
     };
     Ok(accounts
         .into_iter()
-        .map(|(crid, account)| (account, judge(account, known.remove(crid))))
+        .zip(deleted)
+        .map(|((crid, account), deleted)| (account, judge(account, known.remove(crid), deleted)))
         .collect())
 }
 
@@ -230,16 +267,16 @@ pub(super) async fn mark_missing(
 
 /// As [`masthead_ports::mirror::UserMirror::record_accounts`].
 pub(super) async fn feed(
-    pool: &PgDatabase,
-    tenant: &Tenant,
+    writes: MirrorWrites<'_>,
     accounts: &[Account],
     as_of: OffsetDateTime,
 ) -> Result<ChangeCounts, MirrorError> {
-    let mut transaction = pool.begin().await?;
+    let tenant = writes.tenant;
+    let mut transaction = writes.database.begin().await?;
     let Some(state) = lock_mirror(&mut transaction, tenant).await? else {
         return Ok(ChangeCounts::default());
     };
-    let taken = keep(&mut transaction, tenant, &state, accounts, as_of, SeenBy::Answer).await?;
+    let taken = keep(&mut transaction, writes, &state, accounts, as_of, SeenBy::Answer).await?;
     if taken.refused > 0 && state.whole {
         // The provider has a user that the mirror lacks: it is incomplete until the next full run.
         sqlx::query!("UPDATE mirrors SET whole = false WHERE pool = $1", tenant.pool.0)
@@ -271,10 +308,11 @@ pub(super) async fn absent(
 pub(super) async fn preview(
     pool: &PgDatabase,
     tenant: &Tenant,
+    tombstones: &Tombstones,
     accounts: &[Account],
 ) -> Result<Vec<ProfileChange>, MirrorError> {
     let mut transaction = pool.begin().await?;
-    let previewed = preview_within(&mut transaction, tenant, accounts).await?;
+    let previewed = preview_within(&mut transaction, tenant, tombstones, accounts).await?;
     transaction.rollback().await?;
     Ok(previewed)
 }

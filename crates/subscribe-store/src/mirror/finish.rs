@@ -8,7 +8,7 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use super::{error::MirrorError, feed, run::lock_run, time_limit::transaction_in_time};
-use crate::database::PgDatabase;
+use crate::{database::PgDatabase, tombstones::count_scanned};
 
 /// How many profiles are marked in one transaction.
 const BATCH: i64 = 1000;
@@ -63,7 +63,8 @@ async fn count(
     )
     .fetch_one(&mut transaction)
     .await?;
-    let whole = state.has_shown_all(counts.shown);
+    let deleted = count_scanned(&mut transaction, tenant.pool, run.started).await?;
+    let whole = state.has_shown_all(counts.shown + deleted);
     // An incomplete run may have skipped the users that it has not seen.
     let marks_missing = run.extent == ScanExtent::Everything && whole;
     let missing = if marks_missing { counts.missing } else { 0 };

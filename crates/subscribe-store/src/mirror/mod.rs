@@ -20,4 +20,4 @@ pub(crate) use mirror_row::provider_of;
 pub(crate) use nearby::{NEARBY_REGISTRATIONS, REGISTRATIONS_BY_NUMBER};
 pub use pg_mirror::PgMirror;
 pub(crate) use refold::fold_again;
-pub(crate) use rejoin::{Changes, follow};
+pub(crate) use rejoin::{Changes, follow, follow_deletion};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, query::UserQuery, user_key::UserKey,
+    account::Account, customer_registration_id::CustomerRegistrationId, query::UserQuery, tenant::Tenant,
+    user_key::UserKey,
 };
 use masthead_ports::{
     mirror::{
@@ -18,7 +19,8 @@ use time::OffsetDateTime;
 
 use super::{
     error::MirrorError,
-    feed, finish, list,
+    feed::{self, MirrorWrites},
+    finish, list,
     mirror_row::provider_of,
     run,
     time_limit::{read_in_time, write_in_time},
@@ -26,6 +28,7 @@ use super::{
 use crate::{
     database::PgDatabase,
     search::{PgSearch, Table, matches_no_key},
+    tombstones::Tombstones,
 };
 
 /// The mirrors of all pools.
@@ -34,11 +37,30 @@ pub struct PgMirror {
     /// Connections for writers, which wait for each other.
     writing: PgDatabase,
     search: Arc<PgSearch>,
+    tombstones: Tombstones,
 }
 
 impl PgMirror {
-    pub(crate) const fn new(pool: PgDatabase, writing: PgDatabase, search: Arc<PgSearch>) -> Self {
-        Self { pool, writing, search }
+    pub(crate) const fn new(
+        pool: PgDatabase,
+        writing: PgDatabase,
+        search: Arc<PgSearch>,
+        tombstones: Tombstones,
+    ) -> Self {
+        Self {
+            pool,
+            writing,
+            search,
+            tombstones,
+        }
+    }
+
+    const fn writes<'a>(&'a self, tenant: &'a Tenant) -> MirrorWrites<'a> {
+        MirrorWrites {
+            database: &self.writing,
+            tenant,
+            tombstones: &self.tombstones,
+        }
     }
 }
 
@@ -84,7 +106,7 @@ impl UserMirror for PgMirror {
         accounts: &[Account],
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, SourceError> {
-        let fed = feed::feed(&self.writing, &cx.tenant, accounts, as_of);
+        let fed = feed::feed(self.writes(&cx.tenant), accounts, as_of);
         write_in_time(cx, fed)
             .await
             .map_err(MirrorError::to_source_error("mirror feed"))
@@ -114,7 +136,7 @@ impl UserMirror for PgMirror {
         step: &ScanPage,
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, RunError> {
-        let taken = run::take(&self.writing, &cx.tenant, run, step, as_of);
+        let taken = run::take(self.writes(&cx.tenant), run, step, as_of);
         write_in_time(cx, taken)
             .await
             .map_err(MirrorError::to_run_error("mirror take"))
@@ -146,7 +168,7 @@ impl UserMirror for PgMirror {
     }
 
     async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
-        let previewed = feed::preview(&self.pool, &cx.tenant, accounts);
+        let previewed = feed::preview(&self.pool, &cx.tenant, &self.tombstones, accounts);
         read_in_time(cx, previewed)
             .await
             .map_err(MirrorError::to_source_error("mirror preview"))

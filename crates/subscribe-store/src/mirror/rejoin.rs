@@ -19,7 +19,7 @@ use super::{
         StoredEntry, StoredProfile, find_entries, find_nearby_entries, find_nearby_registrations, find_registrations,
     },
 };
-use crate::database::Transaction;
+use crate::{database::Transaction, row::RowError};
 
 /// The changes of a transaction: accounts by their ids and addresses, before and after.
 #[derive(Default)]
@@ -82,6 +82,49 @@ pub(crate) async fn follow(transaction: &mut Transaction, pool: PoolId, changes:
         return Ok(());
     };
     rejoin(transaction, pool, &state.merged_by()?, changes).await
+}
+
+/// Removes a deleted user from the pool's mirror, if it has one: its registration, its profile, and a profile that its address
+/// joined to it. Returns the ids of such profiles.
+pub(crate) async fn follow_deletion(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    number: i64,
+    deleted: &Account,
+) -> Result<Vec<CustomerRegistrationId>, MirrorError> {
+    let Some(state) = mirror_row::lock(transaction, pool.0).await? else {
+        return Ok(Vec::new());
+    };
+    let joined = match deleted.email.as_ref().and_then(joining_key) {
+        None => Vec::new(),
+        Some(key) => find_joined(transaction, pool, number, &key).await?,
+    };
+    let mut changes = Changes::default();
+    changes.registration(number, &deleted.crid, deleted.email.as_ref());
+    for crid in joined.iter().chain([&deleted.crid]) {
+        changes.profile(crid, None);
+    }
+    rejoin(transaction, pool, &state.merged_by()?, changes).await?;
+    Ok(joined)
+}
+
+/// The ids of the profiles that an address joins to this registration.
+async fn find_joined(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    number: i64,
+    key: &str,
+) -> Result<Vec<CustomerRegistrationId>, MirrorError> {
+    let crids = sqlx::query_scalar!(
+        "SELECT crid FROM mirror_entries WHERE pool = $1 AND email_key = $2 AND by_email AND registration_id = $3",
+        pool.0,
+        key,
+        number,
+    )
+    .fetch_all(transaction)
+    .await?;
+    let parse = |crid: &String| CustomerRegistrationId::parse(crid).map_err(|_| RowError::Column { column: "crid" });
+    Ok(crids.iter().map(parse).collect::<Result<_, _>>()?)
 }
 
 /// Updates the entries around these changes. The pool's mirror row must be locked.

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use super::{
     error::MirrorError,
-    feed::{self, SeenBy},
+    feed::{self, MirrorWrites, SeenBy},
     mirror_row::{self, MirrorRow, provider_of},
     rejoin::{Changes, rejoin},
     time_limit::transaction_in_time,
@@ -24,6 +24,7 @@ use crate::{
     database::{PgDatabase, Transaction},
     row::RowError,
     settings_json,
+    tombstones::count_scanned,
 };
 
 /// How many registrations are entered in one transaction.
@@ -265,16 +266,16 @@ pub(super) async fn lock_run(
 
 /// As [`masthead_ports::mirror::UserMirror::record_page`].
 pub(super) async fn take(
-    pool: &PgDatabase,
-    tenant: &Tenant,
+    writes: MirrorWrites<'_>,
     run: &SyncRun,
     step: &ScanPage,
     as_of: OffsetDateTime,
 ) -> Result<ChangeCounts, MirrorError> {
-    let mut transaction = pool.begin().await?;
+    let tenant = writes.tenant;
+    let mut transaction = writes.database.begin().await?;
     transaction.allow_long_statements().await?;
     let mut state = lock_run(&mut transaction, tenant.pool, run).await?;
-    let mut taken = feed::keep(&mut transaction, tenant, &state, &step.accounts, as_of, SeenBy::Scan).await?;
+    let mut taken = feed::keep(&mut transaction, writes, &state, &step.accounts, as_of, SeenBy::Scan).await?;
     let left_out: Vec<String> = step
         .left_out
         .iter()
@@ -326,9 +327,10 @@ async fn another_pass(
         tenant.pool.0,
         run.started,
     )
-    .fetch_one(transaction)
+    .fetch_one(&mut *transaction)
     .await?;
-    Ok(!state.has_shown_all(shown))
+    let deleted = count_scanned(transaction, tenant.pool, run.started).await?;
+    Ok(!state.has_shown_all(shown + deleted))
 }
 
 /// As [`masthead_ports::mirror::UserMirror::renew_lease`].

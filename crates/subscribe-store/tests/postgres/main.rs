@@ -7,12 +7,14 @@
 )]
 
 mod contract;
+mod deletions;
 mod events;
 mod import;
 mod isolation;
 mod mirror;
 mod mirror_joins;
 mod names;
+mod outbox;
 mod plans;
 mod pool_locks;
 mod pooler;
@@ -26,5 +28,8 @@ mod support;
 mod tenants;
 mod time_limits;
 mod upgrade;
+mod user_races;
+mod users;
 mod workspaces;
 mod write_backs;
+mod write_plans;

@@ -21,6 +21,7 @@ use masthead_ports::{
     tenants::Tenants as _,
 };
 use masthead_subscribe_store::{ImportOrigin, Imported, NewRegistration, Store, StoreOptions, schema};
+use masthead_testkit::hashing::FakeKeyedHasher;
 use time::macros::datetime;
 
 use crate::sample_users::sample_user;
@@ -100,6 +101,7 @@ pub(crate) fn patient_options(url: String) -> StoreOptions {
     let mut options = StoreOptions::new(url);
     options.acquire_timeout = Duration::from_secs(20);
     options.statement_timeout = Duration::from_secs(30);
+    options.keyed_hasher = Some(Arc::new(FakeKeyedHasher::default()));
     options
 }
 

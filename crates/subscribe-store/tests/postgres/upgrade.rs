@@ -63,6 +63,9 @@ const REVERT_TO_VERSION_13: &str = "
 
 /// Reverts migrations 0013 and 0012, so that a database of version 13 is one of version 11.
 const REVERT_TO_VERSION_11: &str = "
+    DROP TABLE pending_registrations, verification_codes, reset_links, sign_in_attempts, known_addresses, idempotency_keys,
+               write_intents, tombstones, mail_outbox;
+    DROP INDEX registrations_deleted_idx;
     DROP FUNCTION add_registration_totals, add_mirror_totals, remove_totals, recount_totals CASCADE;
     DROP FUNCTION random_mark;
     DROP AGGREGATE xor_agg (bigint);

@@ -75,6 +75,8 @@ fn seal_is_bound_to_tenant_and_purpose() {
         CRID,
         Purpose::Email,
         Purpose::Mail,
+        Purpose::WriteIntent,
+        Purpose::StoredAnswer,
         cursor(""),
         cursor("a"),
         cursor("ab"),

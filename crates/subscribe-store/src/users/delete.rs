@@ -1,0 +1,109 @@
+//! Deletes a user, with tombstones of its ids and its address.
+
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, tenant::PoolId,
+};
+use masthead_ports::{
+    source::CallContext,
+    users::{UserWriteError, WriteCommit},
+};
+
+use super::{
+    PgUsers,
+    commit::{WrittenUser, complete},
+    error::{PgWriteError, commit_write, in_time},
+    registration_rows::lock_by_id,
+    reset_links,
+};
+use crate::{database::Transaction, mirror::follow_deletion};
+
+/// As [`masthead_ports::users::UserWriter::delete`].
+pub(super) async fn delete(
+    users: &PgUsers,
+    cx: &CallContext,
+    id: &CustomerRegistrationId,
+    purge: bool,
+    commit: &WriteCommit,
+) -> Result<Account, PgWriteError> {
+    let work = async {
+        users.tombstones.check()?;
+        let mut transaction = users.writing.begin().await?;
+        let deleted = delete_within(users, &mut transaction, cx, id, purge, commit).await?;
+        Ok((transaction, deleted))
+    };
+    let (transaction, deleted) = in_time(cx, work).await?;
+    commit_write(cx, transaction, cx.tenant.pool).await?;
+    Ok(deleted)
+}
+
+async fn delete_within(
+    users: &PgUsers,
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    id: &CustomerRegistrationId,
+    purge: bool,
+    commit: &WriteCommit,
+) -> Result<Account, PgWriteError> {
+    let pool = cx.tenant.pool;
+    // Imports lock the pool's row against this: one that has not seen the tombstones would bring the user back.
+    sqlx::query!("SELECT id FROM pools WHERE id = $1 FOR SHARE", pool.0)
+        .fetch_one(&mut *transaction)
+        .await?;
+    let stored = lock_by_id(transaction, pool, id).await?;
+    let stored = stored.ok_or(UserWriteError::NoSuchUser)?;
+    reset_links::end_all(transaction, pool, stored.number).await?;
+    let email = stored.account.email.as_ref();
+    if let Some(email) = email {
+        sqlx::query!(
+            "DELETE FROM verification_codes WHERE pool = $1 AND email_key = $2",
+            pool.0,
+            email.key().as_str(),
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    if purge {
+        sqlx::query!(
+            "DELETE FROM registrations WHERE pool = $1 AND id = $2",
+            pool.0,
+            stored.number
+        )
+        .execute(&mut *transaction)
+        .await?;
+    } else {
+        sqlx::query!(
+            "UPDATE registrations SET deleted_at = $3, search_terms = '{}' WHERE pool = $1 AND id = $2",
+            pool.0,
+            stored.number,
+            commit.origin.at,
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    let mut ids = follow_deletion(transaction, pool, stored.number, &stored.account).await?;
+    ids.push(stored.account.crid.clone());
+    let email = match email {
+        Some(email) if !is_used(transaction, pool, email).await? => Some(email),
+        _ => None,
+    };
+    users
+        .tombstones
+        .write(transaction, pool, (&ids, email), commit.origin.at)
+        .await?;
+    let user = WrittenUser::new(stored.number, &stored.account.crid);
+    complete(transaction, &cx.tenant, user, commit).await?;
+    Ok(stored.account)
+}
+
+/// Whether another user has the address, as in federated pools.
+async fn is_used(transaction: &mut Transaction, pool: PoolId, email: &Email) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM registrations WHERE pool = $1 AND email_key = $2 AND deleted_at IS NULL)
+               OR EXISTS (SELECT FROM mirror_entries WHERE pool = $1 AND email_key = $2)
+               OR EXISTS (SELECT FROM mirror_entries WHERE pool = $1 AND profile_email = $2 AND profile_email <> '') AS "used!""#,
+        pool.0,
+        email.key().as_str(),
+    )
+    .fetch_one(transaction)
+    .await
+}

@@ -1,0 +1,26 @@
+//! Writing users: each write is one transaction with its events, mails, intent and idempotency key (ADR 0123).
+
+mod attempts;
+mod change;
+mod code_rows;
+mod codes;
+mod commit;
+mod create;
+mod delete;
+mod error;
+mod idempotency;
+mod intents;
+mod mail_outbox;
+mod password;
+mod pending;
+mod pg_users;
+mod purge;
+mod registration_rows;
+mod reset_links;
+mod sign_in;
+mod writer;
+
+pub use pg_users::PgUsers;
+pub use purge::Purged;
+#[cfg(test)]
+pub(crate) use {registration_rows::HOLDERS, reset_links::FIND_LINK};
