@@ -51,8 +51,31 @@ impl ProviderReader {
         }
     }
 
+    /// Finds the accounts with this key by a call that starts now, in place of an answer that is older than a known write. If
+    /// the call fails, that answer is a remembered one.
+    pub(crate) async fn find_again(
+        &self,
+        cx: &CallContext,
+        provider: &dyn IdentityProvider,
+        key: &UserKey,
+        older: Lookup,
+    ) -> Lookup {
+        let lookup = self.recorded(cx, key, provider.find_live(cx, key).await);
+        match (lookup.freshness, older.as_of) {
+            (Freshness::Failed(reason), Some(as_of)) => Lookup {
+                called: lookup.called,
+                ..Lookup::remembered(older.accounts, as_of, reason)
+            },
+            _ => lookup,
+        }
+    }
+
     async fn find_live(&self, cx: &CallContext, provider: &dyn IdentityProvider, key: &UserKey) -> Lookup {
-        let lookup = provider.find(cx, key).await;
+        self.recorded(cx, key, provider.find(cx, key).await)
+    }
+
+    /// The same answer, recorded in the mirror.
+    fn recorded(&self, cx: &CallContext, key: &UserKey, lookup: Lookup) -> Lookup {
         match (key, lookup.as_of) {
             (UserKey::Id(id), Some(as_of)) if lookup.called && lookup.is_live() && lookup.accounts.is_empty() => {
                 self.writer.record_absence(cx, id, as_of);

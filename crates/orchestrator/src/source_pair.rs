@@ -98,6 +98,12 @@ impl SourcePair {
             self.provider.find(cx, provider, key),
             after_provider_call(self.find_in_store(cx, key))
         );
+        let from_provider = match &from_store {
+            Ok(stored) if is_older(&from_provider, stored) => {
+                self.provider.find_again(cx, provider, key, from_provider).await
+            }
+            _ => from_provider,
+        };
         findings.provider.add(from_provider, Some(key));
         findings.store.add(self.store_lookup(from_store), Some(key));
         findings.mark_subjects(|account| key.matches(account));
@@ -193,6 +199,12 @@ impl SourcePair {
             findings.add(self.provider.find(cx, provider, key).await, Some(key));
         }
     }
+}
+
+/// Whether a cached answer of the provider is from before a write that our store shows, perhaps by another server.
+fn is_older(lookup: &Lookup, stored: &[Account]) -> bool {
+    let written_at = stored.iter().filter_map(|account| account.changed_at).max();
+    lookup.is_live() && !lookup.called && lookup.as_of < written_at
 }
 
 /// Starts the lookup in the store after the call to the provider has started: the provider is slower, so its request must be

@@ -20,6 +20,7 @@ use masthead_ports::{
     bulk::LookupKey,
     clock::Clock as _,
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
+    provider::Providers,
     scan::ScanPage,
     source::{CallContext, Priority, UserSource},
 };
@@ -99,15 +100,25 @@ impl ReadFixture {
 
     /// Empty sources at this time.
     pub(crate) fn at(now: OffsetDateTime, settings: &[(&str, &str)]) -> Self {
-        Self::build(None, now, settings)
+        Self::build(None, None, now, settings)
+    }
+
+    /// Other providers in place of the one in memory.
+    pub(crate) fn with_providers(providers: Arc<dyn Providers>, settings: &[(&str, &str)]) -> Self {
+        Self::build(None, Some(providers), StoppedClock::default().now(), settings)
     }
 
     /// Another source in place of the store.
     pub(crate) fn with_source(source: Arc<dyn UserSource>, settings: &[(&str, &str)]) -> Self {
-        Self::build(Some(source), StoppedClock::default().now(), settings)
+        Self::build(Some(source), None, StoppedClock::default().now(), settings)
     }
 
-    fn build(source: Option<Arc<dyn UserSource>>, now: OffsetDateTime, settings: &[(&str, &str)]) -> Self {
+    fn build(
+        source: Option<Arc<dyn UserSource>>,
+        providers: Option<Arc<dyn Providers>>,
+        now: OffsetDateTime,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let store = Arc::new(FakeStore::default());
         let provider = Arc::new(FakeProvider::new("Auth0", ProviderMode::Live(now)));
         let mirror = Arc::new(FakeMirror::over(Arc::clone(&store)));
@@ -116,7 +127,7 @@ impl ReadFixture {
             store: source.unwrap_or_else(|| Arc::clone(&store) as _),
             bulk: Arc::clone(&mirror) as _,
             registrations: Arc::clone(&registrations) as _,
-            providers: Arc::new(FakeProviders(Some(Arc::clone(&provider)))),
+            providers: providers.unwrap_or_else(|| Arc::new(FakeProviders(Some(Arc::clone(&provider))))),
             mirror: Arc::clone(&mirror) as _,
             events: Arc::clone(&events) as _,
             clock: Arc::new(StoppedClock::at(now)),

@@ -7,4 +7,5 @@ mod export_from_mirror;
 mod fixture;
 mod mirror_lists;
 mod provider_only;
+mod read_after_write;
 mod remote_store;

@@ -1,0 +1,119 @@
+//! Deletes users (contract `writes.md` §3, DELETE).
+
+use std::sync::Arc;
+
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, event::EventKind, user_key::UserKey};
+use masthead_ports::{
+    accounts::{Ability, AccountWriter},
+    intents::IntentKind,
+    source::CallContext,
+    users::{UserWriteError, WriteCommit},
+};
+
+use super::{
+    error::WriteUserError,
+    intent_content::IntentContent,
+    services::{Services, Sides, WriteCall, Written},
+    settle,
+    two_sided::Intended,
+};
+
+/// A user to delete.
+#[derive(Debug, Clone)]
+pub struct DeleteRequest {
+    /// The user.
+    pub crid: CustomerRegistrationId,
+    /// The provider is not called.
+    pub ignore_provider: bool,
+    /// The registration is removed at once, rather than after `Users.PurgeDays`.
+    pub purge: bool,
+}
+
+/// Deletes users.
+#[derive(Clone)]
+pub struct DeleteUser {
+    pub(crate) services: Arc<Services>,
+}
+
+impl DeleteUser {
+    /// Deletes a user, on the sides of contract §2: it is absent from every read at once. It does not end with the caller.
+    ///
+    /// # Errors
+    /// See [`WriteUserError`].
+    pub async fn delete(&self, call: WriteCall, request: DeleteRequest) -> Result<Written<()>, WriteUserError> {
+        let services = Arc::clone(&self.services);
+        self.services
+            .run(async move { services.delete(&call, &request).await })
+            .await
+    }
+}
+
+impl Services {
+    async fn delete(&self, call: &WriteCall, request: &DeleteRequest) -> Result<Written<()>, WriteUserError> {
+        let cx = Self::context(call);
+        match self.sides(&cx.tenant, request.ignore_provider, Ability::Delete)? {
+            Sides::Store => {
+                let commit = self.commit(call, &[EventKind::SubscribeUserDelete]);
+                self.ports
+                    .users
+                    .delete(&cx, &request.crid, request.purge, &commit)
+                    .await?;
+                Ok(Written::done(()))
+            }
+            Sides::Both(writer) => Box::pin(self.delete_both(call, &cx, &*writer, request)).await,
+        }
+    }
+
+    async fn delete_both(
+        &self,
+        call: &WriteCall,
+        cx: &CallContext,
+        writer: &dyn AccountWriter,
+        request: &DeleteRequest,
+    ) -> Result<Written<()>, WriteUserError> {
+        let DeleteRequest { crid, purge, .. } = request;
+        // A provider does not report whether a deleted account was there.
+        let (at_provider, in_store) = tokio::join!(self.provider_has(cx, writer, crid), self.stored(cx, crid));
+        if !at_provider? && in_store?.is_none() {
+            return Err(WriteUserError::NoSuchUser);
+        }
+        let content = IntentContent::Delete { purge: *purge };
+        let intended = Intended {
+            kind: IntentKind::Delete,
+            crid: Some(crid),
+            content: &content,
+        };
+        let (intent, ()) = self
+            .write_at_provider(
+                call,
+                cx,
+                writer,
+                intended,
+                writer.delete(cx, crid),
+                async |cx: &CallContext| {
+                    let found = writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
+                    Ok(settle::deleted(found.first()))
+                },
+            )
+            .await?;
+        let mut commit = self.commit(call, &[EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete]);
+        commit.intent = Some(intent);
+        let following = Self::following(cx);
+        let stored = self.delete_or_record(&following, crid, *purge, &commit).await;
+        Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
+    }
+
+    /// Deletes the registration of a deleted account; one that our store never had is recorded as deleted all the same.
+    pub(crate) async fn delete_or_record(
+        &self,
+        cx: &CallContext,
+        crid: &CustomerRegistrationId,
+        purge: bool,
+        commit: &WriteCommit,
+    ) -> Result<(), UserWriteError> {
+        match self.ports.users.delete(cx, crid, purge, commit).await {
+            Err(UserWriteError::NoSuchUser) => Ok(self.ports.users.record(cx, None, commit).await?),
+            deleted => deleted.map(|_| ()),
+        }
+    }
+}

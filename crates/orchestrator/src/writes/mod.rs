@@ -1,0 +1,97 @@
+//! Writing users: create, update, sign in, verify, reset a password, delete; on one side or on both (contract `writes.md`).
+
+mod change_email;
+mod change_password;
+mod create_user;
+mod delete_user;
+mod error;
+mod idempotent;
+mod intent_content;
+mod reconcile;
+mod reset_password;
+mod services;
+mod settle;
+mod sign_in;
+mod two_sided;
+mod update_user;
+mod verify_email;
+
+use std::sync::Arc;
+
+use masthead_ports::tenants::Tenants;
+use tokio_util::task::TaskTracker;
+
+use services::Services;
+
+pub use change_email::ChangeEmail;
+pub use change_password::ChangePassword;
+pub use create_user::{CreateRequest, CreateUser, Created};
+pub use delete_user::{DeleteRequest, DeleteUser};
+pub use error::WriteUserError;
+pub use idempotent::{EarlierAnswer, IdempotentWrites, KeyClaim};
+pub use reconcile::{OperatorDecision, ReconcileWrites, Reconciled};
+pub use reset_password::{ResetPassword, ValidLink};
+pub use services::{WriteCall, WriteDependencies, Written};
+pub use sign_in::{AuthenticateUser, SignInError, SignInRequest};
+pub use update_user::{UpdateRequest, UpdateUser};
+pub use verify_email::VerifyEmail;
+
+/// All writes. Cheap to clone.
+#[derive(Clone)]
+pub struct UserWrites {
+    /// Creates users.
+    pub create: CreateUser,
+    /// Changes users.
+    pub update: UpdateUser,
+    /// Sets passwords.
+    pub password: ChangePassword,
+    /// Changes addresses.
+    pub email: ChangeEmail,
+    /// Deletes users.
+    pub delete: DeleteUser,
+    /// Signs users in.
+    pub sign_in: AuthenticateUser,
+    /// Resets forgotten passwords.
+    pub reset: ResetPassword,
+    /// Verifies addresses.
+    pub verify: VerifyEmail,
+    /// Keeps answers by idempotency key.
+    pub idempotent: IdempotentWrites,
+    /// Settles what was left open.
+    pub reconcile: ReconcileWrites,
+    services: Arc<Services>,
+}
+
+impl UserWrites {
+    /// Builds the writes from the ports.
+    #[must_use]
+    pub fn new(ports: WriteDependencies, tenants: Arc<dyn Tenants>) -> Self {
+        let services = Arc::new(Services {
+            ports,
+            tasks: TaskTracker::new(),
+        });
+        let shared = || Arc::clone(&services);
+        Self {
+            create: CreateUser { services: shared() },
+            update: UpdateUser { services: shared() },
+            password: ChangePassword { services: shared() },
+            email: ChangeEmail { services: shared() },
+            delete: DeleteUser { services: shared() },
+            sign_in: AuthenticateUser { services: shared() },
+            reset: ResetPassword { services: shared() },
+            verify: VerifyEmail { services: shared() },
+            idempotent: IdempotentWrites { services: shared() },
+            reconcile: ReconcileWrites {
+                services: shared(),
+                tenants,
+            },
+            services,
+        }
+    }
+
+    /// Waits until all running writes are done; later ones are refused as not done.
+    pub async fn close(&self) {
+        self.services.tasks.close();
+        self.services.tasks.wait().await;
+    }
+}

@@ -1,0 +1,310 @@
+//! What all writes share: the ports, the sides of a write, deadlines, events, mails and links.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, flow::Sources,
+    return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
+};
+use masthead_ports::{
+    accounts::{Ability, AccountWriter},
+    attempts::SignInAttempts,
+    clock::Clock,
+    idempotency::{IdempotencyKeys, IdempotencyTicket},
+    intents::WriteIntents,
+    keyed_hash::{HashPurpose, KeyedHasher},
+    mail::{Mail, MailKind, MailValues},
+    passwords::PasswordHasher,
+    provider::{AccountSide, ProviderWriters},
+    registrations::WriteOrigin,
+    sealing::Sealing,
+    secret_generator::SecretGenerator,
+    source::{CallContext, Priority, SourceName, UserSource},
+    users::{NewCode, NewResetLink, QueuedMail, UserWriter, WriteCommit},
+};
+use time::OffsetDateTime;
+use tokio_util::task::TaskTracker;
+
+use super::error::{WriteUserError, store_error};
+use crate::{Caller, mail_sealing::seal_mail};
+
+/// How long a step that must follow a done one may take after the caller's deadline.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long calls that must not show whether a user exists take at least.
+const EVEN_TIME: Duration = Duration::from_millis(200);
+
+/// Longer first names are left out of mails.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The value of a link in the query of a return address.
+const LINK_PARAMETER: &str = "encryptedEventId";
+const CODE_PARAMETER: &str = "verificationCode";
+
+/// The ports that writes need.
+#[derive(Clone)]
+pub struct WriteDependencies {
+    /// Our registrations, to read.
+    pub store: Arc<dyn UserSource>,
+    /// Our registrations, to write.
+    pub users: Arc<dyn UserWriter>,
+    /// The providers, to write.
+    pub writers: Arc<dyn ProviderWriters>,
+    /// What two-sided writes are about to do.
+    pub intents: Arc<dyn WriteIntents>,
+    /// The answers of earlier requests.
+    pub idempotency: Arc<dyn IdempotencyKeys>,
+    /// Failed sign-ins.
+    pub attempts: Arc<dyn SignInAttempts>,
+    /// Hashes passwords.
+    pub passwords: Arc<dyn PasswordHasher>,
+    /// Seals mails, intents and stored answers.
+    pub sealing: Arc<dyn Sealing>,
+    /// Hashes codes, links, keys and counters.
+    pub hasher: Arc<dyn KeyedHasher>,
+    /// Makes codes, links and passwords.
+    pub secrets: Arc<dyn SecretGenerator>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The server can send mail.
+    pub sends_mail: bool,
+}
+
+/// The caller of a write.
+#[derive(Debug, Clone)]
+pub struct WriteCall {
+    /// The verified caller.
+    pub caller: Caller,
+    /// Its claim on an idempotency key, if it gave one.
+    pub idempotency: Option<IdempotencyTicket>,
+}
+
+/// What a write has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// Its result.
+    pub value: T,
+    /// The side that follows later (`meta.pending`).
+    pub pending: Option<SourceName>,
+}
+
+impl<T> Written<T> {
+    /// A write of which every side is done.
+    pub(crate) const fn done(value: T) -> Self {
+        Self { value, pending: None }
+    }
+
+    pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Written<U> {
+        Written {
+            value: map(self.value),
+            pending: self.pending,
+        }
+    }
+}
+
+/// The sides of a write.
+pub(crate) enum Sides {
+    /// Our store alone.
+    Store,
+    /// The provider first, then our store.
+    Both(Arc<dyn AccountWriter>),
+}
+
+/// The ports, and the tasks of the writes.
+pub(crate) struct Services {
+    pub(crate) ports: WriteDependencies,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Services {
+    /// Runs a write on a tracked task: it does not end with its caller.
+    ///
+    /// # Errors
+    /// Those of the write; [`WriteUserError::NOT_DONE`] if the server is shutting down.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, WriteUserError>> + Send + 'static,
+    ) -> Result<T, WriteUserError> {
+        if self.tasks.is_closed() {
+            return Err(WriteUserError::NOT_DONE);
+        }
+        // A panic is reported by the hook; what the write has done is settled from its intent.
+        self.tasks.spawn(write).await.unwrap_or(Err(WriteUserError::Corrupt))
+    }
+
+    /// The sides of a write of this ability (contract `writes.md` §2).
+    pub(crate) fn sides(
+        &self,
+        tenant: &Tenant,
+        ignore_provider: bool,
+        ability: Ability,
+    ) -> Result<Sides, WriteUserError> {
+        if tenant.settings.has_remote_store() {
+            // Our store has no registrations of this tenant (ADR 0062).
+            let setting = masthead_ports::accounts::MissingSetting::new("Subscribe.Url");
+            return Err(setting.into());
+        }
+        match Sources::for_request(tenant.settings.user_provider, ignore_provider) {
+            Sources::Store => Ok(Sides::Store),
+            Sources::ProviderAndStore(_) => {
+                let writer = self.ports.writers.writer(tenant, AccountSide::Provider, ability)?;
+                Ok(Sides::Both(writer))
+            }
+        }
+    }
+
+    /// The context of the calls of a write.
+    pub(crate) fn context(call: &WriteCall) -> CallContext {
+        call.caller.context(Priority::Interactive)
+    }
+
+    /// The context of a step that must follow a done one.
+    pub(crate) fn following(cx: &CallContext) -> CallContext {
+        CallContext {
+            deadline: cx.deadline.max(Instant::now()) + GRACE,
+            ..cx.new_read()
+        }
+    }
+
+    /// The commit of a write with these events.
+    pub(crate) fn commit(&self, call: &WriteCall, events: &[EventKind]) -> WriteCommit {
+        let origin = WriteOrigin {
+            request_id: Arc::clone(&call.caller.request_id),
+            source_system: Arc::clone(&call.caller.source_system),
+            at: self.ports.clock.now(),
+        };
+        WriteCommit {
+            idempotency: call.idempotency,
+            ..WriteCommit::new(origin, events)
+        }
+    }
+
+    /// The registration with this id.
+    pub(crate) async fn stored(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+    ) -> Result<Option<Account>, WriteUserError> {
+        let found = self.ports.store.find(cx, &UserKey::Id(id.clone())).await;
+        let found = found.map_err(|error| store_error(&error))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Fails where the server cannot send mail.
+    pub(crate) const fn require_mail(&self) -> Result<(), WriteUserError> {
+        if self.ports.sends_mail {
+            Ok(())
+        } else {
+            Err(WriteUserError::MailNotConfigured)
+        }
+    }
+
+    /// Checks a return address; without one, the first of the tenant's is taken.
+    pub(crate) fn return_url(tenant: &Tenant, text: Option<&str>) -> Result<ReturnUrl, WriteUserError> {
+        let policy = &tenant.settings.return_urls;
+        match text {
+            Some(text) => policy.check(text).map_err(WriteUserError::ReturnUrl),
+            None => policy.first().ok_or(WriteUserError::MissingReturnUrl),
+        }
+    }
+
+    /// A mail to queue.
+    pub(crate) fn mail(&self, tenant: &Tenant, kind: MailKind, to: &Email, values: MailValues) -> QueuedMail {
+        let first_name = (values.first_name.len() <= MAX_NAME_BYTES).then_some(values.first_name);
+        let values = MailValues {
+            first_name: first_name.unwrap_or_default(),
+            ..values
+        };
+        let mail = Mail::for_tenant(kind, tenant, to.clone(), None, values);
+        // Address, name, code and link are bounded, so that a mail always fits; one that did not would be a dead letter.
+        let sealed = seal_mail(&mail, &*self.ports.sealing).map_or_else(|_| "".into(), |sealed| sealed.0);
+        QueuedMail {
+            kind: kind.name(),
+            sealed,
+        }
+    }
+
+    /// A new code for an address, and the mail that carries it.
+    pub(crate) fn code(
+        &self,
+        tenant: &Tenant,
+        email: &Email,
+        first_name: &str,
+        return_url: Option<&ReturnUrl>,
+    ) -> (NewCode, QueuedMail) {
+        let code = self.ports.secrets.code();
+        let expires_at = self.ports.clock.now() + tenant.settings.users.pending_life;
+        let text = code_text(email, &code);
+        let new = NewCode {
+            hash: self
+                .ports
+                .hasher
+                .hash(tenant.pool, HashPurpose::VerificationCode, &text),
+            expires_at,
+        };
+        let values = MailValues {
+            first_name: first_name.into(),
+            link: return_url.map(|url| url.link(CODE_PARAMETER, &code).into()),
+            code: Some(code.into()),
+            expires_at: Some(expires_at),
+        };
+        (new, self.mail(tenant, MailKind::Verification, email, values))
+    }
+
+    /// A new link to set a password, its address, and the mail that carries it.
+    pub(crate) fn link_of(&self, tenant: &Tenant, kind: MailKind, account: &Recipient<'_>, url: &ReturnUrl) -> Link {
+        let value = self.ports.secrets.link();
+        let expires_at = self.ports.clock.now() + tenant.settings.users.reset_life;
+        let address = url.link(LINK_PARAMETER, &value);
+        let values = MailValues {
+            first_name: account.first_name.into(),
+            link: Some(address.as_str().into()),
+            code: None,
+            expires_at: Some(expires_at),
+        };
+        Link {
+            new: NewResetLink {
+                hash: self.ports.hasher.hash(tenant.pool, HashPurpose::ResetLink, &value),
+                expires_at,
+            },
+            mail: self.mail(tenant, kind, account.email, values),
+            value,
+            address,
+        }
+    }
+
+    /// The moment at which a call ends that must not show whether a user exists.
+    pub(crate) fn even_time() -> tokio::time::Instant {
+        tokio::time::Instant::now() + EVEN_TIME
+    }
+
+    /// The time of the clock.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.ports.clock.now()
+    }
+}
+
+/// The recipient of a link.
+pub(crate) struct Recipient<'a> {
+    pub(crate) email: &'a Email,
+    pub(crate) first_name: &'a str,
+}
+
+/// A link to set a password.
+pub(crate) struct Link {
+    pub(crate) new: NewResetLink,
+    pub(crate) mail: QueuedMail,
+    /// Its value, which is hashed in our store.
+    pub(crate) value: String,
+    /// Its whole address.
+    pub(crate) address: String,
+}
+
+/// What the hash of a code is made of: a code is worth nothing for another address.
+pub(crate) fn code_text(email: &Email, code: &str) -> String {
+    format!("{}\n{}", email.key().as_str(), code.trim().to_ascii_uppercase())
+}

@@ -1,0 +1,323 @@
+//! Signs users in by address and password (contract `writes.md` §3, authentication).
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
+    event::EventOutcome, flow::Sources, user_change::is_blocked,
+};
+use masthead_ports::{
+    accounts::{Ability, SignIn, SignInAnswer, SignInAttempt},
+    attempts::{AttemptCounter, AttemptLimit},
+    keyed_hash::{HashPurpose, KeyedHash},
+    passwords::PlainPassword,
+    passwords::{PasswordCheck, PasswordMatch},
+    provider::AccountSide,
+    source::CallContext,
+    users::{StoredCredentials, WriteCommit},
+};
+use thiserror::Error;
+
+use super::{
+    error::{WriteUserError, provider_read_error, store_error},
+    services::{Services, WriteCall},
+};
+
+/// The failures that an account allows, at addresses from which it has not signed in before.
+const OF_ACCOUNT: AttemptLimit = AttemptLimit {
+    failures: 10,
+    window: Duration::from_mins(15),
+};
+/// The failures that a client's address allows.
+const OF_ADDRESS: AttemptLimit = AttemptLimit {
+    failures: 100,
+    window: Duration::from_mins(15),
+};
+
+/// The events of a sign-in: of the provider, where the tenant has one, and of our store.
+const SIGNED_IN: [EventKind; 2] = [EventKind::AuthSystemUserLogin, EventKind::SubscribeUserLogin];
+const NOT_SIGNED_IN: [EventKind; 2] = [EventKind::AuthSystemUserLogin, EventKind::SubscribeUserLoginFailed];
+
+/// One attempt to sign in.
+#[derive(Clone)]
+pub struct SignInRequest {
+    /// What the user typed: an address.
+    pub login: Box<str>,
+    /// The password as typed.
+    pub password: PlainPassword,
+    /// The address of the user's device, where a trusted proxy reports it.
+    pub address: Option<IpAddr>,
+}
+
+/// Why a sign-in is refused.
+#[derive(Debug, Error)]
+pub enum SignInError {
+    /// The login name or the password is wrong; which of them is not reported.
+    #[error("the login name or the password is wrong")]
+    Incorrect,
+    /// The password is right, and the address must be verified first.
+    #[error("the address is not verified")]
+    Unverified,
+    /// The user has no password yet.
+    #[error("the user has no password")]
+    Lite,
+    /// The provider requires more than a password, or refuses for a while.
+    #[error("the provider refuses the sign-in: {reason}")]
+    Refused {
+        /// The class of the reason, such as `second_factor_needed`.
+        reason: &'static str,
+    },
+    /// The user is blocked.
+    #[error("the user is blocked")]
+    Blocked,
+    /// Too many attempts failed.
+    #[error("too many attempts failed")]
+    TooManyAttempts {
+        /// When the next attempt is looked at.
+        retry_after: Duration,
+    },
+    /// A side did not answer, or the tenant's settings do not allow it; never that the password is wrong.
+    #[error(transparent)]
+    Failed(#[from] WriteUserError),
+}
+
+/// Signs users in.
+#[derive(Clone)]
+pub struct AuthenticateUser {
+    pub(crate) services: Arc<Services>,
+}
+
+impl AuthenticateUser {
+    /// The id of the user whose password it is. Where the tenant has a provider, that decides; otherwise our hash does. A wrong
+    /// password and an unknown user take equally long.
+    ///
+    /// # Errors
+    /// See [`SignInError`].
+    pub async fn sign_in(
+        &self,
+        call: WriteCall,
+        request: SignInRequest,
+    ) -> Result<CustomerRegistrationId, SignInError> {
+        let services = Arc::clone(&self.services);
+        let answer = self
+            .services
+            .run(async move { Ok(services.sign_in(&call, &request).await) })
+            .await;
+        answer?
+    }
+}
+
+impl AuthenticateUser {
+    /// Signs a user in whose token is verified: the event is committed, and a blocked user is refused.
+    ///
+    /// # Errors
+    /// [`SignInError::Blocked`], or the store did not answer.
+    pub async fn admit(&self, call: &WriteCall, account: &Account) -> Result<(), SignInError> {
+        let services = &self.services;
+        let cx = Services::context(call);
+        services.sides(&cx.tenant, true, Ability::SignIn)?;
+        let is_blocked = is_blocked(account);
+        let event = if is_blocked {
+            (EventKind::SubscribeUserLoginFailed, EventOutcome::Refused)
+        } else {
+            (EventKind::SubscribeUserLogin, EventOutcome::Found)
+        };
+        let commit = WriteCommit {
+            events: vec![event],
+            ..services.commit(call, &[])
+        };
+        let recorded = services.ports.users.record(&cx, Some(&account.crid), &commit).await;
+        recorded.map_err(|error| store_error(&error))?;
+        if is_blocked { Err(SignInError::Blocked) } else { Ok(()) }
+    }
+}
+
+/// The counters of one attempt.
+struct Counters {
+    counted: Vec<AttemptCounter>,
+    account: KeyedHash,
+    known: Option<KeyedHash>,
+}
+
+impl Services {
+    async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<CustomerRegistrationId, SignInError> {
+        let cx = Self::context(call);
+        // A remote store is refused; the side is decided below, since a provider may sign users in and not write them.
+        self.sides(&cx.tenant, true, Ability::SignIn)?;
+        let at_provider = match Sources::for_request(cx.tenant.settings.user_provider, false) {
+            Sources::Store => None,
+            Sources::ProviderAndStore(_) => {
+                let provider = self.ports.writers.sign_in(&cx.tenant, AccountSide::Provider);
+                Some(provider.map_err(WriteUserError::from)?)
+            }
+        };
+        let counters = self.counters(&cx, request).await?;
+        let begun = self.ports.attempts.begin(&cx, &counters.counted, self.now()).await;
+        if let Err(retry_after) = begun.map_err(|error| store_error(&error))? {
+            return Err(SignInError::TooManyAttempts { retry_after });
+        }
+        let answer = match at_provider {
+            None => self.check_in_store(&cx, request).await,
+            Some(provider) => match check_at_provider(&cx, &*provider, request).await {
+                Ok(account) => self.refuse_blocked(&cx, account).await,
+                refused => refused,
+            },
+        };
+        self.record_sign_in(call, &cx, &counters, &answer).await?;
+        answer.map(|account| account.crid)
+    }
+
+    /// The counters: the account's own at an address from which it has signed in before, so that strangers who guess its
+    /// password cannot lock it out there.
+    async fn counters(&self, cx: &CallContext, request: &SignInRequest) -> Result<Counters, WriteUserError> {
+        let hash = |text: &str| self.ports.hasher.hash(cx.tenant.pool, HashPurpose::Attempts, text);
+        let login = match Email::parse(&request.login) {
+            Ok(email) => email.key().as_str().to_owned(),
+            Err(_) => request.login.trim().to_lowercase(),
+        };
+        let account = hash(&format!("account\n{login}"));
+        let of_account = |key| AttemptCounter { key, limit: OF_ACCOUNT };
+        let Some(address) = request.address else {
+            return Ok(Counters {
+                counted: vec![of_account(account)],
+                account,
+                known: None,
+            });
+        };
+        let at_address = hash(&format!("account\n{login}\n{address}"));
+        let is_known = self.ports.attempts.is_known(cx, at_address, self.now()).await;
+        let key = if is_known.map_err(|error| store_error(&error))? {
+            at_address
+        } else {
+            account
+        };
+        let of_address = AttemptCounter {
+            key: hash(&format!("address\n{address}")),
+            limit: OF_ADDRESS,
+        };
+        Ok(Counters {
+            counted: vec![of_account(key), of_address],
+            account: key,
+            known: Some(at_address),
+        })
+    }
+
+    async fn check_in_store(&self, cx: &CallContext, request: &SignInRequest) -> Result<Account, SignInError> {
+        let found = match Email::parse(&request.login) {
+            Ok(email) => self.ports.users.credentials(cx, &email).await,
+            Err(_) => Ok(None),
+        };
+        let found = found.map_err(|error| store_error(&error))?;
+        let stored = found.as_ref().and_then(|found| found.password.as_ref());
+        let check = PasswordCheck {
+            tenant: &cx.tenant,
+            password: &request.password,
+            stored,
+        };
+        let verified = self.ports.passwords.verify(check, cx.deadline).await;
+        match (verified.map_err(WriteUserError::from)?, found) {
+            (PasswordMatch::Yes { rehash }, Some(found)) => {
+                if rehash {
+                    self.rehash(cx, &found, &request.password).await;
+                }
+                admit(found.account)
+            }
+            (PasswordMatch::No, Some(found)) if found.password.is_none() => Err(SignInError::Lite),
+            (PasswordMatch::No | PasswordMatch::Yes { .. }, _) => Err(SignInError::Incorrect),
+        }
+    }
+
+    /// Refuses a user that the provider accepts and our store blocks.
+    async fn refuse_blocked(&self, cx: &CallContext, account: Account) -> Result<Account, SignInError> {
+        let stored = self.stored(cx, &account.crid).await?;
+        if is_blocked(&account) || stored.as_ref().is_some_and(is_blocked) {
+            return Err(SignInError::Blocked);
+        }
+        Ok(account)
+    }
+
+    /// Replaces an imported or cheaper hash. A failure is no reason to refuse the sign-in: the next one tries again.
+    async fn rehash(&self, cx: &CallContext, found: &StoredCredentials, password: &PlainPassword) {
+        let Some(old) = &found.password else { return };
+        let Ok(new) = self.ports.passwords.hash(password, cx.deadline).await else {
+            return;
+        };
+        if let Err(error) = self.ports.users.rehash(cx, &found.account.crid, old, &new).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a hash is not replaced yet");
+        }
+    }
+
+    async fn record_sign_in(
+        &self,
+        call: &WriteCall,
+        cx: &CallContext,
+        counters: &Counters,
+        answer: &Result<Account, SignInError>,
+    ) -> Result<(), WriteUserError> {
+        let (id, outcome, kinds) = match answer {
+            Ok(account) => {
+                let at = self.now();
+                let clear = [counters.account];
+                let attempts = &self.ports.attempts;
+                let succeeded = attempts
+                    .succeed(cx, &counters.counted, &clear, counters.known, at)
+                    .await;
+                succeeded.map_err(|error| store_error(&error))?;
+                (Some(&account.crid), EventOutcome::Found, SIGNED_IN)
+            }
+            Err(SignInError::Failed(_)) => return Ok(()),
+            Err(_) => (None, EventOutcome::Refused, NOT_SIGNED_IN),
+        };
+        let kinds = if cx.tenant.settings.is_federated() {
+            &kinds[..]
+        } else {
+            &kinds[1..]
+        };
+        let commit = WriteCommit {
+            events: kinds.iter().map(|&kind| (kind, outcome)).collect(),
+            ..self.commit(call, &[])
+        };
+        let recorded = self.ports.users.record(cx, id, &commit).await;
+        recorded.map_err(|error| store_error(&error))
+    }
+}
+
+/// Whether a user of our store whose password is right may sign in.
+fn admit(account: Account) -> Result<Account, SignInError> {
+    if is_blocked(&account) {
+        Err(SignInError::Blocked)
+    } else if account.verified != Some(true) {
+        Err(SignInError::Unverified)
+    } else {
+        Ok(account)
+    }
+}
+
+async fn check_at_provider(
+    cx: &CallContext,
+    provider: &dyn SignIn,
+    request: &SignInRequest,
+) -> Result<Account, SignInError> {
+    let attempt = SignInAttempt {
+        login: &request.login,
+        password: &request.password,
+        address: request.address,
+    };
+    let answer = provider.sign_in(cx, &attempt).await;
+    let answer = answer.map_err(|error| provider_read_error(&error, "Provider"))?;
+    if let Some(reason) = answer.reason() {
+        return Err(SignInError::Refused { reason });
+    }
+    match answer {
+        SignInAnswer::Accepted(account) => Ok(*account),
+        SignInAnswer::Blocked => Err(SignInError::Blocked),
+        SignInAnswer::Unverified => Err(SignInError::Unverified),
+        SignInAnswer::WrongCredentials
+        | SignInAnswer::LockedOut
+        | SignInAnswer::SecondFactorNeeded
+        | SignInAnswer::PasswordChangeNeeded
+        | SignInAnswer::ChallengeNeeded
+        | SignInAnswer::RegistrationIncomplete
+        | SignInAnswer::Denied => Err(SignInError::Incorrect),
+    }
+}

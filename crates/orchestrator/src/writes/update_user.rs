@@ -1,0 +1,139 @@
+//! Changes a user: names, metadata, verification, the block and the last logout (contract `writes.md` §3, update).
+
+use std::sync::Arc;
+
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, event::EventKind, user_change::UserChange,
+};
+use masthead_ports::{
+    accounts::{Ability, AccountChange, AccountWriter},
+    intents::IntentKind,
+    source::CallContext,
+    users::{UserWriteError, WriteCommit},
+};
+
+use super::{
+    error::WriteUserError,
+    intent_content::{IntentContent, registration_of},
+    services::{Services, Sides, WriteCall, Written},
+    settle,
+    two_sided::Intended,
+};
+
+/// A change of a user.
+#[derive(Debug, Clone)]
+pub struct UpdateRequest {
+    /// Whose.
+    pub crid: CustomerRegistrationId,
+    /// What changes; not empty.
+    pub change: UserChange,
+    /// The provider is not called.
+    pub ignore_provider: bool,
+    /// The registration as the caller has read it, if it must not have changed since (`If-Match`).
+    pub read: Option<Box<Account>>,
+}
+
+/// Changes users.
+#[derive(Clone)]
+pub struct UpdateUser {
+    pub(crate) services: Arc<Services>,
+}
+
+impl UpdateUser {
+    /// Changes a user, on the sides of contract §2; it does not end with the caller.
+    ///
+    /// # Errors
+    /// See [`WriteUserError`].
+    pub async fn update(&self, call: WriteCall, request: UpdateRequest) -> Result<Written<()>, WriteUserError> {
+        let services = Arc::clone(&self.services);
+        self.services
+            .run(async move { services.update(&call, &request).await })
+            .await
+    }
+}
+
+impl Services {
+    pub(crate) async fn update(
+        &self,
+        call: &WriteCall,
+        request: &UpdateRequest,
+    ) -> Result<Written<()>, WriteUserError> {
+        let ignore = request.ignore_provider || !request.change.concerns_provider();
+        let cx = Self::context(call);
+        let users = &self.ports.users;
+        match self.sides(&call.caller.tenant, ignore, Ability::Update)? {
+            Sides::Store => {
+                let commit = self.commit(call, &[EventKind::SubscribeUserUpdate]);
+                let read = request.read.as_deref();
+                users.update(&cx, &request.crid, &request.change, read, &commit).await?;
+                Ok(Written::done(()))
+            }
+            Sides::Both(writer) => Box::pin(self.update_both(call, &cx, &*writer, request)).await,
+        }
+    }
+
+    async fn update_both(
+        &self,
+        call: &WriteCall,
+        cx: &CallContext,
+        writer: &dyn AccountWriter,
+        request: &UpdateRequest,
+    ) -> Result<Written<()>, WriteUserError> {
+        let UpdateRequest { crid, change, .. } = request;
+        let content = IntentContent::update(change);
+        let intended = Intended {
+            kind: IntentKind::Update,
+            crid: Some(crid),
+            content: &content,
+        };
+        let at_provider = account_change(change);
+        let (intent, account) = self
+            .write_at_provider(
+                call,
+                cx,
+                writer,
+                intended,
+                writer.update(cx, crid, &at_provider),
+                async |cx: &CallContext| {
+                    let found = writer
+                        .find_written(cx, &masthead_domain::user_key::UserKey::Id(crid.clone()))
+                        .await?;
+                    Ok(settle::updated(found.into_iter().next(), change))
+                },
+            )
+            .await?;
+        let mut commit = self.commit(call, &[EventKind::AuthSystemUserUpdate, EventKind::SubscribeUserUpdate]);
+        commit.intent = Some(intent);
+        let following = Self::following(cx);
+        let stored = self.update_or_create(&following, crid, change, &account, &commit).await;
+        Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
+    }
+
+    /// Changes the registration of an account that the provider has changed; our store may not have it yet.
+    pub(crate) async fn update_or_create(
+        &self,
+        cx: &CallContext,
+        crid: &CustomerRegistrationId,
+        change: &UserChange,
+        account: &Account,
+        commit: &WriteCommit,
+    ) -> Result<Account, UserWriteError> {
+        match self.ports.users.update(cx, crid, change, None, commit).await {
+            Err(UserWriteError::NoSuchUser) => {
+                let new = registration_of(&change.applied_to(account));
+                self.ports.users.create(cx, &new, false, commit).await
+            }
+            updated => updated,
+        }
+    }
+}
+
+/// What of a change a provider keeps.
+pub(crate) fn account_change(change: &UserChange) -> AccountChange {
+    AccountChange {
+        first_name: change.first_name.clone(),
+        last_name: change.last_name.clone(),
+        verified: change.verified,
+        metadata: change.metadata.clone(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The writes over fakes: one side, both sides, their faults, and what reconciling leaves.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed setup may stop a test")]
+
+mod credentials;
+mod faults;
+mod fixture;
+mod one_side;
