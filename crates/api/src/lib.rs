@@ -5,9 +5,11 @@
 mod auth;
 mod docs;
 mod export;
+mod family;
 mod http;
 mod legacy;
 mod router;
+mod routes;
 mod v4;
 
 pub use crate::{
@@ -19,5 +21,6 @@ pub use crate::{
         request::{CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
         response::ApiResponse,
     },
-    router::{Api, ApiState, Route, refuse_at},
+    router::{Api, ApiState, refuse_at},
+    routes::Route,
 };

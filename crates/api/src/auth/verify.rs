@@ -27,16 +27,27 @@ impl Authenticator {
         group: GroupHeader,
         context: &RequestContext,
     ) -> Result<Caller, AuthError> {
-        let scope = Scope::UsersRead;
+        let (caller, _) = self.verify(headers, group, context, &[Scope::UsersRead]).await?;
+        Ok(caller)
+    }
+
+    /// Verifies a caller whose token has one of these scopes for the tenant; with the grant of its token.
+    pub(crate) async fn verify(
+        &self,
+        headers: &HeaderMap,
+        group: GroupHeader,
+        context: &RequestContext,
+        scopes: &[Scope],
+    ) -> Result<(Caller, Arc<Grant>), AuthError> {
         let headers = CallerHeaders::parse(headers, group)?;
         let grant = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
         let id = if headers.has_group {
             headers.tenant
         } else {
-            Box::pin(self.find_granted_tenant(&grant, scope, &headers.tenant)).await?
+            Box::pin(self.find_granted_tenant(&grant, scopes, &headers.tenant)).await?
         };
         // A tenant that is not granted and one that does not exist look the same to the client.
-        if !grant.allows(scope, &id) {
+        if !allows_any(&grant, scopes, &id) {
             return Err(AuthError::NotGranted);
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
@@ -44,26 +55,36 @@ impl Authenticator {
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
-        Ok(Caller {
+        let caller = Caller {
             tenant,
             // The audit log stores source system and request id.
             source_system: redacted(&headers.source_system).into(),
             request_id: context.request_id.redacted().into(),
             deadline: context.deadline,
-        })
+        };
+        Ok((caller, grant))
     }
 
     /// The only tenant with this client and paper, of any client group, that the token grants.
-    async fn find_granted_tenant(&self, grant: &Grant, scope: Scope, wanted: &TenantId) -> Result<TenantId, AuthError> {
+    async fn find_granted_tenant(
+        &self,
+        grant: &Grant,
+        scopes: &[Scope],
+        wanted: &TenantId,
+    ) -> Result<TenantId, AuthError> {
         let known = self.tenants.find_in_any_group(wanted.client(), wanted.paper()).await;
         let known = known.map_err(|error| unavailable(&error))?;
-        let mut granted = known.into_iter().filter(|tenant| grant.allows(scope, tenant));
+        let mut granted = known.into_iter().filter(|tenant| allows_any(grant, scopes, tenant));
         match (granted.next(), granted.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(HeaderError::SeveralGroups.into()),
             (None, _) => Err(AuthError::NotGranted),
         }
     }
+}
+
+fn allows_any(grant: &Grant, scopes: &[Scope], tenant: &TenantId) -> bool {
+    scopes.iter().any(|scope| grant.allows(*scope, tenant))
 }
 
 fn unavailable(error: &SourceError) -> AuthError {

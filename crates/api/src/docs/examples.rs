@@ -1,15 +1,22 @@
 //! Examples for the documents, written by the code that writes the responses.
 
+use std::time::Duration;
+
 use masthead_domain::{
     account::Account, answer::User, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
     query::Total, state::UserState, tenant::TenantId,
 };
-use masthead_orchestrator::ReadError;
+use masthead_orchestrator::{
+    ReadError,
+    writes::{SignInError, ValidLink, WriteUserError},
+};
 use masthead_ports::{
+    accounts::UserFacingMessage,
     sealing::{Purpose, SealError, Sealing},
     tokens::TokenError,
 };
 use serde_json::value::RawValue;
+use time::macros::datetime;
 
 use super::node::{DocNode, object};
 use crate::{
@@ -23,6 +30,11 @@ use crate::{
         operation::V4Operation,
         parameters::{error::ParameterError, table},
         view::{USER_BYTES, UserView, UsersView, V4ViewContext, ViewOptions},
+        write_error::WriteRefusal,
+        writes::{
+            answer::{EventView, IdsView, LinkView, SignedInView},
+            idempotency::OTHER_CONTENT,
+        },
     },
 };
 
@@ -49,7 +61,7 @@ impl Sealing for ExampleSealing {
     }
 }
 
-const EXAMPLE_SEALED: &str = "qv5S0m9fZ2l2ZW4tYnktdXM=";
+pub(super) const EXAMPLE_SEALED: &str = "qv5S0m9fZ2l2ZW4tYnktdXM=";
 
 /// The text of the request id of the examples.
 pub(super) const EXAMPLE_REQUEST_ID: &str = "b1946ac9-2492-4d23-9a1c-6d2f1b0c7e55";
@@ -77,13 +89,62 @@ pub(super) fn list_answer(fields: ExampleFields) -> JsonResult {
     })
 }
 
+/// The answer of a call that has nothing to show.
+pub(super) fn done_answer(code: Code) -> JsonResult {
+    V4Envelope::for_success(code, EnvelopeShape::default(), None, ()).to_json(256)
+}
+
+/// The answer with both ids of a user.
+pub(super) fn ids_answer(code: Code) -> JsonResult {
+    with_view(ExampleFields::All, |context, user| {
+        let data = IdsView {
+            sealing: context.sealing,
+            tenant: context.tenant,
+            crid: &user.account.crid,
+            ticket: None,
+        };
+        V4Envelope::for_success(code, EnvelopeShape::default(), None, data).to_json(512)
+    })
+}
+
+/// The answer of an update.
+pub(super) fn updated_answer() -> JsonResult {
+    with_view(ExampleFields::All, |context, user| {
+        let data = UserView { context, user };
+        V4Envelope::for_success(Code::S200_05, EnvelopeShape::default(), None, data).to_json(USER_BYTES)
+    })
+}
+
+/// The answer of a sign-in.
+pub(super) fn signed_in_answer() -> JsonResult {
+    with_view(ExampleFields::All, |context, user| {
+        let data = SignedInView { context, user };
+        V4Envelope::for_success(Code::S200_06, EnvelopeShape::default(), None, data).to_json(USER_BYTES)
+    })
+}
+
+/// The answer of a call that mails a link.
+pub(super) fn event_answer() -> JsonResult {
+    let data = EventView("hJ8yq0vYkq3mW9cJm1rT0pXn4sVb2dLfG7uKeQzAxRw");
+    V4Envelope::for_success(Code::S200_08, EnvelopeShape::default(), None, data).to_json(256)
+}
+
+/// The answer of a link that can be used.
+pub(super) fn link_answer() -> JsonResult {
+    let link = ValidLink {
+        event_id: 4711,
+        expires_at: datetime!(2026-03-01 13:00 UTC),
+    };
+    V4Envelope::for_success(Code::S200_09, EnvelopeShape::default(), None, LinkView(&link)).to_json(256)
+}
+
 /// The response with this code; `None` for a success.
 pub(super) fn error_answer(code: Code) -> Option<JsonResult> {
     let error = error_with(code)?;
     Some(V4Envelope::for_error(&error, EnvelopeShape::default()).to_json(256))
 }
 
-/// An error of the reads with this code.
+/// An error with this code.
 fn error_with(code: Code) -> Option<V4Error> {
     let page_size = table::TABLE.iter().find(|row| row.spec.name == "pageSize")?.spec;
     let errors = [
@@ -104,7 +165,40 @@ fn error_with(code: Code) -> Option<V4Error> {
         V4Error::Read(V4Operation::ListUsers, ReadError::Corrupt),
         RequestError::Unavailable.into(),
     ];
+    let errors = errors.into_iter().chain(write_errors().into_iter().map(V4Error::from));
     errors.into_iter().find(|error: &V4Error| error.code() == code)
+}
+
+/// An error of the writes for each of their codes.
+fn write_errors() -> Vec<WriteRefusal> {
+    let message = UserFacingMessage::new("Password is too weak");
+    let writes = [
+        WriteUserError::EmailTaken,
+        WriteUserError::AwaitsVerification,
+        WriteUserError::IdTaken,
+        WriteUserError::Changed,
+        WriteUserError::Refused(message),
+        WriteUserError::WrongCode,
+        WriteUserError::UnknownEmail,
+        WriteUserError::AlreadyVerified,
+        WriteUserError::LinkInvalid,
+        WriteUserError::MailNotConfigured,
+    ];
+    let sign_ins = [
+        SignInError::Incorrect,
+        SignInError::Unverified,
+        SignInError::Lite,
+        SignInError::Refused {
+            reason: "second_factor_needed",
+        },
+        SignInError::Blocked,
+        SignInError::TooManyAttempts {
+            retry_after: Duration::from_mins(15),
+        },
+    ];
+    let writes = writes.iter().map(|error| WriteRefusal::of(error, Code::E400_22));
+    let all = writes.chain(sign_ins.into_iter().map(WriteRefusal::from));
+    all.chain([WriteRefusal::new(Code::E422, OTHER_CONTENT)]).collect()
 }
 
 fn with_view(fields: ExampleFields, render: impl FnOnce(V4ViewContext<'_>, &User) -> JsonResult) -> JsonResult {

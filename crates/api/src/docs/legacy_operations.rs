@@ -21,9 +21,11 @@ use crate::{
     v4::parameters::{error::ParameterError, kind::ParameterKind},
 };
 
-/// The paths with their operations.
-pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
-    OPERATIONS.iter().map(|doc| (doc.path, object! {"get": operation(doc)}))
+/// The operations, each with its path and its method in lower case.
+pub(super) fn operations() -> impl Iterator<Item = (&'static str, String, DocNode)> {
+    OPERATIONS
+        .iter()
+        .map(|doc| (doc.path, "get".to_owned(), operation(doc)))
 }
 
 fn operation(doc: &LegacyOperationDoc) -> DocNode {
@@ -38,7 +40,8 @@ fn operation(doc: &LegacyOperationDoc) -> DocNode {
     }
 }
 
-fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
+/// The headers of every call.
+pub(super) fn shared_headers() -> Vec<DocNode> {
     let mut parameters: Vec<DocNode> = REQUIRED
         .iter()
         .filter(|header| !["Authorization", "X-ClientGroupCode"].contains(&header.name))
@@ -53,6 +56,11 @@ fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
         "example": "north",
     });
     parameters.push(reference("parameters", "X-RequestId"));
+    parameters
+}
+
+fn parameters(doc: &LegacyOperationDoc) -> Vec<DocNode> {
+    let mut parameters = shared_headers();
     if doc.operation == LegacyOperation::ById {
         parameters.push(id_parameter("2937"));
     }
@@ -89,7 +97,15 @@ fn responses(doc: &LegacyOperationDoc) -> DocNode {
             ("refused", example(refused_example(doc))),
         ],
     );
-    let errors = ["400", "401", "500"].map(|status| {
+    with_server_responses(
+        [("200".to_owned(), found)].into_iter().chain(error_responses()),
+        "LegacyError",
+    )
+}
+
+/// The responses to infrastructure errors, by their statuses.
+pub(super) fn error_responses() -> [(String, DocNode); 3] {
+    ["400", "401", "500"].map(|status| {
         let of_status = || ERRORS.iter().filter(move |error| error.status == status);
         let descriptions: Vec<String> = of_status()
             .map(|error| format!("`{}`: {} (in v4: {})", error.text, error.when, error.in_v4))
@@ -101,8 +117,7 @@ fn responses(doc: &LegacyOperationDoc) -> DocNode {
         let headers = (status == "500").then(|| header("Retry-After"));
         let response = response(descriptions.join("; "), headers, "LegacyError", examples);
         (status.to_owned(), response)
-    });
-    with_server_responses([("200".to_owned(), found)].into_iter().chain(errors), "LegacyError")
+    })
 }
 
 fn found_example() -> JsonResult {

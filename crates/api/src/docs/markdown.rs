@@ -3,11 +3,12 @@
 
 use std::{env, fs, path::Path};
 
-use super::{export_operations, legacy_calls, v4_operations};
+use super::{export_operations, legacy_calls, legacy_writes, v4_operations, write_operations};
 use crate::{
     auth::headers::REQUIRED,
     export::{attributes, body::TYPES},
     legacy::{
+        self,
         fields::FIELDS,
         operation::LegacyOperation,
         parameters,
@@ -16,6 +17,7 @@ use crate::{
     v4::{
         code::{Code, ContractOrigin},
         parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
+        writes::{self, operation::WriteOperation},
     },
 };
 
@@ -86,6 +88,56 @@ fn operations() -> String {
         format!("**{title}** — `{method} {path}`. {meaning}\n\n```sh\n{curl}\n```\n\n")
     });
     operations.collect()
+}
+
+fn write_operations() -> String {
+    let operations = write_operations::OPERATIONS.iter().map(|doc| {
+        let (title, method, path, meaning) = (doc.title, doc.method(), doc.path, doc.meaning);
+        let (scopes, curl) = (doc.scopes(), doc.curl());
+        format!("**{title}** — `{method} {path}`. {meaning} Scope: {scopes}.\n\n```sh\n{curl}\n```\n\n")
+    });
+    operations.collect()
+}
+
+fn write_fields() -> String {
+    let rows = writes::fields::TABLE.iter().map(|row| {
+        let call = |operation: &WriteOperation| {
+            let doc = write_operations::OPERATIONS
+                .iter()
+                .find(|doc| doc.operation == *operation);
+            let star = if row.required.contains(operation) { "\\*" } else { "" };
+            doc.map_or_else(String::new, |doc| format!("{}{star}", doc.label.to_lowercase()))
+        };
+        let calls: Vec<String> = row.calls.iter().map(call).collect();
+        [
+            code(row.spec.name) + mark(row.spec.origin),
+            row.spec.kind.to_string(),
+            calls.join(", "),
+            row.spec.meaning.to_owned(),
+        ]
+    });
+    table(["field", "value", "calls (\\* required)", "meaning"], rows)
+}
+
+fn legacy_writes() -> String {
+    let rows = legacy_writes::OPERATIONS.iter().map(|doc| {
+        let call = format!("`{} {}`", doc.method(), doc.path);
+        [call, doc.in_v4.to_owned(), doc.meaning.to_owned()]
+    });
+    table(["legacy call", "v4", ""], rows)
+}
+
+fn legacy_write_fields() -> String {
+    let rows = legacy::writes::fields::TABLE.iter().map(|row| {
+        let alias = row.spec.alias.map(|alias| format!(", {}", code(alias)));
+        [
+            code(row.spec.name) + &alias.unwrap_or_default(),
+            row.spec.kind.to_string(),
+            code(&legacy_writes::in_v4(row)),
+            row.spec.meaning.to_owned(),
+        ]
+    });
+    table(["legacy field", "value", "in v4", "meaning"], rows)
 }
 
 fn export_identifiers() -> String {
@@ -199,6 +251,8 @@ fn api_md_is_current() {
         ("headers", headers()),
         ("calls", operations()),
         ("parameters", v4_parameters()),
+        ("write calls", write_operations()),
+        ("write fields", write_fields()),
         ("codes", codes()),
         ("export identifiers", export_identifiers()),
         ("export attributes", export_attributes()),
@@ -212,6 +266,8 @@ fn migration_md_is_current() {
     let parts = [
         ("calls", legacy_operations()),
         ("parameters", legacy_parameters()),
+        ("write calls", legacy_writes()),
+        ("write fields", legacy_write_fields()),
         ("fields", legacy_fields()),
         ("systems", legacy_systems()),
         ("errors", legacy_errors()),

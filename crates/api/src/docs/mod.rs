@@ -8,6 +8,7 @@ mod export_schemas;
 mod legacy_calls;
 mod legacy_operations;
 mod legacy_schemas;
+mod legacy_writes;
 #[cfg(test)]
 mod markdown;
 mod node;
@@ -18,3 +19,5 @@ mod schema;
 pub(crate) mod serve;
 mod v4_operations;
 mod v4_schemas;
+mod write_operations;
+mod write_schemas;

@@ -1,10 +1,12 @@
 //! The OpenAPI 3.1 document (ADR 0040).
 
+use std::borrow::Cow;
+
 use super::{
     examples::EXAMPLE_REQUEST_ID,
-    export_operations, export_schemas, legacy_operations, legacy_schemas,
+    export_operations, export_schemas, legacy_operations, legacy_schemas, legacy_writes,
     node::{DocNode, list, object},
-    v4_operations, v4_schemas,
+    v4_operations, v4_schemas, write_operations, write_schemas,
 };
 use crate::auth::headers::REQUIRED;
 
@@ -18,7 +20,7 @@ pub(super) fn document() -> DocNode {
         "info": object! {
             "title": "Masthead Users Orchestrator",
             "summary": "One request, one merged and truthful answer about a newspaper's reader.",
-            "description": "Looks registrations up by id, by address, by name and by metadata. Every answer has the same envelope: `message`, `meta`, `data`.",
+            "description": "Looks registrations up by id, by address, by name and by metadata, and writes them. Every answer has the same envelope: `message`, `meta`, `data`.",
             "version": env!("CARGO_PKG_VERSION"),
             "license": object! {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
@@ -35,12 +37,23 @@ pub(super) fn document() -> DocNode {
 }
 
 fn paths() -> DocNode {
-    let paths = v4_operations::paths().chain(legacy_operations::paths());
-    DocNode::object(paths.chain(export_operations::paths()))
+    let v4 = v4_operations::operations().chain(write_operations::operations());
+    let legacy = legacy_operations::operations().chain(legacy_writes::operations());
+    let mut paths: Vec<(&'static str, DocNode)> = Vec::new();
+    for (path, method, operation) in v4.chain(legacy) {
+        let method = Cow::Owned(method);
+        match paths.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, DocNode::Object(methods))) => methods.push((method, operation)),
+            _ => paths.push((path, DocNode::Object(vec![(method, operation)]))),
+        }
+    }
+    DocNode::object(paths.into_iter().chain(export_operations::paths()))
 }
 
 fn components() -> DocNode {
     let own = legacy_schemas::schemas().into_iter().chain(export_schemas::schemas());
+    let writes = write_operations::body_schemas().chain(write_schemas::schemas());
+    let own = own.chain(writes).chain(legacy_writes::schemas());
     let schemas = v4_operations::answer_schemas().into_iter().chain(own);
     object! {
         "securitySchemes": object! {
@@ -48,7 +61,7 @@ fn components() -> DocNode {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "scope `users:read`; claim `tenants` with `group/client/paper`, `*` allowed for a part",
+                "description": "claim `scope`: `users:read` for reads, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to remove users at once; claim `tenants` with `group/client/paper`, `*` allowed for a part",
             },
             "workspaceKey": export_operations::security_scheme(),
         },
@@ -81,7 +94,14 @@ fn header_parameters() -> DocNode {
         "schema": object! {"type": "string"},
         "example": EXAMPLE_REQUEST_ID,
     };
-    DocNode::object(headers.chain([("X-RequestId", request_id)]))
+    let key = object! {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "1 to 255 visible ASCII characters, perhaps quoted: the same key and content are answered with the stored answer for 24 hours; keys are of the tenant and the calling application",
+        "schema": object! {"type": "string", "minLength": 1_u32, "maxLength": 512_u32},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    };
+    DocNode::object(headers.chain([("X-RequestId", request_id), ("Idempotency-Key", key)]))
 }
 
 fn response_headers() -> DocNode {
@@ -91,6 +111,7 @@ fn response_headers() -> DocNode {
             "description": "the request's id: the client's, or a generated one",
             "schema": object! {"type": "string", "pattern": "^[!-~]{1,128}$"},
         },
+        "ETag": object! {"description": "the tag of the user in `data`, for `If-Match` and `If-None-Match`", "schema": text()},
         "Allow": object! {"description": "the methods of the path", "schema": text()},
         "WWW-Authenticate": object! {"description": "the challenge of RFC 6750", "schema": text()},
         "Retry-After": object! {
@@ -109,6 +130,7 @@ mod tests {
         docs::{
             examples::{self, ExampleFields},
             v4_operations::{OPERATIONS, V4OperationDoc},
+            write_operations::WriteOperationDoc,
         },
         v4::fields::UserField,
     };
@@ -250,7 +272,9 @@ mod tests {
 
     #[test]
     fn every_error_code_has_an_example() {
-        for code in OPERATIONS.iter().flat_map(V4OperationDoc::codes) {
+        let reads = OPERATIONS.iter().flat_map(V4OperationDoc::codes);
+        let writes = write_operations::OPERATIONS.iter();
+        for code in reads.chain(writes.flat_map(WriteOperationDoc::codes)) {
             let is_error = code.entry().status.as_u16() >= 400;
             let example = examples::error_answer(code);
             assert_eq!(example.is_some(), is_error, "{code:?}");

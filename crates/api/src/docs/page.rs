@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::{
     examples::{self, indent},
-    export_operations, legacy_calls,
+    export_operations, legacy_calls, legacy_writes,
     v4_operations::{OPERATIONS, ParameterInput, V4OperationDoc},
+    write_operations::{self, WriteOperationDoc},
 };
 use crate::{
     auth::headers::REQUIRED,
@@ -23,10 +24,16 @@ pub(super) fn html() -> String {
     for doc in OPERATIONS {
         let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
     }
+    for doc in write_operations::OPERATIONS {
+        let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
+    }
     page.push_str(AFTER_OPERATIONS);
     headers(&mut page);
     for doc in OPERATIONS {
         operation(&mut page, doc);
+    }
+    for doc in write_operations::OPERATIONS {
+        write_operation(&mut page, doc);
     }
     envelope(&mut page);
     legacy_operations(&mut page);
@@ -124,6 +131,42 @@ fn operation(page: &mut String, doc: &V4OperationDoc) {
     );
 }
 
+fn write_operation(page: &mut String, doc: &WriteOperationDoc) {
+    let _ = writeln!(
+        page,
+        "<section id=\"{}\"><h2>{}</h2>\n<p class=\"route\"><b>{}</b> <code>{}</code></p>\n<p>{} Scope: {}.</p>",
+        doc.id,
+        doc.title,
+        doc.method(),
+        doc.path,
+        prose(doc.meaning),
+        prose(&doc.scopes())
+    );
+    let _ = writeln!(page, "<pre><code>{}</code></pre>", escape(&doc.curl()));
+    let rows = doc.fields().map(|row| {
+        let required = if row.required.contains(&doc.operation) {
+            "required"
+        } else {
+            ""
+        };
+        let (name, mark) = (row.spec.name, mark(row.spec.origin));
+        let (kind, meaning) = (row.spec.kind, prose(row.spec.meaning));
+        format!("<th><code>{name}</code>{mark}</th><td>{kind}</td><td>{required}</td><td>{meaning}</td>")
+    });
+    let heads = ["field", "value", "", "meaning"];
+    if doc.body.is_some() {
+        table(page, " class=\"parameters\"", &heads, rows);
+    }
+    let answer = indent(write_operations::first_example(doc));
+    let codes: Vec<_> = doc.codes().map(link_to_code).collect();
+    let _ = writeln!(
+        page,
+        "<details><summary>Answer</summary><pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
+        escape(&answer),
+        codes.join(", ")
+    );
+}
+
 fn parameters(page: &mut String, doc: &V4OperationDoc) {
     let metadata = format!(
         "<th><code>metadata.{{key}}</code></th><td>1 to 4096 bytes</td><td></td><td>{}</td>",
@@ -183,7 +226,11 @@ fn legacy_operations(page: &mut String) {
             doc.title
         )
     });
-    table(page, "", &["call", "meaning"], rows);
+    let writes = legacy_writes::OPERATIONS.iter().map(|doc| {
+        let (method, path, meaning) = (doc.method(), escape(doc.path), prose(doc.meaning));
+        format!("<th><code>{method} {path}</code></th><td>{}: {meaning}</td>", doc.title)
+    });
+    table(page, "", &["call", "meaning"], rows.chain(writes));
     page.push_str("</section>\n");
 }
 
@@ -268,7 +315,9 @@ mod tests {
     #[test]
     fn page_is_complete_and_self_contained() {
         let page = html();
-        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+        for foreign in ["href=\"http", "href=\"//", "src=", "<script", "url("] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
         for doc in OPERATIONS {
             assert!(page.contains(&format!("id=\"{}\"", doc.id)));
         }

@@ -5,12 +5,16 @@
 
 use std::borrow::Cow;
 
-use masthead_domain::metadata::MAX_KEY_BYTES;
+use masthead_domain::{email::MAX_EMAIL_BYTES, metadata::MAX_KEY_BYTES};
+use masthead_ports::passwords::MAX_PASSWORD_CHARS;
 
 use super::node::{DocNode, object, texts};
-use crate::v4::parameters::{
-    kind::{ID_PATTERN, JsonForm, ParameterKind, ParameterSpec},
-    table::MAX_METADATA_VALUE_BYTES,
+use crate::v4::{
+    parameters::{
+        kind::{ID_PATTERN, JsonForm, ParameterKind, ParameterSpec},
+        table::MAX_METADATA_VALUE_BYTES,
+    },
+    writes::kind::{FieldKind, MAX_METADATA_KEYS},
 };
 
 /// The schema of a parameter's value.
@@ -20,6 +24,34 @@ pub(super) fn for_kind(kind: ParameterKind) -> DocNode {
         JsonForm::Integer { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
         JsonForm::Text { pattern, max_bytes } => text(pattern(), max_bytes),
         JsonForm::Words(words) => object! {"type": "string", "enum": texts(words)},
+    }
+}
+
+/// The schema of a field of a body.
+pub(super) fn for_field(kind: FieldKind) -> DocNode {
+    let bounded = |max_bytes: usize| object! {"type": "string", "maxLength": max_bytes};
+    match kind {
+        FieldKind::Flag => object! {"type": "boolean"},
+        FieldKind::Number { min, max } => object! {"type": "integer", "minimum": min, "maximum": max},
+        FieldKind::Email => bounded(MAX_EMAIL_BYTES).with("format", "email"),
+        FieldKind::Password => bounded(MAX_PASSWORD_CHARS)
+            .with("minLength", 1_u32)
+            .with("format", "password"),
+        FieldKind::Name { max_bytes } | FieldKind::Value { max_bytes } => bounded(max_bytes),
+        FieldKind::Text { max_bytes } => bounded(max_bytes).with("minLength", 1_u32),
+        FieldKind::Id => id(),
+        FieldKind::Sealed => for_kind(ParameterKind::Sealed),
+        FieldKind::Time => object! {"type": "string", "format": "date-time"},
+        FieldKind::Metadata { removable } => object! {
+            "type": "object",
+            "maxProperties": MAX_METADATA_KEYS,
+            "propertyNames": metadata_key(),
+            "additionalProperties": if removable {
+                object! {"type": DocNode::List(["string", "number", "boolean", "null"].map(DocNode::from).to_vec())}
+            } else {
+                object! {"type": DocNode::List(["string", "number", "boolean"].map(DocNode::from).to_vec())}
+            },
+        },
     }
 }
 

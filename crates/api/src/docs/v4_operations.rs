@@ -27,7 +27,7 @@ pub(super) enum ParameterInput {
 }
 
 /// The name of an example, and what writes it.
-type NamedExample = (&'static str, fn() -> JsonResult);
+pub(super) type NamedExample = (&'static str, fn() -> JsonResult);
 
 /// One operation.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl V4OperationDoc {
 }
 
 /// The codes of every operation: those of headers and tokens, and of the server.
-const CODES_OF_ALL: [Code; 5] = [Code::E400_00, Code::E401, Code::E403, Code::E500, Code::E503];
+pub(super) const CODES_OF_ALL: [Code; 5] = [Code::E400_00, Code::E401, Code::E403, Code::E500, Code::E503];
 
 const LIST_ANSWER: (&str, fn() -> DocNode) = ("ListAnswer", list_answer);
 const LIST_EXAMPLES: &[NamedExample] = &[
@@ -158,12 +158,11 @@ pub(super) fn answer_schemas() -> BTreeMap<&'static str, DocNode> {
     schemas.collect()
 }
 
-/// The paths with their operations.
-pub(super) fn paths() -> impl Iterator<Item = (&'static str, DocNode)> {
-    OPERATIONS.iter().map(|doc| {
-        let method = doc.method.to_ascii_lowercase();
-        (doc.path, DocNode::object([(method, operation(doc))]))
-    })
+/// The operations, each with its path and its method in lower case.
+pub(super) fn operations() -> impl Iterator<Item = (&'static str, String, DocNode)> {
+    OPERATIONS
+        .iter()
+        .map(|doc| (doc.path, doc.method.to_ascii_lowercase(), operation(doc)))
 }
 
 fn operation(doc: &V4OperationDoc) -> DocNode {
@@ -178,18 +177,19 @@ fn operation(doc: &V4OperationDoc) -> DocNode {
         ParameterInput::Query => operation,
         ParameterInput::Body => operation.with("requestBody", search_body()),
     };
-    operation.with("responses", responses(doc))
+    operation.with("responses", responses(doc.codes(), doc.answer.0, doc.examples))
 }
 
 fn parameters(doc: &V4OperationDoc) -> Vec<DocNode> {
-    let mut parameters: Vec<DocNode> = REQUIRED
-        .iter()
-        .filter(|header| header.name != "Authorization")
-        .map(|header| reference("parameters", header.name))
-        .collect();
-    parameters.push(reference("parameters", "X-RequestId"));
+    let mut parameters = required_headers();
     if doc.has_path_id() {
         parameters.push(id_parameter("auth0|6470a"));
+        parameters.push(object! {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "the `ETag` of the user as it is known: if it is still the same, the answer is 304 without content",
+            "schema": object! {"type": "string"},
+        });
     }
     if doc.input == ParameterInput::Query {
         parameters.extend(
@@ -199,6 +199,13 @@ fn parameters(doc: &V4OperationDoc) -> Vec<DocNode> {
         parameters.extend(doc.takes_metadata.then(metadata_parameter));
     }
     parameters
+}
+
+/// The headers of every call.
+pub(super) fn required_headers() -> Vec<DocNode> {
+    let required = REQUIRED.iter().filter(|header| header.name != "Authorization");
+    let names = required.map(|header| header.name).chain(["X-RequestId"]);
+    names.map(|name| reference("parameters", name)).collect()
 }
 
 /// The id in a path.
@@ -257,38 +264,53 @@ fn search_body() -> DocNode {
 }
 
 /// One response for each status, with an example for each of its codes.
-fn responses(doc: &V4OperationDoc) -> DocNode {
+pub(super) fn responses(
+    codes: impl Iterator<Item = Code>,
+    answer: &'static str,
+    successes: &[NamedExample],
+) -> DocNode {
     let mut by_status: Vec<(StatusCode, Vec<Code>)> = Vec::new();
-    for code in doc.codes() {
+    for code in codes {
         let status = code.entry().status;
         match by_status.iter_mut().find(|(known, _)| *known == status) {
             Some((_, codes)) => codes.push(code),
             None => by_status.push((status, vec![code])),
         }
     }
-    let own = by_status
-        .into_iter()
-        .map(|(status, codes)| (status.as_str().to_owned(), response_with(doc, status, &codes)));
+    let own = by_status.into_iter().map(|(status, codes)| {
+        (
+            status.as_str().to_owned(),
+            response_with(status, &codes, answer, successes),
+        )
+    });
     with_server_responses(own, "ErrorAnswer")
 }
 
-fn response_with(doc: &V4OperationDoc, status: StatusCode, codes: &[Code]) -> DocNode {
+fn response_with(status: StatusCode, codes: &[Code], answer: &'static str, successes: &[NamedExample]) -> DocNode {
     let meanings: Vec<String> = codes
         .iter()
         .map(|code| format!("`{}`: {}", code.entry().name, code.entry().meaning))
         .collect();
     let headers = match status {
         StatusCode::UNAUTHORIZED => Some(header("WWW-Authenticate")),
-        StatusCode::SERVICE_UNAVAILABLE => Some(header("Retry-After")),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT => {
+            Some(header("Retry-After"))
+        }
+        StatusCode::OK if tagged(codes) => Some(header("ETag")),
         _ => None,
     };
     if status == StatusCode::OK {
-        let examples = doc.examples.iter().map(|(name, json)| (*name, example(json())));
-        return response(meanings.join("; "), headers, doc.answer.0, examples);
+        let examples = successes.iter().map(|(name, json)| (*name, example(json())));
+        return response(meanings.join("; "), headers, answer, examples);
     }
     let errors = codes.iter().filter_map(|code| {
         let json = examples::error_answer(*code)?;
         Some((code.entry().name, example(json)))
     });
     response(meanings.join("; "), headers, "ErrorAnswer", errors)
+}
+
+/// Whether one of the answers is one user with its tag.
+fn tagged(codes: &[Code]) -> bool {
+    codes.iter().any(|code| matches!(code, Code::S200_01 | Code::S200_05))
 }

@@ -92,9 +92,14 @@ fn meta() -> DocNode {
             "totalIsEstimate": object! {"type": "boolean", "description": "true when `totalRecords` is an estimate; otherwise left out"},
             "complete": object! {
                 "type": "boolean",
-                "description": "only for a tenant with an outside provider: whether every source answered live",
+                "description": "for a tenant with an outside provider: whether every source answered live; of a write: false while a side is not written, or its result cannot be read",
             },
             "sources": object! {"type": "array", "items": schema_ref("Source")},
+            "pending": object! {
+                "type": "array",
+                "description": "the side that is written later, or, with an error, that may have been written",
+                "items": object! {"type": "string"},
+            },
             "nextCursor": object! {
                 "type": "string",
                 "description": "continues after the last user, as `cursor`; only where more users match",

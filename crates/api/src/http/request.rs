@@ -45,18 +45,44 @@ impl RequestContext {
 /// The network address of a client, as far as trusted proxies report it. It is personal data: it is never stored, and
 /// `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CallerAddress(IpAddr);
+pub struct CallerAddress {
+    address: IpAddr,
+    /// A trusted proxy has reported it; otherwise it is the address of the connection.
+    is_reported: bool,
+}
 
 impl CallerAddress {
     /// This address; an IPv4 address mapped into IPv6 becomes the IPv4 address.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {
-        Self(address.to_canonical())
+        Self {
+            address: address.to_canonical(),
+            is_reported: false,
+        }
+    }
+
+    /// The same address, which a trusted proxy has reported.
+    #[must_use]
+    pub const fn reported(self) -> Self {
+        Self {
+            is_reported: true,
+            ..self
+        }
+    }
+
+    /// The key of the limit of failed sign-ins. `None` where no proxy has reported it: then it is the address of a login
+    /// page's server, which all its readers share.
+    pub(crate) const fn sign_in_key(self) -> Option<IpAddr> {
+        if self.is_reported {
+            Some(self.rate_limit_key())
+        } else {
+            None
+        }
     }
 
     /// The network of the address, which may be stored: the first 24 bits of IPv4, 48 of IPv6.
     pub(crate) fn network(self) -> String {
-        match self.0 {
+        match self.address {
             IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from_bits(address.to_bits() & !0xff)),
             IpAddr::V6(address) => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
         }
@@ -64,8 +90,8 @@ impl CallerAddress {
 
     /// The key of rate limits: the address; of IPv6 the first 64 bits, since a client chooses the rest freely.
     pub(crate) const fn rate_limit_key(self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(_) => self.0,
+        match self.address {
+            IpAddr::V4(_) => self.address,
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         }
     }

@@ -32,6 +32,16 @@ pub(crate) fn json_response(status: StatusCode, body: Vec<u8>, request_id: Reque
     response
 }
 
+/// 304: the client has the representation already (RFC 9110 §15.4.5).
+pub(crate) fn not_modified(request_id: RequestId) -> ApiResponse {
+    let mut response = ApiResponse::default();
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REQUEST_ID, request_id.into_header());
+    response
+}
+
 /// The JSON of a value, in a buffer of about the right size.
 pub(crate) fn to_json(value: &impl Serialize, size_hint: usize) -> serde_json::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(size_hint);

@@ -25,7 +25,7 @@ use crate::{
 /// The form in which an error is returned.
 enum PublishedError {
     /// Status 200, in `Errors`.
-    Business(BusinessError),
+    Business(Vec<BusinessError>),
     /// `{"error":"…"}` with this status.
     Infrastructure(StatusCode, Cow<'static, str>),
 }
@@ -67,7 +67,7 @@ struct InfrastructureError<'a> {
 
 impl BusinessError {
     /// The error with this code in v4.
-    fn new(code: Code, detail: &str) -> Self {
+    pub(crate) fn new(code: Code, detail: &str) -> Self {
         let entry = code.entry();
         Self {
             message: entry.message(detail),
@@ -90,12 +90,20 @@ impl From<&LegacyError> for PublishedError {
     fn from(error: &LegacyError) -> Self {
         let infrastructure = |status, text: &'static str| Self::Infrastructure(status, text.into());
         match error {
-            LegacyError::Parameter(error) => Self::Business(BusinessError::for_parameter(error)),
+            LegacyError::Parameter(error) => Self::Business(vec![BusinessError::for_parameter(error)]),
+            LegacyError::Fields(problems) => {
+                let errors = problems.texts().map(|text| BusinessError::new(Code::E400_00, &text));
+                Self::Business(errors.collect())
+            }
+            LegacyError::Write(refusal) if refusal.code.entry().status.is_server_error() => {
+                infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG)
+            }
+            LegacyError::Write(refusal) => Self::Business(vec![BusinessError::new(refusal.code, &refusal.detail)]),
             LegacyError::NoParameters => infrastructure(StatusCode::BAD_REQUEST, NO_REQUEST),
             LegacyError::Read(operation, error) => match error {
                 ReadError::TooBroad | ReadError::TooDeep { .. } => {
                     let code = code_of_read_error(*operation, error);
-                    Self::Business(BusinessError::new(code, &read_error_detail(error)))
+                    Self::Business(vec![BusinessError::new(code, &read_error_detail(error))])
                 }
                 ReadError::NoSuchUser { .. } | ReadError::Unavailable { .. } | ReadError::Corrupt => {
                     infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG)
@@ -140,8 +148,8 @@ impl From<&LegacyError> for PublishedError {
 pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_after: Duration) -> ApiResponse {
     // Serialising strings does not fail.
     let (status, body) = match PublishedError::from(error) {
-        PublishedError::Business(error) => {
-            let body = envelope_json(std::slice::from_ref(&error), None::<()>, request_id, 512);
+        PublishedError::Business(errors) => {
+            let body = envelope_json(&errors, None::<()>, request_id, 512);
             (StatusCode::OK, body.unwrap_or_default())
         }
         PublishedError::Infrastructure(status, text) => {
@@ -153,6 +161,7 @@ pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         let reported = match error {
             LegacyError::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
+            LegacyError::Write(refusal) => refusal.retry_after,
             _ => None,
         };
         let wait = retry_after_seconds(reported.unwrap_or(retry_after));

@@ -8,8 +8,11 @@ use crate::{
     auth::error::AuthError,
     http::error::RequestError,
     v4::{
+        error::V4Error,
         operation::V4Operation,
         parameters::{error::ParameterError, kind::ParameterKind},
+        write_error::WriteRefusal,
+        writes::problem::Problems,
     },
 };
 
@@ -30,6 +33,10 @@ pub(crate) enum LegacyError {
     NoParameters,
     /// A parameter is refused.
     Parameter(LegacyParameterError),
+    /// Fields of a body are refused.
+    Fields(Problems),
+    /// A write is refused, or cannot be reported as done.
+    Write(WriteRefusal),
     /// The use case failed; with the v4 operation whose code it has.
     Read(V4Operation, ReadError),
 }
@@ -67,6 +74,24 @@ impl From<ParameterError> for LegacyParameterError {
 impl From<RequestError> for LegacyError {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+impl From<V4Error> for LegacyError {
+    fn from(error: V4Error) -> Self {
+        match error {
+            V4Error::Request(error) => Self::Request(error),
+            V4Error::Auth(error) => Self::Auth(error),
+            V4Error::Parameter(_, error) => Self::Parameter(error.into()),
+            V4Error::Read(operation, error) => Self::Read(operation, error),
+            V4Error::Write(refusal) => Self::Write(refusal),
+        }
+    }
+}
+
+impl From<WriteRefusal> for LegacyError {
+    fn from(refusal: WriteRefusal) -> Self {
+        Self::Write(refusal)
     }
 }
 

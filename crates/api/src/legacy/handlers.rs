@@ -9,7 +9,7 @@ use masthead_domain::{
     query::{OnProviderFailure, Total},
 };
 use masthead_orchestrator::{Caller, LookupRequest, ReadError, SearchRequest, UseCases};
-use masthead_ports::{sealing::Sealing, source::SUBSCRIBE};
+use masthead_ports::{sealing::Sealing, source::SUBSCRIBE, tokens::UserTokenVerifier};
 
 use super::{
     envelope::{envelope_json, error_response},
@@ -33,11 +33,13 @@ use crate::{
 
 /// The response header that names the sources which are missing or stale. v4 has `meta` for this; the legacy envelope has
 /// no place for it.
-const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
+pub(crate) const INCOMPLETE: HeaderName = HeaderName::from_static("x-incomplete");
 
 /// What the legacy operations need.
 pub(crate) struct LegacyState {
     pub(crate) use_cases: UseCases,
+    /// Verifies tokens of users; `None` takes none.
+    pub(crate) user_tokens: Option<Arc<dyn UserTokenVerifier>>,
     pub(crate) callers: Arc<Authenticator>,
     pub(crate) sealing: Arc<dyn Sealing>,
     pub(crate) retry_after: Duration,

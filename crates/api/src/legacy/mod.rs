@@ -13,9 +13,7 @@ pub(crate) mod parameters;
 mod request;
 pub(crate) mod systems;
 pub(crate) mod view;
+pub(crate) mod writes;
 
 /// The path of the legacy API; everything below it belongs to it. A trailing slash is accepted everywhere.
 pub(crate) const BASE: &str = "/User";
-
-/// The patterns of its paths.
-pub(crate) const PATTERNS: [&str; 3] = ["/User", "/User/{first}", "/User/{first}/{type}"];

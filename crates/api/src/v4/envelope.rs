@@ -1,24 +1,25 @@
 //! The v4 envelope: message, meta, data, in the published order of keys (contract §2.4).
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, ops::Range, time::Duration};
 
 use http::{
-    HeaderValue,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderValue,
+    header::{ETAG, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use masthead_domain::{
     answer::{Completeness, SourceReport},
     query::Total,
     settings::TenantSettings,
 };
+use masthead_ports::source::SourceName;
 use serde::Serialize;
 
-use super::{code::Code, error::V4Error};
+use super::{code::Code, error::V4Error, etag::EntityTag};
 use crate::http::{
     error::RequestError,
     json::{WriteJson, write_text},
     request::RequestId,
-    response::{ApiResponse, json_response, log_unwritable, published_time, retry_after_seconds},
+    response::{ApiResponse, json_response, log_unwritable, not_modified, published_time, retry_after_seconds},
 };
 
 /// A tenant's switches that shape its envelopes; the default applies until the tenant is known.
@@ -81,6 +82,9 @@ pub(crate) struct V4Meta<'a> {
     complete: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sources: Option<Vec<SourceView<'a>>>,
+    /// The sides that are written later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<[SourceName; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -106,6 +110,28 @@ impl<'a> V4Meta<'a> {
             sources: Some(completeness.sources.iter().map(SourceView::from).collect()),
             ..Self::default()
         })
+    }
+
+    /// The meta of a write: the side that is written later, and the state of the sources of its answer.
+    pub(crate) fn for_write(completeness: Option<&'a Completeness>, pending: Option<SourceName>) -> Option<Self> {
+        let sources = Self::for_sources(completeness);
+        match pending {
+            None => sources,
+            Some(side) => Some(Self {
+                complete: Some(false),
+                pending: Some([side]),
+                ..sources.unwrap_or_default()
+            }),
+        }
+    }
+
+    /// The meta of a write that is done, and whose result cannot be read.
+    pub(crate) fn for_unread(pending: Option<SourceName>) -> Self {
+        Self {
+            complete: Some(false),
+            pending: pending.map(|side| [side]),
+            ..Self::default()
+        }
     }
 
     /// The meta of a list.
@@ -157,15 +183,22 @@ impl<'a, D: WriteJson> V4Envelope<'a, D> {
     /// # Errors
     /// A part of it cannot be written.
     pub(crate) fn to_json(&self, size_hint: usize) -> serde_json::Result<Vec<u8>> {
+        Ok(self.to_json_with_data(size_hint)?.0)
+    }
+
+    /// The JSON, and where in it the data is.
+    fn to_json_with_data(&self, size_hint: usize) -> serde_json::Result<(Vec<u8>, Range<usize>)> {
         let mut text = Vec::with_capacity(size_hint);
         text.extend_from_slice(b"{\"message\":");
         self.message.write_json(&mut text)?;
         text.extend_from_slice(b",\"meta\":");
         serde_json::to_writer(&mut text, &self.meta)?;
         text.extend_from_slice(b",\"data\":");
+        let from = text.len();
         self.data.write_json(&mut text)?;
+        let data = from..text.len();
         text.push(b'}');
-        Ok(text)
+        Ok((text, data))
     }
 }
 
@@ -181,9 +214,27 @@ impl<'a> V4Envelope<'a, ()> {
         };
         Self {
             message,
-            meta: V4Meta::for_sources(error.completeness()),
+            meta: V4Meta::for_write(error.completeness(), error.pending()),
             data: (),
         }
+    }
+}
+
+/// The data of an answer about one user: an object, or an array of it where a switch of the tenant selects that.
+pub(crate) struct Shaped<T> {
+    pub(crate) as_array: bool,
+    pub(crate) value: T,
+}
+
+impl<T: WriteJson> WriteJson for Shaped<T> {
+    fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        if !self.as_array {
+            return self.value.write_json(out);
+        }
+        out.push(b'[');
+        self.value.write_json(out)?;
+        out.push(b']');
+        Ok(())
     }
 }
 
@@ -214,6 +265,36 @@ impl V4Responder {
         }
     }
 
+    /// A success about one user, with the tag of its data; 304 for a client that has it already, by its `conditions`.
+    pub(crate) fn tagged_success(
+        self,
+        code: Code,
+        meta: Option<V4Meta<'_>>,
+        data: impl WriteJson,
+        size_hint: usize,
+        conditions: Option<&HeaderMap>,
+    ) -> ApiResponse {
+        let written = V4Envelope::for_success(code, self.shape, meta, data).to_json_with_data(size_hint);
+        let (body, data) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                log_unwritable(&error);
+                return self.error(&RequestError::Internal.into());
+            }
+        };
+        let tag = EntityTag::of(&body[data]);
+        let is_known = conditions.is_some_and(|headers| tag.is_known_to(headers));
+        let mut response = if is_known {
+            not_modified(self.request_id)
+        } else {
+            json_response(code.entry().status, body, self.request_id)
+        };
+        if let Some(tag) = tag.to_header() {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
+    }
+
     /// An error.
     pub(crate) fn error(self, error: &V4Error) -> ApiResponse {
         // Texts and source reports are always writable.
@@ -229,7 +310,12 @@ impl V4Responder {
                     HeaderValue::from_static("Bearer error=\"invalid_token\""),
                 );
             }
-            Code::E429 | Code::E503 => {
+            // Of the reader, not of the calling application, whose token is good.
+            Code::E401_01 => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"reader\""));
+            }
+            Code::E409 if error.retry_after().is_none() => {}
+            Code::E409 | Code::E429 | Code::E503 => {
                 let wait = error.retry_after().unwrap_or(self.retry_after);
                 headers.insert(RETRY_AFTER, retry_after_seconds(wait));
             }

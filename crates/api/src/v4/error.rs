@@ -5,9 +5,9 @@ use std::{borrow::Cow, time::Duration};
 use http::StatusCode;
 use masthead_domain::answer::Completeness;
 use masthead_orchestrator::ReadError;
-use masthead_ports::tokens::TokenError;
+use masthead_ports::{source::SourceName, tokens::TokenError};
 
-use super::{code::Code, operation::V4Operation, parameters::error::ParameterError};
+use super::{code::Code, operation::V4Operation, parameters::error::ParameterError, write_error::WriteRefusal};
 use crate::{auth::error::AuthError, http::error::RequestError};
 
 /// Why a v4 request is refused.
@@ -21,6 +21,8 @@ pub(crate) enum V4Error {
     Parameter(V4Operation, ParameterError),
     /// The use case failed.
     Read(V4Operation, ReadError),
+    /// A write is refused, or cannot be reported as done.
+    Write(WriteRefusal),
 }
 
 impl V4Error {
@@ -36,16 +38,18 @@ impl V4Error {
             },
             Self::Parameter(operation, _) => operation.parameter_code(),
             Self::Read(operation, error) => code_of_read_error(*operation, error),
+            Self::Write(refusal) => refusal.code,
         }
     }
 
     /// The part of the text that depends on the case; `""` where the code has none.
-    pub(crate) fn detail(&self) -> Cow<'static, str> {
+    pub(crate) fn detail(&self) -> Cow<'_, str> {
         match self {
             Self::Request(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Parameter(_, error) => error.to_string().into(),
             Self::Read(_, error) => read_error_detail(error),
+            Self::Write(refusal) => refusal.detail.as_ref().into(),
         }
     }
 
@@ -53,6 +57,15 @@ impl V4Error {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
+            Self::Write(refusal) => refusal.retry_after,
+            _ => None,
+        }
+    }
+
+    /// The side that may have been written, or will be.
+    pub(crate) const fn pending(&self) -> Option<SourceName> {
+        match self {
+            Self::Write(refusal) => refusal.pending,
             _ => None,
         }
     }
@@ -70,7 +83,11 @@ impl V4Error {
     /// The HTTP status; `miss_as_400` is the tenant's switch for an absent user.
     pub(crate) const fn status(&self, miss_as_400: bool) -> StatusCode {
         match self {
-            Self::Read(_, ReadError::NoSuchUser { .. }) if miss_as_400 => StatusCode::BAD_REQUEST,
+            Self::Read(_, ReadError::NoSuchUser { .. }) | Self::Write(WriteRefusal { code: Code::E404, .. })
+                if miss_as_400 =>
+            {
+                StatusCode::BAD_REQUEST
+            }
             _ => self.code().entry().status,
         }
     }
@@ -117,6 +134,12 @@ pub(crate) fn read_error_detail(error: &ReadError) -> Cow<'static, str> {
 impl From<RequestError> for V4Error {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+impl From<WriteRefusal> for V4Error {
+    fn from(refusal: WriteRefusal) -> Self {
+        Self::Write(refusal)
     }
 }
 

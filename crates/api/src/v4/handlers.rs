@@ -1,75 +1,25 @@
 //! The v4 operations: request in, use case, response out.
 
-use std::{sync::Arc, time::Duration};
-
 use http::request::Parts;
-use masthead_domain::{answer::UserAnswer, tenant::Tenant};
-use masthead_orchestrator::{Caller, UseCases};
-use masthead_ports::sealing::Sealing;
+use masthead_domain::answer::UserAnswer;
+use masthead_orchestrator::Caller;
 
 use super::{
     code::Code,
     cursor::{self, CursorScope},
-    envelope::{EnvelopeShape, V4Meta, V4Responder},
+    envelope::{Shaped, V4Meta, V4Responder},
     error::V4Error,
     operation::V4Operation,
     parameters::{error::ParameterError, query::has_list_parameter, table::V4Parameters},
-    view::{USER_BYTES, UserView, UsersView, V4ViewContext, ViewOptions},
+    state::V4State,
+    view::{USER_BYTES, UserView, UsersView, ViewOptions},
 };
-use crate::{
-    auth::{headers::GroupHeader, verify::Authenticator},
-    http::{
-        body::{RequestBody, read_json_body},
-        deadline::by_deadline,
-        request::RequestContext,
-        response::ApiResponse,
-    },
+use crate::http::{
+    body::{RequestBody, read_json_body},
+    deadline::by_deadline,
+    request::RequestContext,
+    response::ApiResponse,
 };
-
-/// What the v4 operations need.
-pub(crate) struct V4State {
-    pub(crate) use_cases: UseCases,
-    pub(crate) callers: Arc<Authenticator>,
-    pub(crate) sealing: Arc<dyn Sealing>,
-    pub(crate) body_bytes: usize,
-    pub(crate) retry_after: Duration,
-}
-
-impl V4State {
-    /// Verifies the caller, or makes the refusal.
-    async fn authenticate(
-        &self,
-        context: &RequestContext,
-        parts: &Parts,
-    ) -> Result<(Caller, V4Responder), ApiResponse> {
-        let verify = async {
-            let caller = self
-                .callers
-                .verify_reader(&parts.headers, GroupHeader::Required, context);
-            Ok::<_, V4Error>(caller.await?)
-        };
-        let responder = V4Responder {
-            request_id: context.request_id.clone(),
-            shape: EnvelopeShape::default(),
-            retry_after: self.retry_after,
-        };
-        match by_deadline(context.deadline, verify).await {
-            Ok(caller) => {
-                let shape = EnvelopeShape::from(&caller.tenant.settings);
-                Ok((caller, V4Responder { shape, ..responder }))
-            }
-            Err(error) => Err(responder.error(&error)),
-        }
-    }
-
-    fn view<'a>(&'a self, tenant: &'a Tenant, options: &'a ViewOptions) -> V4ViewContext<'a> {
-        V4ViewContext {
-            sealing: &*self.sealing,
-            tenant: &tenant.id,
-            options,
-        }
-    }
-}
 
 /// `GET /v4/Users?…`
 pub(crate) async fn list_users(state: &V4State, context: RequestContext, parts: &Parts) -> ApiResponse {
@@ -129,7 +79,7 @@ pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &P
         Ok((answer, options))
     };
     match by_deadline(context.deadline, lookup).await {
-        Ok((answer, options)) => show_user(state, responder, &caller, &answer, &options),
+        Ok((answer, options)) => show_user(state, responder, &caller, parts, &answer, &options),
         Err(error) => responder.error(&error),
     }
 }
@@ -144,9 +94,13 @@ async fn search(
 ) -> ApiResponse {
     let tenant = &*caller.tenant;
     let search = async {
-        let (request, options) = parameters
-            .and_then(|parameters| parameters.into_search(path_id, tenant, &*state.sealing))
-            .map_err(|error| V4Error::Parameter(V4Operation::ListUsers, error))?;
+        let refused = |error| V4Error::Parameter(V4Operation::ListUsers, error);
+        let mut parameters = parameters.map_err(refused)?;
+        if let Some(token) = parameters.take_token() {
+            parameters.restrict_to(Box::pin(state.user_of_token(tenant, &token)).await?);
+        }
+        let search = parameters.into_search(path_id, tenant, &*state.sealing);
+        let (request, options) = search.map_err(refused)?;
         let answer = state.use_cases.list_users.search(caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::ListUsers, error))?;
         Ok((answer, request, options))
@@ -175,17 +129,17 @@ fn show_user(
     state: &V4State,
     responder: V4Responder,
     caller: &Caller,
+    parts: &Parts,
     answer: &UserAnswer,
     options: &ViewOptions,
 ) -> ApiResponse {
-    let context = state.view(&caller.tenant, options);
-    let user = &answer.user;
+    let data = Shaped {
+        as_array: responder.shape.data_as_array,
+        value: UserView {
+            context: state.view(&caller.tenant, options),
+            user: &answer.user,
+        },
+    };
     let meta = V4Meta::for_sources(answer.completeness.as_ref());
-    let size_hint = 512 + USER_BYTES;
-    if responder.shape.data_as_array {
-        let users = std::slice::from_ref(user);
-        responder.success(Code::S200_01, meta, UsersView { context, users }, size_hint)
-    } else {
-        responder.success(Code::S200_01, meta, UserView { context, user }, size_hint)
-    }
+    responder.tagged_success(Code::S200_01, meta, data, 512 + USER_BYTES, Some(&parts.headers))
 }

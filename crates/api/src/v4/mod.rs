@@ -4,11 +4,15 @@ pub(crate) mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
 pub(crate) mod error;
+pub(crate) mod etag;
 pub(crate) mod fields;
 pub(crate) mod handlers;
 pub(crate) mod operation;
 pub(crate) mod parameters;
+pub(crate) mod state;
 pub(crate) mod view;
+pub(crate) mod write_error;
+pub(crate) mod writes;
 
 /// The paths of the user family; a trailing slash is accepted everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [

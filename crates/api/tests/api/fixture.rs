@@ -6,10 +6,21 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
-use masthead_domain::tenant::{PoolId, Scope};
-use masthead_orchestrator::UseCases;
-use masthead_ports::{sealing::Sealing, source::SourceErrorKind, tokens::TokenError};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    tenant::{PoolId, Scope},
+};
+use masthead_orchestrator::{
+    UseCases,
+    writes::{UserWrites, WriteDependencies},
+};
+use masthead_ports::{
+    sealing::Sealing,
+    source::SourceErrorKind,
+    tokens::{TokenError, UserTokenError},
+};
 use masthead_testkit::{
+    account_writer::{FakeAccountWriter, FakeProviderWriters},
     clock::StoppedClock,
     contract_cases::{
         self, CaseAnswer, CaseEnvironment, CaseToken, ContractCase, Expectation, fixture as contract_world,
@@ -19,11 +30,20 @@ use masthead_testkit::{
     providers::{FakeProvider, FakeProviders, ProviderMode},
     registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
+    secrets::{CountingSecrets, FakeKeyedHasher, FakePasswordHasher},
     store::FakeStore,
     tenants::{FakeTenants, tenant},
-    tokens::{FakeTokens, grant},
+    tokens::{FakeTokens, FakeUserTokens, grant},
+    users::InMemoryUsers,
     workspaces::{FakeWorkspaces, workspace},
 };
+
+/// A tenant without provider whose users are written; its pool.
+pub(crate) const TRIBUNE: (&str, PoolId) = ("north/daily/tribune", PoolId(11));
+/// A tenant with a provider whose users are written.
+pub(crate) const MAIL: (&str, PoolId) = ("south/post/mail", PoolId(12));
+/// The address that links may lead to.
+pub(crate) const RETURN_URL: &str = "https://herald.example/account";
 
 /// The API and the fakes behind it.
 pub(crate) struct ApiFixture {
@@ -32,6 +52,9 @@ pub(crate) struct ApiFixture {
     pub(crate) tenants: Arc<FakeTenants>,
     pub(crate) events: Arc<RecordingEvents>,
     pub(crate) provider: Arc<FakeProvider>,
+    pub(crate) users: Arc<InMemoryUsers>,
+    pub(crate) writer: Arc<FakeAccountWriter>,
+    pub(crate) clock: Arc<StoppedClock>,
 }
 
 impl ApiFixture {
@@ -40,6 +63,14 @@ impl ApiFixture {
     }
 
     pub(crate) fn with_limits(limits: ApiLimits) -> Self {
+        Self::with(limits, true)
+    }
+
+    pub(crate) fn without_mail() -> Self {
+        Self::with(ApiLimits::default(), false)
+    }
+
+    fn with(limits: ApiLimits, sends_mail: bool) -> Self {
         let store = Arc::new(FakeStore::default());
         let mut tenants = Vec::new();
         for (pool, (id, settings)) in (1..).zip(contract_world::tenants()) {
@@ -53,12 +84,19 @@ impl ApiFixture {
                 }),
             );
         }
+        let return_urls = ("Users.ReturnUrls", RETURN_URL);
+        tenants.push(tenant(TRIBUNE.0, TRIBUNE.1.0, &[return_urls]));
+        tenants.push(tenant(MAIL.0, MAIL.1.0, &[return_urls, ("Flow.UserProvider", "Auth0")]));
         let tenants = Arc::new(FakeTenants::new(tenants));
         let events = Arc::new(RecordingEvents::default());
         let granted = ["north/*/*", "south/*/*"];
         let tokens = FakeTokens::new()
             .granting("reader", grant(&[Scope::UsersRead], &granted))
             .granting("writer", grant(&[Scope::UsersWrite], &granted))
+            .granting("login", grant(&[Scope::UsersAuthenticate], &granted))
+            .granting("tickets", grant(&[Scope::UsersWrite, Scope::UsersTickets], &granted))
+            .granting("eraser", grant(&[Scope::UsersWrite, Scope::UsersErase], &granted))
+            .granting("admin", grant(&[Scope::Admin, Scope::UsersExport], &granted))
             .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
             .refusing("expired", TokenError::Expired)
             .refusing("no-keys", TokenError::KeysUnavailable);
@@ -66,6 +104,23 @@ impl ApiFixture {
             "Auth0",
             ProviderMode::Failing(SourceErrorKind::Unavailable),
         ));
+        let clock = Arc::new(StoppedClock::default());
+        let users = Arc::new(InMemoryUsers::new(store.clone()));
+        let writer = Arc::new(FakeAccountWriter::new(clock.clone()));
+        let ports = WriteDependencies {
+            store: store.clone(),
+            users: users.clone(),
+            writers: Arc::new(FakeProviderWriters(writer.clone())),
+            intents: users.clone(),
+            idempotency: users.clone(),
+            attempts: users.clone(),
+            passwords: Arc::new(FakePasswordHasher),
+            sealing: Arc::new(FakeSealing),
+            hasher: Arc::new(FakeKeyedHasher),
+            secrets: Arc::new(CountingSecrets::default()),
+            clock: clock.clone(),
+            sends_mail,
+        };
         let use_cases = UseCases::new(
             masthead_orchestrator::Dependencies {
                 store: store.clone(),
@@ -74,7 +129,7 @@ impl ApiFixture {
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
                 mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: events.clone(),
-                clock: Arc::new(StoppedClock::default()),
+                clock: clock.clone(),
             },
             contract_world::MAX_DEPTH,
         );
@@ -87,6 +142,8 @@ impl ApiFixture {
                 ])),
             )),
             use_cases,
+            writes: Some(UserWrites::new(ports, tenants.clone())),
+            user_tokens: Some(Arc::new(user_tokens())),
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),
             sealing: Arc::new(FakeSealing),
@@ -98,6 +155,9 @@ impl ApiFixture {
             tenants,
             events,
             provider,
+            users,
+            writer,
+            clock,
         }
     }
 
@@ -171,6 +231,24 @@ impl CaseEnvironment for ApiFixture {
     }
 }
 
+/// Tokens of users of [`TRIBUNE`].
+fn user_tokens() -> FakeUserTokens {
+    let user = |id: &str| Ok(CustomerRegistrationId::parse(id).unwrap());
+    FakeUserTokens::default()
+        .knowing(TRIBUNE.0, EXAMPLE_TOKEN, user("2937"))
+        .knowing(TRIBUNE.0, "of-nobody", user("nobody"))
+        .knowing(TRIBUNE.0, "expired", Err(TokenError::Expired.into()))
+        .knowing(TRIBUNE.0, "no-keys", Err(TokenError::KeysUnavailable.into()))
+        .knowing(
+            TRIBUNE.0,
+            "no-issuer",
+            Err(UserTokenError::MissingSetting("Token.Issuer")),
+        )
+}
+
+/// The token of the examples, of the user 2937.
+pub(crate) const EXAMPLE_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+
 /// Answers a request by the route of its path.
 pub(crate) async fn answer<B: RequestBody>(
     api: &Api,
@@ -186,7 +264,10 @@ pub(crate) async fn read(response: masthead_api::ApiResponse) -> CaseAnswer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap());
-    assert_eq!(header("content-length"), Some(&*body.len().to_string()));
+    // RFC 9110 §15.4.5: it is the length of what a 200 would have.
+    if parts.status != http::StatusCode::NOT_MODIFIED {
+        assert_eq!(header("content-length"), Some(&*body.len().to_string()));
+    }
     if header("content-type") == Some("application/json; charset=utf-8") {
         assert!(header("x-requestid").is_some_and(|id| !id.is_empty()));
     }

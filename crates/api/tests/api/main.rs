@@ -10,3 +10,4 @@ mod legacy;
 mod one_record;
 mod paging;
 mod reads;
+mod writes;

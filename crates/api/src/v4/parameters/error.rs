@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use masthead_domain::metadata::MAX_KEY_BYTES;
+use masthead_ports::tokens::UserTokenError;
 
 use super::kind::ParameterKind;
 
@@ -38,6 +39,8 @@ pub(crate) enum ParameterError {
     BadId,
     /// A sealed text that does not open for this tenant and purpose; one error for every cause.
     CannotOpen(&'static str),
+    /// A token of a user that is refused.
+    UserToken(UserTokenError),
     /// A cursor of another list, or no cursor.
     ForeignCursor,
     /// A cursor and a page number exclude each other.
@@ -100,6 +103,7 @@ impl fmt::Display for ParameterError {
             Self::JsonType(name, expected) => write!(f, "{name} must be {expected}"),
             Self::BadId => f.write_str("customerRegistrationId must be 1 to 255 bytes without control characters"),
             Self::CannotOpen(name) => write!(f, "{name} cannot be opened"),
+            Self::UserToken(error) => write!(f, "token: {error}"),
             Self::ForeignCursor => f.write_str("cursor is not one of this list; start again without it"),
             Self::CursorAndPageNumber => {
                 f.write_str("cursor goes on after the page before: pageNumber must not be given with it, or be 1")

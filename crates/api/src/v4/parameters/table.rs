@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
     email::MAX_EMAIL_BYTES,
     metadata::{MAX_KEY_BYTES, MetadataPair},
     order::{Direction, SortColumn},
@@ -39,6 +40,7 @@ pub(crate) struct V4Parameters<'a> {
     pub(super) encrypted_email: Option<Cow<'a, str>>,
     pub(super) customer_registration_id: Option<Cow<'a, str>>,
     pub(super) encrypted_customer_registration_id: Option<Cow<'a, str>>,
+    pub(super) token: Option<Cow<'a, str>>,
     pub(super) page_size: Option<u16>,
     pub(super) page_number: Option<u32>,
     pub(super) order_by: Option<SortColumn>,
@@ -63,6 +65,8 @@ pub(crate) struct V4ParameterRow {
 
 /// The largest page number.
 pub(crate) const MAX_PAGE_NUMBER: u32 = i32::MAX as u32;
+/// The longest token of a user, in bytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// The longest prefix of a name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -124,6 +128,9 @@ pub(crate) static TABLE: &[V4ParameterRow] = &[
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.encrypted_customer_registration_id),
         spec: ParameterSpec { name: "encryptedCustomerRegistrationId", kind: ParameterKind::Sealed, default: None, example: "qv5S0m9fZ2l2ZW4tYnktdXM=",
             meaning: "an encrypted id, which is matched exactly" } },
+    V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.token),
+        spec: ParameterSpec { name: "token", kind: ParameterKind::Text { max_bytes: MAX_TOKEN_BYTES }, default: None, example: "eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+            meaning: "a token of the user from the issuer that the tenant's settings `Token.Issuer`, `Token.JwksUrl` and `Token.Audience` name: its subject is the user's id" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put(&mut to.filter.first_name, |text| Some(NamePrefix::from_text(&text))),
         spec: ParameterSpec { name: "firstName", kind: ParameterKind::Text { max_bytes: MAX_NAME_BYTES }, default: None, example: "Ann",
             meaning: "the first name starts with this text, ignoring case and accents" } },
@@ -174,6 +181,16 @@ pub(crate) const DEPRECATED: [(&str, &str); 7] = [
 ];
 
 impl V4Parameters<'_> {
+    /// Takes the token of the user that is searched.
+    pub(crate) fn take_token(&mut self) -> Option<String> {
+        self.token.take().map(Cow::into_owned)
+    }
+
+    /// Finds only the user with this id.
+    pub(crate) fn restrict_to(&mut self, id: CustomerRegistrationId) {
+        self.filter.crids.push(id);
+    }
+
     /// Adds a `metadata.{key}` with its decoded value.
     pub(super) fn add_metadata(&mut self, key: &str, value: &str) -> Result<(), ParameterError> {
         if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
