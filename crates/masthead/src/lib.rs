@@ -6,16 +6,20 @@ pub mod clock;
 mod command_error;
 mod commands;
 pub mod edge;
+mod hash_secrets;
 mod http_methods;
 pub mod identifiers;
 pub mod logs;
+pub mod mail;
 pub mod ops;
 pub mod providers;
+mod purge;
 mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
 mod wiring;
+mod writes;
 
 use std::{
     ffi::OsString,

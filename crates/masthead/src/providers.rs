@@ -23,6 +23,7 @@ use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use serde::Serialize;
 
 use crate::{
+    hash_secrets,
     settings::{ProviderSettings, TenantSecrets},
     subscribe::{SubscribeBulk, SubscribeSource},
 };
@@ -225,7 +226,7 @@ pub(crate) fn remote_alone(
     Ok(RemoteSubscribe::new(parts(settings, clock)?))
 }
 
-/// All errors in a tenant's settings for its provider and its remote Users API.
+/// All errors in a tenant's settings for its provider, its remote Users API and its imported password hashes.
 #[must_use]
 pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
@@ -243,6 +244,7 @@ pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_address
         let parsed = SubscribeSettings::parse(own, allow_private_addresses);
         errors.extend(parsed.err().into_iter().flat_map(error_texts));
     }
+    errors.extend(error_texts(hash_secrets::setting_errors(own)));
     errors
 }
 

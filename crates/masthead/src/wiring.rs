@@ -1,16 +1,23 @@
 //! Creates the parts of the program from the settings.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use masthead_ports::clock::Clock;
+use masthead_credentials::{HasherOptions, PooledHasher};
+use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher};
 use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
-use masthead_tokens::{Sealer, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions};
+use masthead_tokens::{
+    DerivedKeyHasher, Sealer, UserTokens, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions,
+};
 
 use crate::{
     command_error::CommandError,
-    settings::{DatabaseSettings, SealingSettings, SecretText, TokenKeySource, TokenSettings},
+    hash_secrets::SettingHashSecrets,
+    settings::{
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
+        TokenKeySource, TokenSettings,
+    },
 };
 
 /// How old a fetched key set may grow before it is fetched anew.
@@ -20,19 +27,34 @@ const KEYS_MAX_AGE: Duration = Duration::from_mins(10);
 /// key would still be accepted.
 const KEYS_MAX_STALE: Duration = Duration::from_hours(6);
 
+const BAD_KEYS: &str = "the sealing keys cannot be used";
+
 /// The codec of published encrypted values.
 ///
 /// # Errors
 /// The keys are invalid; the settings are checked before.
 pub(crate) fn sealer(settings: &SealingSettings) -> Result<Sealer, CommandError> {
+    let keys = sealing_keys(settings)?;
+    Sealer::new(&settings.current, &keys).map_err(CommandError::context(BAD_KEYS))
+}
+
+/// The keyed hashes of codes, links, counters, idempotency keys and deleted users.
+///
+/// # Errors
+/// As [`sealer`].
+pub(crate) fn keyed_hasher(settings: &SealingSettings) -> Result<Arc<dyn KeyedHasher>, CommandError> {
+    let keys = sealing_keys(settings)?;
+    let hasher = DerivedKeyHasher::new(&settings.current, &keys).map_err(CommandError::context(BAD_KEYS))?;
+    Ok(Arc::new(hasher))
+}
+
+fn sealing_keys(settings: &SealingSettings) -> Result<BTreeMap<String, masthead_tokens::Secret>, CommandError> {
     let keys = settings.keys.iter().map(|(id, key)| {
         let bytes = BASE64_STANDARD.decode(key.reveal());
         bytes.map(|bytes| (id.clone(), masthead_tokens::Secret::new(bytes)))
     });
-    let keys: BTreeMap<_, _> = keys
-        .collect::<Result<_, _>>()
-        .map_err(|_| CommandError::new("a sealing key is not base64"))?;
-    Sealer::new(&settings.current, &keys).map_err(CommandError::context("the sealing keys cannot be used"))
+    keys.collect::<Result<_, _>>()
+        .map_err(|_| CommandError::new("a sealing key is not base64"))
 }
 
 /// The verifier of callers' tokens. A key file is read here; the address of a key set is not fetched yet.
@@ -58,14 +80,26 @@ pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Resul
         max_lifetime: settings.max_lifetime,
         keys,
     };
-    // The operator sets the address, so it may be a private one.
-    let client = HttpClient::new(HttpOptions {
+    let client = key_set_client()?;
+    Verifier::new(options, clock, &client).map_err(CommandError::context("the settings of [tokens] cannot be used"))
+}
+
+/// The verifier of the tokens of tenants' users.
+///
+/// # Errors
+/// The client for key sets cannot be made.
+pub(crate) fn user_tokens(clock: Arc<dyn Clock>) -> Result<UserTokens, CommandError> {
+    Ok(UserTokens::new(key_set_client()?, clock))
+}
+
+fn key_set_client() -> Result<HttpClient, CommandError> {
+    // The operator sets the addresses, so they may be private ones.
+    let options = HttpOptions {
         allow_private: true,
         max_body_bytes: 1024 * 1024,
         ..HttpOptions::default()
-    })
-    .map_err(CommandError::context("the client for the key set cannot be made"))?;
-    Verifier::new(options, clock, &client).map_err(CommandError::context("the settings of [tokens] cannot be used"))
+    };
+    HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
 
 /// A secret text as the bytes of a key.
@@ -73,23 +107,54 @@ pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {
     masthead_tokens::Secret::new(secret.reveal().as_bytes())
 }
 
-/// The store of a command, on the primary alone; it connects on first use. Must be called within a Tokio runtime.
+/// The hasher of passwords, with its threads; tenants' secrets for imported hashes are where those for providers are.
 ///
 /// # Errors
-/// A URL is invalid.
-pub(crate) fn store(settings: &DatabaseSettings) -> Result<Store, CommandError> {
-    open(&store_options(settings))
+/// A thread cannot be started.
+pub(crate) fn password_hasher(
+    settings: &PasswordSettings,
+    providers: &ProviderSettings,
+) -> Result<Arc<dyn PasswordHasher>, CommandError> {
+    let options = HasherOptions {
+        threads: NonZero::new(settings.threads)
+            .or_else(|| available_parallelism().ok())
+            .unwrap_or(NonZero::<usize>::MIN),
+        memory_kib: settings.memory_mib * 1024,
+        queue: settings.queue,
+        cost: settings.cost,
+    };
+    let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));
+    let hasher = PooledHasher::start(options, Arc::new(secrets));
+    Ok(Arc::new(
+        hasher.map_err(CommandError::context("passwords cannot be hashed"))?,
+    ))
+}
+
+/// The store of a command, on the primary alone; it connects on first use. Without sealing keys it does not delete users, and
+/// does not import or synchronise where users were deleted. Must be called within a Tokio runtime.
+///
+/// # Errors
+/// A URL is invalid, or a sealing key.
+pub(crate) fn store(settings: &DatabaseSettings, sealing: Option<&SealingSettings>) -> Result<Store, CommandError> {
+    open(&StoreOptions {
+        keyed_hasher: sealing.map(keyed_hasher).transpose()?,
+        ..store_options(settings)
+    })
 }
 
 /// The store of a server, whose reads are spread over the replicas. As [`store`] otherwise.
 ///
 /// # Errors
-/// A URL is invalid.
-pub(crate) fn store_with_replicas(settings: &DatabaseSettings) -> Result<Store, CommandError> {
+/// A URL is invalid, or a sealing key.
+pub(crate) fn store_with_replicas(
+    settings: &DatabaseSettings,
+    sealing: &SealingSettings,
+) -> Result<Store, CommandError> {
     let urls = settings.replica_urls.iter().map(|url| url.reveal().to_owned());
     open(&StoreOptions {
         replica_urls: urls.collect(),
         replica_max_lag: settings.replica_max_lag,
+        keyed_hasher: Some(keyed_hasher(sealing)?),
         ..store_options(settings)
     })
 }

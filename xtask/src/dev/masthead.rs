@@ -68,9 +68,9 @@ impl Masthead {
         }
     }
 
-    /// The same with another secret, for a tenant's settings to name.
-    pub(super) fn with_secret(mut self, name: &'static str, secret: String) -> Self {
-        self.settings.push((name, secret));
+    /// The same with another setting, or with a secret for a tenant's settings to name.
+    pub(super) fn with_setting(mut self, name: &'static str, value: String) -> Self {
+        self.settings.push((name, value));
         self
     }
 
@@ -140,7 +140,7 @@ mod tests {
             provider: "provider".to_owned(),
         };
         let masthead = Masthead::new(&programs, "postgres://127.0.0.1/masthead_dev", &secrets)
-            .with_secret("MASTHEAD_SECRET_CHAIN", "token".to_owned());
+            .with_setting("MASTHEAD_SECRET_CHAIN", "token".to_owned());
         let inherited = [
             ("MASTHEAD__SEARCH__BUDGET", "9"),
             ("MASTHEAD__TOKENS__ISSUER", "replaced"),

@@ -1,6 +1,7 @@
 //! `cargo xtask dev`: a seeded server with its Postgres and stand-ins for providers, until Ctrl-C.
 
 mod http;
+mod mailbox;
 mod masthead;
 pub(crate) mod providers;
 mod registrations;
@@ -22,6 +23,7 @@ use masthead_dev_postgres::{PostgresServer, workspace};
 
 use crate::child::stop_postgres_after_crash;
 use crate::shell::TaskResult;
+use mailbox::DevMailbox;
 use masthead::{Masthead, Programs};
 use secrets::DevSecrets;
 pub(crate) use seed::DATABASE;
@@ -78,7 +80,8 @@ fn serve(arguments: &DevArguments, server: &PostgresServer, folder: &Path, signa
     free_port(arguments.port)?;
     let secrets = DevSecrets::load_or_create(folder)?;
     let programs = Programs::build(arguments.release)?;
-    let masthead = Masthead::new(&programs, &server.url(DATABASE)?, &secrets);
+    let mut mailbox = DevMailbox::start(&programs)?;
+    let masthead = mailbox.configure(Masthead::new(&programs, &server.url(DATABASE)?, &secrets));
 
     masthead
         .run(&["migrate"])
@@ -96,9 +99,12 @@ fn serve(arguments: &DevArguments, server: &PostgresServer, folder: &Path, signa
     let mut serving = DevServer::start(&masthead, port, signals)?;
     let address = format!("127.0.0.1:{port}");
     if serving.wait_until_ready(&address)? {
-        report::write(folder, &address, &masthead, &sandboxes, &workspaces)?;
+        report::write(folder, &address, &masthead, &sandboxes, &mailbox, &workspaces)?;
     }
-    serving.wait(|| sandboxes.iter_mut().try_for_each(sandboxes::DevSandbox::check_running))
+    serving.wait(|| {
+        mailbox.check_running()?;
+        sandboxes.iter_mut().try_for_each(sandboxes::DevSandbox::check_running)
+    })
 }
 
 /// The requested port, or the first free one from 8080 on.

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::http::{self, encode};
+use super::mailbox::DevMailbox;
 use super::masthead::Masthead;
 use super::registrations::registration;
 use super::sandboxes::DevSandbox;
@@ -19,7 +20,7 @@ use crate::shell::TaskResult;
 const TOKEN_LIFETIME: &str = "12h";
 
 /// All scopes.
-const SCOPES: &str = "users:read users:write users:export admin";
+const SCOPES: &str = "users:read users:write users:authenticate users:tickets users:erase users:export admin";
 
 /// The number of invented users that are tried as the sample.
 const SAMPLES_TRIED: usize = 5;
@@ -41,6 +42,7 @@ pub(super) fn write(
     address: &str,
     masthead: &Masthead,
     sandboxes: &[DevSandbox],
+    mailbox: &DevMailbox,
     workspaces: &[DevWorkspace],
 ) -> TaskResult {
     let url = format!("http://{address}");
@@ -50,6 +52,7 @@ pub(super) fn write(
     let mut lines = vec![format!(
         "\nMasthead runs at {url}   (read {url}/docs; metrics at {url}/metrics; stop with Ctrl-C)"
     )];
+    lines.push(format!("its mails are shown at {}", mailbox.page()));
     for tenant in TENANTS {
         let name = tenant.name();
         let headers = headers(tenant, masthead)?;
@@ -58,6 +61,9 @@ pub(super) fn write(
         let text = headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
         write_private(&file, &text.collect::<String>())?;
         lines.extend(examples(tenant, &url, &file, &headers, &sample));
+        if tenant.chained_to.is_none() {
+            lines.extend(new_reader(tenant, &url, &file, mailbox.page()));
+        }
         let mut entry = json!({
             "name": name,
             "userProvider": tenant.user_provider(),
@@ -85,6 +91,7 @@ pub(super) fn write(
         "url": url,
         "tenants": tenants,
         "workspaces": exports,
+        "mailbox": mailbox.to_json(),
         "command": masthead.to_json(variables()),
     });
     // Scripts know Auth0's stand-in by this name; every tenant's is in its entry.
@@ -184,6 +191,36 @@ fn examples(tenant: &DevTenant, url: &str, file: &Path, headers: &TenantHeaders,
     ]
 }
 
+/// Lines that make a new reader and sign it in: at a store-only tenant by the code of a mail. Each pasting makes another reader.
+fn new_reader(tenant: &DevTenant, url: &str, file: &Path, mailbox: &str) -> Vec<String> {
+    let post = |path: &str, members: &str| {
+        let file = file.display();
+        format!("  curl -s -H @'{file}' -H 'Content-Type: application/json' -d '{{{members}}}' '{url}/v4/Users{path}'")
+    };
+    let password = r#""password":"a-first-Password-1""#;
+    let create = format!(r#""email":"'$READER'",{password},"firstName":"Rea","lastName":"Reader""#);
+    let mut lines = vec![r#"  READER="reader-$(date +%s)@example.net""#.to_owned()];
+    if tenant.provider.is_some() {
+        lines.insert(0, "a reader is created on both sides, and signs in:".to_owned());
+        lines.push(post("", &create));
+    } else {
+        let title = format!("a reader registers, reads the mail ({mailbox}), verifies, and signs in:");
+        lines.insert(0, title);
+        let pending = format!(r#"{create},"verifyEmail":true,"returnUrl":"http://localhost:3000/""#);
+        lines.push(post("", &pending));
+        lines.push(format!(
+            "  sleep 2; CODE=$(curl -s '{mailbox}/messages' | grep -o 'Your code: [0-9A-F]\\{{6\\}}' | tail -n 1 | cut -d ' ' -f 3)"
+        ));
+        lines.push(post(
+            "/Verification",
+            r#""email":"'$READER'","verificationCode":"'$CODE'""#,
+        ));
+    }
+    let sign_in = format!(r#""loginName":"'$READER'",{password}"#);
+    lines.push(post("/Authentication", &sign_in));
+    lines
+}
+
 /// Further lines for a tenant with a provider: the source of each field, the store alone, and the provider off and on.
 fn provider_examples(url: &str, file: &Path, sample: &Value, sandbox: &DevSandbox) -> Vec<String> {
     let id = encode(text(sample, "customerRegistrationId"));
@@ -234,6 +271,29 @@ mod tests {
             "  curl -s -H @'/f' 'http://h:1/v4/Users?metadata.firstName=Zo%C3%AB&metadata.lastName=O%27Hara'"
         );
         assert_eq!(lines[3], "  curl -s -H @'/f' 'http://h:1/v4/Users/auth0%7C1'");
+    }
+
+    #[test]
+    fn only_readers_of_the_store_verify() {
+        let lines = |number: usize| new_reader(&TENANTS[number], "http://h:1", Path::new("/f"), "http://m:2");
+        let (store, federated) = (lines(0), lines(3));
+        assert_eq!((store.len(), federated.len()), (6, 4));
+        let file = "  curl -s -H @'/f' -H 'Content-Type: application/json' -d '{";
+        assert!(
+            store[2].starts_with(file) && store[2].contains(r#""verifyEmail":true"#),
+            "{}",
+            store[2]
+        );
+        assert!(store[3].contains(r"grep -o 'Your code: [0-9A-F]\{6\}'"), "{}", store[3]);
+        assert!(!federated[2].contains("verifyEmail"), "{}", federated[2]);
+        for lines in [store, federated] {
+            assert!(
+                lines
+                    .last()
+                    .unwrap()
+                    .ends_with("' 'http://h:1/v4/Users/Authentication'")
+            );
+        }
     }
 
     #[test]

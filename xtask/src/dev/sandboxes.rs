@@ -100,7 +100,7 @@ pub(super) fn port_in(url: &str) -> Option<u16> {
 }
 
 /// The first port that is free together with the next one.
-fn find_free_pair(mut ports: impl Iterator<Item = u16>) -> Option<u16> {
+pub(super) fn find_free_pair(mut ports: impl Iterator<Item = u16>) -> Option<u16> {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     ports.find(|port| port.checked_add(1).is_some_and(|next| is_free(*port) && is_free(next)))
 }

@@ -77,7 +77,7 @@ pub(super) fn set_up_chain(mut masthead: Masthead, known: &KnownTenants, port: u
             "365d",
         ];
         let token = masthead.output(&token)?;
-        masthead = masthead.with_secret(CHAIN_SECRET, token);
+        masthead = masthead.with_setting(CHAIN_SECRET, token);
 
         let (name, address) = (tenant.name(), format!("http://127.0.0.1:{port}"));
         let url = format!("{CHAIN_URL}={address}");

@@ -35,6 +35,9 @@ pub(super) const TENANTS: &[DevTenant] = &[
     },
 ];
 
+/// Where links in mails may lead: to a page of the developer.
+const RETURN_URLS: &str = "Users.ReturnUrls=http://localhost:3000/";
+
 /// The number of users that a provider has and the store lacks.
 const ONLY_AT_PROVIDER: usize = 100;
 
@@ -73,14 +76,15 @@ impl DevTenant {
         (0..self.registrations + ONLY_AT_PROVIDER).filter(|number| number % 4 != 3)
     }
 
-    /// The settings of its provider at this address, as `tenant add --set` takes them.
+    /// Its settings, with its provider at this address, as `tenant add --set` takes them.
     pub(super) fn settings(&self, provider_url: &str) -> Vec<String> {
-        let Some(provider) = self.provider else {
-            return Vec::new();
-        };
-        let first = [("Flow.UserProvider", provider.name), (provider.address, provider_url)];
-        let all = first.iter().chain(provider.settings);
-        all.map(|(key, value)| format!("{key}={value}")).collect()
+        let mut settings = vec![RETURN_URLS.to_owned()];
+        if let Some(provider) = self.provider {
+            let first = [("Flow.UserProvider", provider.name), (provider.address, provider_url)];
+            let all = first.iter().chain(provider.settings);
+            settings.extend(all.map(|(key, value)| format!("{key}={value}")));
+        }
+        settings
     }
 }
 
@@ -89,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_tenants_with_a_provider_have_settings() {
+    fn only_tenants_with_a_provider_have_its_settings() {
         let settings = TENANTS[3].settings("http://127.0.0.1:9");
         assert!(settings.contains(&"Flow.UserProvider=Auth0".to_owned()));
         assert!(settings.contains(&"Auth0.BaseUrl=http://127.0.0.1:9".to_owned()));
-        assert!(TENANTS[..3].iter().all(|tenant| tenant.settings("").is_empty()));
+        assert!(TENANTS[..3].iter().all(|tenant| tenant.settings("") == [RETURN_URLS]));
     }
 
     #[test]

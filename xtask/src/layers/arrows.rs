@@ -13,18 +13,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A provider names no other; provider-generic is what presets are made of.
     (PROVIDER, &["domain", "ports", "provider-kit", "provider-generic"]),
     ("http-server", &[]),
+    ("delivery", &["domain", "ports"]),
     ("subscribe-store", &["domain", "ports", "single-flight"]),
     ("tokens", &["domain", "ports", "http-client", "single-flight"]),
+    ("credentials", &["domain", "ports"]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
         "masthead",
         &[
             "domain",
             "ports",
+            "credentials",
             "orchestrator",
             "http-server",
             "http-client",
             "single-flight",
+            "delivery",
             "provider-kit",
             PROVIDER,
             "subscribe-store",

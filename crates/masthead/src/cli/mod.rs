@@ -1,5 +1,7 @@
 //! The command line, as `--help` explains it.
 
+mod pairs;
+mod user;
 mod workspace;
 
 use std::{path::PathBuf, time::Duration};
@@ -10,6 +12,8 @@ use masthead_domain::{
     tenant::{Scope, TenantGrant, TenantId},
 };
 
+pub(crate) use pairs::parse_pair;
+pub(crate) use user::{CreateArguments, NameArguments, ReconcileArguments, SetArguments, UserCommand};
 pub(crate) use workspace::{WorkspaceCommand, WorkspaceSettings};
 
 use crate::settings::parse_duration;
@@ -72,6 +76,11 @@ pub(crate) enum Command {
     /// Checks a tenant's registrations.
     #[command(subcommand)]
     Registrations(RegistrationsCommand),
+    /// Shows and writes single users.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Settles writes that were left open between a provider and our store, and lists those that stay open.
+    Reconcile(ReconcileArguments),
 }
 
 const SETTINGS_HELP: &str = "\
@@ -158,7 +167,8 @@ pub(crate) struct TokenArguments {
     /// The tenants that the token grants; `*` matches any group, client or paper.
     #[arg(long = "tenant", value_name = "GROUP/CLIENT/PAPER", value_parser = TenantGrant::parse, required = true, num_args = 1..)]
     pub(crate) tenants: Vec<TenantGrant>,
-    /// The scopes that it grants, separated by spaces: users:read users:write users:export admin.
+    /// The scopes that it grants, separated by spaces: users:read users:write users:authenticate
+    /// users:tickets users:erase users:export admin.
     #[arg(long, default_value = "users:read", value_parser = parse_scopes)]
     pub(crate) scope: Scopes,
     /// How long it is valid.
@@ -176,7 +186,9 @@ Each line is one registration. Omitted fields are left unset; ids that exist alr
    \"firstName\":\"Ann\",\"lastName\":\"Lee\",\"verified\":true,\"passwordHash\":\"…\",
    \"dateRegistered\":\"2020-01-02T03:04:05Z\",\"changeDate\":\"2021-02-03T04:05:06Z\",\"metadata\":{\"city\":\"Oslo\"}}
 (without the line breaks). An invalid line stops the import; the error contains the line number, and the field whose value
-is invalid. Lines before it stay imported (a batch of up to 2,000 lines is stored completely or not at all). Prints {\"imported\":n,\"skipped\":n}.")]
+is invalid. Lines before it stay imported (a batch of up to 2,000 lines is stored completely or not at all). A
+passwordHash that cannot be verified, or only at too high a cost, is left out; \"\" and null mean none. Prints
+{\"imported\":n,\"skipped\":n,\"hashes\":{\"bcrypt-10\":n,…},\"unusableHashes\":{\"unknown hash family\":n,…}}.")]
 pub(crate) struct ImportArguments {
     /// The tenant of every line that contains none.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
@@ -253,13 +265,6 @@ pub(crate) struct RegistrationsCheckArguments {
     /// Merges split registrations; without it nothing is changed.
     #[arg(long)]
     pub(crate) repair: bool,
-}
-
-pub(crate) fn parse_pair(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("must be written KEY=VALUE"),
-    }
 }
 
 fn parse_scopes(text: &str) -> Result<Scopes, String> {

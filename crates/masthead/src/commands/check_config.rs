@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use super::environment::print_line;
-use crate::{clock::SystemClock, command_error::CommandError, settings::UncheckedSettings, wiring};
+use super::environment::{NO_MAIL, print_line, print_warning};
+use crate::{clock::SystemClock, command_error::CommandError, mail::MailDelivery, settings::UncheckedSettings, wiring};
 
 pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {
     let settings = settings_source.settings()?;
     wiring::sealer(&settings.sealing)?;
     wiring::verifier(&settings.tokens, Arc::new(SystemClock))?;
+    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
+    if mail.is_none() {
+        print_warning("smtp.host is not set: no mail is sent, and calls that need one are answered with 503");
+    }
     print_line("the settings are valid")
 }

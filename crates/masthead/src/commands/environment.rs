@@ -17,9 +17,10 @@ pub(super) fn with_store(
     action: impl AsyncFnOnce(&Store) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let (database, log) = settings_source.database()?;
+    let sealing = settings_source.sealing()?;
     let (_, _, _log) = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
-        let store = wiring::store(&database)?;
+        let store = wiring::store(&database, sealing.as_ref())?;
         let done = action(&store).await;
         store.close().await;
         done
@@ -28,6 +29,8 @@ pub(super) fn with_store(
 
 pub(super) const NO_LOG: &str = "the log cannot be started";
 pub(super) const NO_CLIENT: &str = "the client for the providers cannot be made";
+
+pub(super) const NO_MAIL: &str = "mails cannot be sent";
 
 pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
     runtime::Builder::new_current_thread()
@@ -39,4 +42,9 @@ pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
 /// Prints one line of the command's result.
 pub(super) fn print_line(line: impl Display) -> Result<(), CommandError> {
     writeln!(io::stdout(), "{line}").map_err(CommandError::context("cannot write to standard output"))
+}
+
+/// Prints a warning. The command succeeds: a warning that cannot be printed must not look like a failure.
+pub(super) fn print_warning(warning: impl Display) {
+    let _ = writeln!(io::stderr(), "masthead: warning: {warning}");
 }

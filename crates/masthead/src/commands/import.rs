@@ -1,5 +1,7 @@
 //! `masthead import`: registrations from lines of JSON, streamed.
 
+mod password_hashes;
+
 use std::{
     borrow::Cow,
     collections::HashMap,
@@ -10,11 +12,12 @@ use std::{
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_ports::{clock::Clock, tenants::Tenants};
+use masthead_ports::{clock::Clock, passwords::PasswordHash, tenants::Tenants};
 use masthead_subscribe_store::{ImportOrigin, ImportStopError, Imported, Store};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json, value::RawValue};
 
+use self::password_hashes::ImportedHashes;
 use super::environment::print_line;
 use crate::{
     cli::ImportArguments,
@@ -35,11 +38,15 @@ pub(super) async fn run(store: &Store, arguments: &ImportArguments) -> Result<()
         default: arguments.tenant.clone(),
         read: 0,
         ahead: None,
+        hashes: ImportedHashes::default(),
     };
     let mut done = Imported::default();
     let ended = import_all(store, &mut lines, &mut done).await;
-    // Printed after a error too: what was imported stays.
-    print_line(json!({"imported": done.inserted, "skipped": done.skipped}))?;
+    // Printed after an error too: what was imported stays.
+    print_line(json!({
+        "imported": done.inserted, "skipped": done.skipped,
+        "hashes": lines.hashes.usable, "unusableHashes": lines.hashes.unusable,
+    }))?;
     ended
 }
 
@@ -112,9 +119,10 @@ struct InputLines {
     /// How many lines were read.
     read: u64,
     ahead: Option<InputLine>,
+    hashes: ImportedHashes,
 }
 
-/// One line, without its `tenant`, which the importer does not accept.
+/// One line, without its `tenant`, which the importer does not accept, and with a hash that can be verified or none.
 struct InputLine {
     number: u64,
     /// `None` for a blank line, which belongs to any group, so that numbers have no gaps.
@@ -122,10 +130,14 @@ struct InputLine {
     text: String,
 }
 
-#[derive(Deserialize)]
-struct TenantField<'a> {
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct LineFields<'a> {
     #[serde(borrow, default)]
     tenant: Option<Cow<'a, str>>,
+    /// Of any type: the importer reports a wrong one.
+    #[serde(borrow, default)]
+    password_hash: Option<&'a RawValue>,
 }
 
 impl InputLines {
@@ -182,14 +194,15 @@ impl InputLines {
             }));
         }
         // Otherwise invalid JSON is reported by the importer.
-        let named = match serde_json::from_str::<TenantField<'_>>(&text) {
-            Ok(TenantField { tenant: Some(tenant) }) => {
-                Some(TenantId::parse(&tenant).map_err(|invalid| failed(&format!("tenant: {invalid}")))?)
-            }
-            Ok(TenantField { tenant: None }) | Err(_) => None,
-        };
-        if named.is_some() {
-            text = without_tenant(&text).ok_or_else(|| failed("not a JSON object"))?;
+        let fields = serde_json::from_str::<LineFields<'_>>(&text).unwrap_or_default();
+        let named = fields.tenant.as_deref().map(TenantId::parse).transpose();
+        let named = named.map_err(|invalid| failed(&format!("tenant: {invalid}")))?;
+        let hash = fields
+            .password_hash
+            .and_then(|hash| serde_json::from_str::<String>(hash.get()).ok())
+            .and_then(|hash| self.replacement(&hash));
+        if named.is_some() || hash.is_some() {
+            text = for_importer(&text, hash).ok_or_else(|| failed("not a JSON object"))?;
         }
         let tenant = named
             .or_else(|| self.default.clone())
@@ -200,11 +213,22 @@ impl InputLines {
             text,
         }))
     }
+
+    /// What is imported in place of a hash; `None` where it is canonical.
+    fn replacement(&mut self, hash: &str) -> Option<Value> {
+        let canonical = self.hashes.canonical(hash);
+        let canonical = canonical.as_ref().map(PasswordHash::expose);
+        (canonical != Some(hash)).then(|| canonical.into())
+    }
 }
 
-fn without_tenant(text: &str) -> Option<String> {
-    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+/// The line without its tenant, and with this as its hash, where it is another.
+fn for_importer(text: &str, hash: Option<Value>) -> Option<String> {
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
     fields.remove("tenant");
+    if let Some(hash) = hash {
+        fields.insert("passwordHash".to_owned(), hash);
+    }
     serde_json::to_string(&fields).ok()
 }
 
@@ -218,6 +242,7 @@ mod tests {
             default: default.map(|text| TenantId::parse(text).unwrap()),
             read: 0,
             ahead: None,
+            hashes: ImportedHashes::default(),
         }
     }
 
@@ -247,6 +272,32 @@ mod tests {
                 run("d/e/f", &[(4, "{\"a\":2}")]),
                 run("a/b/c", &[(5, "{\"a\":3}")]),
             ]
+        );
+    }
+
+    #[test]
+    fn hash_that_cannot_be_verified_is_dropped_and_counted() {
+        let mut lines = lines(
+            concat!(
+                "{\"passwordHash\":\"{CRYPT}$2y$10$3az9sEbCjOfqXF/eMuu64.iV79oAFhH7CZLFwMrHPN63LI8H5l0P.\"}\n",
+                "{\"passwordHash\":\"\"}\n{\"passwordHash\":null}\n{\"passwordHash\":\"x\"}\n",
+                "{\"passwordHash\":\"$2b$31$3az9sEbCjOfqXF/eMuu64.iV79oAFhH7CZLFwMrHPN63LI8H5l0P.\"}\n",
+                "{\"passwordHash\":7}",
+            ),
+            Some("a/b/c"),
+        );
+        let tenant = TenantId::parse("a/b/c").unwrap();
+        let mut read = Vec::new();
+        while let Some(line) = lines.next_of(&tenant).unwrap() {
+            let line: Value = serde_json::from_str(&line.text).unwrap();
+            read.push(line["passwordHash"].clone());
+        }
+        let bcrypt = "$2y$10$3az9sEbCjOfqXF/eMuu64.iV79oAFhH7CZLFwMrHPN63LI8H5l0P.";
+        assert_eq!(json!(read), json!([bcrypt, null, null, null, null, 7]));
+        assert_eq!(json!(lines.hashes.usable), json!({"bcrypt-10": 1}));
+        assert_eq!(
+            json!(lines.hashes.unusable),
+            json!({"too costly to verify": 1, "unknown hash family": 1})
         );
     }
 

@@ -1,20 +1,23 @@
 //! The commands of the program, one file each.
 
+mod background;
 mod check_config;
 mod environment;
 mod import;
 mod migrate;
 mod migrate_from;
 mod provider;
+mod reconcile;
 mod registrations;
 mod serve;
 mod signals;
 mod sync;
 mod tenant;
 mod token;
+mod user;
 mod workspace;
 
-use self::environment::with_store;
+use self::{environment::with_store, user::with_writes};
 use crate::{
     cli::{Cli, Command, RegistrationsCommand},
     command_error::CommandError,
@@ -37,6 +40,10 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
             registrations::check(store, arguments).await
+        }),
+        Command::User(arguments) => with_writes(&settings_source, async |operations| operations.run(arguments).await),
+        Command::Reconcile(arguments) => with_writes(&settings_source, async |operations| {
+            reconcile::run(&operations.writes, arguments).await
         }),
         Command::Sync(arguments) => {
             let (providers, sync) = settings_source.sync()?;

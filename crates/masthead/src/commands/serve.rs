@@ -5,19 +5,19 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, UseCases};
-use masthead_ports::{clock::Clock, sealing::Sealing};
+use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    environment::{NO_CLIENT, NO_LOG},
+    background::Background,
+    environment::{NO_CLIENT, NO_LOG, NO_MAIL},
     signals::ServerSignals,
 };
 use crate::{
@@ -26,12 +26,15 @@ use crate::{
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
     logs::{self, LogWriter, access::AccessLog},
+    mail::MailDelivery,
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
+    purge,
     server_errors::RETRY_AFTER,
     settings::ServerSettings,
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     wiring,
+    writes::{self, user_writes},
 };
 
 /// How often the metrics recorder's buffers are drained.
@@ -65,13 +68,18 @@ async fn serve(
     let mut signals = ServerSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
+    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
+    if mail.is_none() {
+        tracing::info!("smtp.host is not set: no mail is sent");
+    }
     let listener = bind(settings.http.listen).await?;
     let ops_listener = match settings.metrics.listen {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let store = wiring::store_with_replicas(&settings.database)?;
+    let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
 
     let lifecycle = Lifecycle::new();
@@ -93,6 +101,7 @@ async fn serve(
     let options = Arc::new(http.server_options());
     let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
+    let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
     let schedule = SyncSchedule {
         syncs,
         admin: store.admin(),
@@ -100,12 +109,14 @@ async fn serve(
         clock: Arc::clone(&clock),
         settings: settings.sync.clone(),
     };
-    let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(clock));
+    let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
     let worker = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
         let api = ApiState {
             use_cases: use_cases.with_store(adapters.subscribe(registrations)),
+            writes: Some(user_writes.clone()),
+            user_tokens: Some(Arc::clone(&user_tokens)),
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
@@ -135,6 +146,7 @@ async fn serve(
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
+    tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
         // Its own lifecycle never drains: readiness is answered until the process ends.
@@ -149,19 +161,16 @@ async fn serve(
         .map_err(CommandError::context("the listening socket has no address"))?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     let serving = http_server::serve(listener, options, workers, &lifecycle);
-    let end_syncs = CancellationToken::new();
-    let background = Background {
-        use_cases: &use_cases,
-        syncs: tokio::spawn(schedule.run(end_syncs.clone())),
-        end_syncs,
-        store: &store,
-    };
+    let mut background = Background::new(&use_cases, &user_writes, &store);
+    background.spawn(|end| schedule.run(end));
+    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
     tasks.shutdown().await;
     ended
 }
 
-fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
+pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
     Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
@@ -171,14 +180,6 @@ fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> D
         events: store.read_events(),
         clock: Arc::clone(clock),
     }
-}
-
-/// What runs beside the server and stops after it.
-struct Background<'a> {
-    use_cases: &'a UseCases,
-    syncs: JoinHandle<()>,
-    end_syncs: CancellationToken,
-    store: &'a Store,
 }
 
 /// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
@@ -195,20 +196,13 @@ async fn serve_until_signal(
         name = signals.next() => tracing::info!(signal = name, "draining"),
     }
     lifecycle.drain();
-    background.end_syncs.cancel();
+    background.cancel();
     let draining = async {
         let drained = serving.await;
         if drained.cut > 0 {
             tracing::warn!(cut = drained.cut, "connections were cut: http.drain_timeout is over");
         }
-        background.use_cases.close().await;
-        if let Err(error) = background.syncs.await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the schedule of syncs broke off"
-            );
-        }
-        background.store.close().await;
+        background.stop().await;
     };
     tokio::select! {
         () = draining => {

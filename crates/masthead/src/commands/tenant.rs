@@ -1,23 +1,35 @@
 //! `masthead tenant …`: tenants, their pools and their settings.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Display,
-    io::{self, Write},
-};
+use std::{collections::BTreeMap, fmt::Display};
 
 use masthead_domain::settings::SettingError;
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
-use super::environment::{print_line, with_store};
+use super::environment::{print_line, print_warning, with_store};
 use crate::{cli::TenantCommand, command_error::CommandError, providers, settings::UncheckedSettings};
 
 pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) -> Result<(), CommandError> {
     let allow_private_addresses = settings_source.providers()?.allow_private_addresses;
+    if sets_return_urls(command) && settings_source.mail()?.smtp.is_none() {
+        print_warning(format_args!(
+            "{RETURN_URLS}: smtp.host is not set, so no mail with a link is sent"
+        ));
+    }
     with_store(settings_source, async |store| {
         change(store, command, allow_private_addresses).await
     })
+}
+
+const RETURN_URLS: &str = "Users.ReturnUrls";
+
+fn sets_return_urls(command: &TenantCommand) -> bool {
+    match command {
+        TenantCommand::Add { settings, .. } | TenantCommand::Set { settings, .. } => settings
+            .iter()
+            .any(|(name, value)| name == RETURN_URLS && !value.is_empty()),
+        TenantCommand::List { .. } | TenantCommand::Remove { .. } => false,
+    }
 }
 
 async fn change(store: &Store, command: &TenantCommand, allow_private_addresses: bool) -> Result<(), CommandError> {
@@ -101,10 +113,7 @@ fn unique(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Comman
 }
 
 fn warn(warnings: &[SettingError]) {
-    for warning in warnings {
-        // The change is made: a warning that cannot be printed must not look like a failure.
-        let _ = writeln!(io::stderr(), "masthead: warning: {warning}");
-    }
+    warnings.iter().for_each(print_warning);
 }
 
 fn as_json(tenant: &TenantRow) -> serde_json::Value {

@@ -130,10 +130,15 @@ impl<R: Routes> Edge<R> {
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
         let path = head.uri.path();
         let route = self.routes.route(path);
-        let caller = route
-            .as_ref()
-            .is_some_and(R::needs_caller_address)
-            .then(|| CallerAddress::new(self.http.trusted_proxies.caller(peer, &head.headers)));
+        let caller = route.as_ref().is_some_and(R::needs_caller_address).then(|| {
+            let address = self.http.trusted_proxies.caller(peer, &head.headers);
+            let caller = CallerAddress::new(address);
+            if address == peer.to_canonical() {
+                caller
+            } else {
+                caller.reported()
+            }
+        });
         let context = RequestContext {
             request_id: record.id.clone(),
             deadline: record.began + self.http.request_deadline,

@@ -68,6 +68,28 @@ fn describe() {
         "masthead_database_repeated_reads_total",
         "reads that failed on a replica and were repeated on the primary"
     );
+    describe_counter!(
+        "masthead_mails_total",
+        "tries of mails, by outcome: sent, retry (later), dead (not tried again)"
+    );
+    describe_counter!(
+        "masthead_password_checks_total",
+        "passwords checked, by hash family and outcome"
+    );
+    describe_counter!("masthead_password_hashes_total", "passwords hashed");
+    describe_histogram!(
+        "masthead_password_seconds",
+        "how long hashing or checking a password took, by hash family"
+    );
+    describe_histogram!(
+        "masthead_password_queue_seconds",
+        "how long a password waited for its thread"
+    );
+    describe_gauge!("masthead_password_waiting", "passwords that wait for a thread");
+    describe_counter!(
+        "masthead_password_refused_total",
+        "passwords that found no room or no time, by reason"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");

@@ -3,16 +3,19 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead_credentials::Argon2Cost;
 use masthead_tokens::verifier::is_safe_key_address;
 use tracing_subscriber::EnvFilter;
 
 use super::{
     checker::Checker,
     model::{
-        DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, ProviderSettings, SealingSettings,
-        SearchSettings, SyncSettings, TokenKeySource, TokenSettings,
+        DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, PasswordSettings, ProviderSettings,
+        SealingSettings, SearchSettings, SyncSettings, TokenKeySource, TokenSettings,
     },
-    raw::{RawDatabase, RawHttp, RawLog, RawMetrics, RawProviders, RawSealing, RawSearch, RawSync, RawTokens},
+    raw::{
+        RawDatabase, RawHttp, RawLog, RawMetrics, RawPasswords, RawProviders, RawSealing, RawSearch, RawSync, RawTokens,
+    },
     secret::SecretText,
 };
 use crate::client_address::{ForwardedHeader, TrustedProxies};
@@ -339,6 +342,26 @@ pub(super) fn providers(raw: &RawProviders, c: &mut Checker<'_>) -> Option<Provi
         fresh: fresh?,
         stale: stale?,
         stale_after: stale_after?,
+    })
+}
+
+pub(super) fn passwords(raw: &RawPasswords, c: &mut Checker<'_>) -> Option<PasswordSettings> {
+    let threads = c.size("passwords.threads", &raw.threads, 0..=256);
+    let memory_mib = c.small("passwords.memory_mib", &raw.memory_mib, 256..=1_048_576);
+    let queue = c.size("passwords.queue", &raw.queue, 1..=100_000);
+    // From the weakest cost of the OWASP Password Storage Cheat Sheet to the bounds of imported hashes.
+    let argon2_memory = c.small("passwords.argon2_memory_kib", &raw.argon2_memory_kib, 7_168..=262_144);
+    let iterations = c.small("passwords.argon2_iterations", &raw.argon2_iterations, 1..=10);
+    let parallelism = c.small("passwords.argon2_parallelism", &raw.argon2_parallelism, 1..=16);
+    Some(PasswordSettings {
+        threads: threads?,
+        memory_mib: memory_mib?,
+        queue: queue?,
+        cost: Argon2Cost {
+            memory_kib: argon2_memory?,
+            iterations: iterations?,
+            parallelism: parallelism?,
+        },
     })
 }
 

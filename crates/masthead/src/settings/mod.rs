@@ -1,6 +1,7 @@
 //! The settings: loaded from the reference, a file and the environment, then checked completely before anything starts.
 
 mod check;
+mod check_mail;
 mod checker;
 mod errors;
 mod load;
@@ -16,8 +17,9 @@ pub(crate) use checker::parse_duration;
 pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MetricsSettings, ProviderSettings, SealingSettings,
-    SearchSettings, ServerSettings, SyncSettings, TokenKeySource, TokenSettings,
+    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
+    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TokenKeySource,
+    TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;

@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use masthead_credentials::Argon2Cost;
+use masthead_delivery::SmtpTls;
+use masthead_domain::mail::Sender;
 use masthead_http_server::ServerOptions;
 
 use super::secret::SecretText;
@@ -22,8 +25,12 @@ pub struct ServerSettings {
     pub search: SearchSettings,
     /// `[providers]`
     pub providers: ProviderSettings,
+    /// `[passwords]`
+    pub passwords: PasswordSettings,
     /// `[sync]`
     pub sync: SyncSettings,
+    /// `[smtp]` and `[mail]`
+    pub mail: MailSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[metrics]`
@@ -144,6 +151,16 @@ pub struct ProviderSettings {
     pub stale_after: Duration,
 }
 
+/// `[passwords]`
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct PasswordSettings {
+    pub threads: usize,
+    pub memory_mib: u32,
+    pub queue: usize,
+    pub cost: Argon2Cost,
+}
+
 /// `[sync]`; `every` is zero if nothing is scheduled.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
@@ -151,6 +168,31 @@ pub struct SyncSettings {
     pub every: Duration,
     pub full_every: Duration,
     pub at_once: usize,
+}
+
+/// `[smtp]` and `[mail]`
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// Where mails are sent; `None` if no mail is.
+    pub smtp: Option<SmtpSettings>,
+    /// The templates of the tenants; `None` for the built-in ones alone.
+    pub templates_dir: Option<PathBuf>,
+}
+
+/// `[smtp]`: the reference describes each setting.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct SmtpSettings {
+    pub host: String,
+    pub port: u16,
+    pub tls: SmtpTls,
+    pub ca_file: Option<PathBuf>,
+    /// User and password.
+    pub credentials: Option<(String, SecretText)>,
+    pub from: Sender,
+    pub hello_name: Option<String>,
+    pub timeout: Duration,
+    pub connections: usize,
 }
 
 /// `[log]`; `level` is a valid filter directive.

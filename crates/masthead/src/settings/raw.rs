@@ -13,7 +13,10 @@ pub(super) struct RawSettings {
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
     pub(super) providers: RawProviders,
+    pub(super) passwords: RawPasswords,
     pub(super) sync: RawSync,
+    pub(super) smtp: RawSmtp,
+    pub(super) mail: RawMail,
     pub(super) log: RawLog,
     pub(super) metrics: RawMetrics,
 }
@@ -105,10 +108,43 @@ pub(super) struct RawProviders {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawPasswords {
+    pub(super) threads: String,
+    pub(super) memory_mib: String,
+    pub(super) queue: String,
+    pub(super) argon2_memory_kib: String,
+    pub(super) argon2_iterations: String,
+    pub(super) argon2_parallelism: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawSync {
     pub(super) every: String,
     pub(super) full_every: String,
     pub(super) at_once: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSmtp {
+    pub(super) host: String,
+    pub(super) port: String,
+    pub(super) tls: String,
+    pub(super) ca_file: String,
+    pub(super) user: String,
+    pub(super) password: String,
+    pub(super) password_file: String,
+    pub(super) from: String,
+    pub(super) hello_name: String,
+    pub(super) timeout: String,
+    pub(super) connections: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMail {
+    pub(super) templates_dir: String,
 }
 
 #[derive(Deserialize)]

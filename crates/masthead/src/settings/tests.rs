@@ -55,6 +55,7 @@ fn defaults_are_valid() {
     assert_eq!(settings.database.search_queue_per_tenant, 2_048);
     assert_eq!(settings.database.direct_url, settings.database.url);
     assert_eq!(settings.sealing.current, "k1");
+    assert_eq!(settings.passwords.cost, masthead_credentials::Argon2Cost::default());
     assert_eq!(settings.metrics.listen, None);
 }
 
@@ -91,6 +92,8 @@ fn all_errors_are_reported_without_values() {
             ("MASTHEAD__SEALING__CURRENT", "k9"),
             ("MASTHEAD__SEALING__KEYS__K1", "seagull"),
             ("MASTHEAD__SEARCH", "seagull"),
+            ("MASTHEAD__PASSWORDS__MEMORY_MIB", "255"),
+            ("MASTHEAD__PASSWORDS__ARGON2_MEMORY_KIB", "7167"),
             ("MASTHEAD__LOG__FORMAT__X", "seagull"),
             ("MASTHEAD__LOG__LEVEL", "seagull=="),
             ("MASTHEAD__METRICS__LISTEN", "seagull"),
@@ -112,6 +115,8 @@ fn all_errors_are_reported_without_values() {
         "tokens.hs256_secret",
         "sealing.keys.k1 (MASTHEAD__SEALING__KEYS__K1)",
         "search ",
+        "passwords.memory_mib",
+        "passwords.argon2_memory_kib",
         "log.format",
         "log.level",
         "metrics.listen",
@@ -262,7 +267,16 @@ fn replica_urls_are_a_list_of_secrets() {
 fn command_checks_only_its_own_sections() {
     let settings_source = settings_source(None, &whole()[..1]);
     assert!(settings_source.database().is_ok());
+    assert!(settings_source.sealing().unwrap().is_none());
     assert!(settings_source.tokens().is_err());
+}
+
+#[test]
+fn command_takes_sealing_keys_that_are_set() {
+    let sealing = settings_source(None, &whole()).sealing().unwrap().unwrap();
+    assert_eq!(sealing.current, "k1");
+    let unknown = [whole(), vec![("MASTHEAD__SEALING__CURRENT", "k9")]].concat();
+    assert!(settings_source(None, &unknown).sealing().is_err());
 }
 
 #[test]
@@ -291,5 +305,66 @@ fn durations_are_a_number_and_a_unit() {
         "18446744073709551615d",
     ] {
         assert_eq!(parse_duration(text), None, "{text}");
+    }
+}
+
+const SMTP: [(&str, &str); 4] = [
+    ("MASTHEAD__SMTP__HOST", "mail.example"),
+    ("MASTHEAD__SMTP__FROM", "The Herald <no-reply@herald.example>"),
+    ("MASTHEAD__SMTP__USER", "herald"),
+    ("MASTHEAD__SMTP__PASSWORD", "hidden-word"),
+];
+
+#[test]
+fn smtp_is_optional_and_its_port_follows_tls() {
+    let mail = |pairs: &[(&str, &str)]| settings_source(None, pairs).mail();
+    assert!(mail(&[]).unwrap().smtp.is_none());
+    for (tls, port) in [("tls", 465), ("starttls", 587), ("none", 25)] {
+        let mut pairs = SMTP.to_vec();
+        pairs.push(("MASTHEAD__SMTP__TLS", tls));
+        let smtp = mail(&pairs).unwrap().smtp.unwrap();
+        assert_eq!((smtp.port, smtp.connections), (port, 4), "{tls}");
+        assert!(!format!("{smtp:?}").contains("hidden-word"));
+        pairs.push(("MASTHEAD__SMTP__PORT", "2525"));
+        assert_eq!(mail(&pairs).unwrap().smtp.unwrap().port, 2525);
+    }
+}
+
+#[test]
+fn smtp_errors_are_reported_together() {
+    for (pairs, keys) in [
+        (
+            vec![("USER", "herald")],
+            vec!["smtp.host", "smtp.from", "smtp.password"],
+        ),
+        (
+            vec![
+                ("HOST", "mail.example"),
+                ("FROM", "seagull"),
+                ("TLS", "seagull"),
+                ("PORT", "70000"),
+            ],
+            vec!["smtp.from", "smtp.tls", "smtp.port"],
+        ),
+        (
+            vec![
+                ("HOST", "mail.example"),
+                ("FROM", "a@herald.example"),
+                ("PASSWORD", "seagull"),
+                ("HELLO_NAME", "sea gull"),
+                ("TIMEOUT", "seagull"),
+                ("CONNECTIONS", "0"),
+            ],
+            vec!["smtp.user", "smtp.hello_name", "smtp.timeout", "smtp.connections"],
+        ),
+    ] {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| (format!("MASTHEAD__SMTP__{key}"), *value))
+            .collect();
+        let pairs: Vec<_> = pairs.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        let text = settings_source(None, &pairs).mail().unwrap_err().to_string();
+        assert!(keys.iter().all(|key| text.contains(key)), "{text}");
+        assert!(!text.contains("seagull"), "{text}");
     }
 }

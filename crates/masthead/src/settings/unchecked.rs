@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::{
-    check,
+    check, check_mail,
     checker::Checker,
     errors::SettingsError,
     load::{self, Variables},
-    model::{DatabaseSettings, LogSettings, ProviderSettings, ServerSettings, SyncSettings, TokenSettings},
+    model::{
+        DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
+        TokenSettings,
+    },
     raw::RawSettings,
 };
 
@@ -48,7 +51,9 @@ impl UncheckedSettings {
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
             let providers = check::providers(&raw.providers, c);
+            let passwords = check::passwords(&raw.passwords, c);
             let sync = check::sync(&raw.sync, c);
+            let mail = check_mail::mail(&raw.smtp, &raw.mail, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
             Some(ServerSettings {
@@ -58,7 +63,9 @@ impl UncheckedSettings {
                 sealing: sealing?,
                 search: search?,
                 providers: providers?,
+                passwords: passwords?,
                 sync: sync?,
+                mail: mail?,
                 log: log?,
                 metrics: metrics?,
             })
@@ -74,6 +81,21 @@ impl UncheckedSettings {
             let database = check::database(&raw.database, c);
             let log = check::log(&raw.log, c);
             Some((database?, log?))
+        })
+    }
+
+    /// The sealing keys, where they are set: a command recognises deleted users by them.
+    ///
+    /// # Errors
+    /// All errors of `[sealing]`, and all unknown settings.
+    pub fn sealing(&self) -> Result<Option<SealingSettings>, SettingsError> {
+        self.part(|raw, c| {
+            let is_set = !raw.sealing.current.is_empty() || !raw.sealing.keys.is_empty();
+            if is_set {
+                check::sealing(&raw.sealing, c).map(Some)
+            } else {
+                Some(None)
+            }
         })
     }
 
@@ -95,6 +117,14 @@ impl UncheckedSettings {
     /// All errors of `[providers]`, and all unknown settings.
     pub fn providers(&self) -> Result<ProviderSettings, SettingsError> {
         self.part(|raw, c| check::providers(&raw.providers, c))
+    }
+
+    /// The settings of mails.
+    ///
+    /// # Errors
+    /// All errors of `[smtp]` and `[mail]`, and all unknown settings.
+    pub fn mail(&self) -> Result<MailSettings, SettingsError> {
+        self.part(|raw, c| check_mail::mail(&raw.smtp, &raw.mail, c))
     }
 
     /// The settings for minting a token.

@@ -43,7 +43,8 @@ pub(crate) async fn get(
 fn registration(n: usize) -> Value {
     json!({
         "customerRegistrationId": format!("crid-{n}"), "email": format!("zebulon{n}@hidden.example"),
-        "firstName": "Zebulon", "lastName": format!("Quizzeltop{n}"), "verified": true, "passwordHash": "x",
+        "firstName": "Zebulon", "lastName": format!("Quizzeltop{n}"), "verified": true,
+        "passwordHash": "840761ea4ff4d25aeced0c1039ed7725",
         "metadata": {"city": "Nowhereville"},
     })
 }
@@ -54,7 +55,10 @@ fn filled(settings: &[(String, String)]) {
     process::run_ok(settings, &["tenant", "add", TENANT], "");
     let lines: Vec<_> = (0..READERS).map(|n| registration(n).to_string()).collect();
     let messages = process::run_ok(settings, &["import", "--tenant", TENANT], &lines.join("\n"));
-    assert_eq!(messages, format!(r#"{{"imported":{READERS},"skipped":0}}"#));
+    assert_eq!(
+        messages,
+        format!(r#"{{"hashes":{{"md5":{READERS}}},"imported":{READERS},"skipped":0,"unusableHashes":{{}}}}"#)
+    );
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -186,7 +190,10 @@ fn commands_report_results_and_errors() {
         &["import", "--tenant", TENANT, "-"],
         &format!("{}\n", registration(3)),
     );
-    assert_eq!(again, r#"{"imported":0,"skipped":1}"#);
+    assert_eq!(
+        again,
+        r#"{"hashes":{"md5":1},"imported":0,"skipped":1,"unusableHashes":{}}"#
+    );
     process::run_ok(&settings, &["tenant", "add", "south/daily/sun"], "");
     let mut other = registration(100);
     other["tenant"] = "south/daily/sun".into();
@@ -197,7 +204,7 @@ fn commands_report_results_and_errors() {
     assert_eq!(stopped.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&stopped.stdout).trim(),
-        r#"{"imported":1,"skipped":0}"#
+        r#"{"hashes":{"md5":2},"imported":1,"skipped":0,"unusableHashes":{}}"#
     );
     let error = String::from_utf8_lossy(&stopped.stderr).into_owned();
     assert!(error.contains("line 3: email") && !error.contains("zebulon"), "{error}");

@@ -67,6 +67,8 @@ impl RemoteApiServer {
                 Arc::new(FakeWorkspaces::default()),
             )),
             use_cases,
+            writes: None,
+            user_tokens: None,
             tenants: Arc::new(FakeTenants::new(tenants)),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),

@@ -24,6 +24,10 @@ use crate::{
         process::{self, SEALING_KEY, SECRET},
         raw_http::FOREVER,
     },
+    writes::{
+        harness::{FEDERATED, HERALD as WRITTEN, WriteServer, email},
+        journey,
+    },
 };
 
 const HERALD: &str = "north/daily/herald";
@@ -401,4 +405,138 @@ fn refused_import_prints_no_user_data() {
     let events = events(&database);
     assert!(!events.is_empty());
     clean("audit log", &events, &[]);
+}
+
+/// Whether a text contains a code: as a word of its own that is no number of a JSON member, nor the fraction of one.
+fn has_code(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + code.len()..].chars().next();
+        !before.is_some_and(|char| char.is_alphanumeric() || ":.".contains(char))
+            && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// Calls that have a secret in the wrong place, or of the wrong form.
+fn hostile_writes(server: &WriteServer, secret: &str) {
+    let address = email("hostile");
+    for (call, body) in [
+        ("POST /v4/Users", json!({"email": secret, "password": secret})),
+        ("POST /v4/Users", json!({"email": address, "password": [secret]})),
+        (
+            "POST /v4/Users",
+            json!({"email": address, "password": secret.repeat(40)}),
+        ),
+        (
+            "POST /v4/Users",
+            json!({"email": address, "password": secret, "colour": 1}),
+        ),
+        (
+            "POST /v4/Users",
+            json!({"email": address, "password": secret, "verified": secret}),
+        ),
+        (
+            "POST /v4/Users",
+            json!({"email": address, "password": secret, "returnUrl": secret}),
+        ),
+        (
+            "POST /v4/Users",
+            json!({"email": address, "encryptedCustomerRegistrationId": secret}),
+        ),
+        ("POST /v4/Users", json!(secret)),
+        ("PUT /v4/Users/nobody", json!({"password": secret})),
+        ("PUT /v4/Users/nobody", json!({"lastLogoutDate": secret})),
+        ("PATCH /v4/Users/nobody/Password", json!({"password": secret})),
+        (
+            "PATCH /v4/Users/nobody/Password",
+            json!({"password": {"password": secret}}),
+        ),
+        (
+            "POST /v4/Users/Authentication",
+            json!({"loginName": secret, "password": secret}),
+        ),
+        ("POST /v4/Users/Authentication", json!({"token": secret})),
+        (
+            "POST /v4/Users/ForgotPassword/Finish",
+            json!({"encryptedEventId": secret, "password": secret}),
+        ),
+        (
+            "POST /v4/Users/Verification",
+            json!({"email": secret, "verificationCode": secret}),
+        ),
+        ("POST /Authenticate", json!({"LoginName": secret, "Password": secret})),
+        (
+            "POST /User",
+            json!({"Email": address, "CreationMode": secret, "Password": secret}),
+        ),
+    ] {
+        let answer = server.send(WRITTEN, call, &body, &[]);
+        assert!(!answer.body.contains(secret), "{call} {body}: {}", answer.body);
+    }
+}
+
+#[test]
+fn secrets_of_writes_are_nowhere() {
+    const PASSWORDS: [&str; 2] = ["Tamarisk-and-frost-3", "Saffron-and-hail-4"];
+    const HOSTILE: &str = "Nettle-and-fog-6";
+    // All levels of this program and its libraries.
+    let mut server = WriteServer::start(&[("LOG__LEVEL", "trace")]);
+    let secrets = journey::live(&server, WRITTEN, "nell.j@zanzibar.example", "nell.new@zanzibar.example");
+    for paper in FEDERATED {
+        let address = "quillan@zanzibar.example";
+        let new = json!({"email": address, "password": PASSWORDS[0], "firstName": "Quillan", "lastName": "Brackwater"});
+        let id = server.call(paper, "POST /v4/Users", &new).expect("S200_03").id();
+        server.sign_in(paper, address, PASSWORDS[0]).expect("S200_06");
+        server.sign_in(paper, address, HOSTILE).expect("E401_01");
+        let path = format!("PATCH /v4/Users/{}/Password", http_client::percent_encoded(&id));
+        server
+            .call(paper, &path, &json!({"password": PASSWORDS[1]}))
+            .expect("S200_11");
+        server.sandbox(paper).inject(masthead_sandbox::Fault::Html);
+        assert_eq!(
+            server.call(paper, &path, &json!({"password": PASSWORDS[0]})).status,
+            503
+        );
+    }
+    hostile_writes(&server, HOSTILE);
+
+    let metrics = http_client::get(server.address(), "/metrics").body;
+    assert!(metrics.contains("masthead_password_hashes_total"), "{metrics}");
+    let bodies = server.bodies().join("\n");
+    let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
+    let read = |table: &String| server.rows(&format!("SELECT t::text FROM {table} AS t")).join("\n");
+    let tables: Vec<_> = server
+        .rows(tables)
+        .into_iter()
+        .map(|table| (read(&table), table))
+        .collect();
+    let log = server.stop();
+    assert!(log.contains(r#""level":"TRACE""#), "{log}");
+    assert!(bodies.contains("nell.new@zanzibar.example"), "{bodies}");
+    let mut learned = secrets.texts.clone();
+    learned.extend([&PASSWORDS[..], &[HOSTILE]].concat().into_iter().map(str::to_owned));
+    let places = [("log", &log), ("metrics", &metrics), ("responses", &bodies)];
+    let tables = tables.iter().map(|(rows, table)| (&**table, rows));
+    for (what, text) in places.into_iter().chain(tables) {
+        let lowered = text.to_lowercase();
+        for secret in &learned {
+            // The hash of a password has its column.
+            if what == "registrations" && secret.starts_with('$') {
+                continue;
+            }
+            let at = lowered.find(&secret.to_lowercase());
+            let around = at.map(|at| &lowered[at.saturating_sub(300)..(at + 100).min(lowered.len())]);
+            assert_eq!(around, None, "{secret} is in the {what}");
+        }
+        assert!(!has_code(text, &secrets.code), "{} is in the {what}", secrets.code);
+    }
+    // Nor personal data.
+    for (what, text) in [("log", &log), ("metrics", &metrics)] {
+        let text = text.to_lowercase();
+        for personal in ["zanzibar", "journeywoman", "nowhereville", "brackwater", "quillan"] {
+            let at = text.find(personal);
+            let around = at.map(|at| &text[at.saturating_sub(300)..(at + 100).min(text.len())]);
+            assert_eq!(around, None, "{personal} is in the {what}");
+        }
+    }
 }

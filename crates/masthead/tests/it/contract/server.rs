@@ -166,7 +166,7 @@ fn line(tenant: &str, account: &Account) -> Value {
         "firstName": account.first_name,
         "lastName": account.last_name,
         "verified": account.verified == Some(true),
-        "passwordHash": account.has_password.then_some("$argon2id$invented"),
+        "passwordHash": account.has_password.then_some("$argon2id$v=19$m=7168,t=5,p=1$AAECAwQFBgcICQoLDA0ODw$Gnvw6xiJZdXx+tb1FSSSCz3BdV7joPcIhdQcfMcA1SQ"),
         "dateRegistered": moment(account.registered_at),
         "changeDate": moment(account.changed_at),
         "metadata": metadata,

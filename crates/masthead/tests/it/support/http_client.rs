@@ -15,7 +15,12 @@ use crate::support::raw_http::FOREVER;
 
 /// Sends a request and reads the response, whose length must match its header.
 pub(crate) fn send(to: SocketAddr, request: &CaseRequest) -> CaseAnswer {
-    let mut stream = TcpStream::connect(to).unwrap();
+    try_send(to, request).unwrap_or_else(|broken| panic!("{} {}: {broken}", request.method, request.target))
+}
+
+/// The same; without a complete response, what came instead of it.
+pub(crate) fn try_send(to: SocketAddr, request: &CaseRequest) -> Result<CaseAnswer, String> {
+    let mut stream = TcpStream::connect(to).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(FOREVER)).unwrap();
     stream.set_write_timeout(Some(FOREVER)).unwrap();
     let mut text = format!("{} {} HTTP/1.1\r\nhost: test\r\n", request.method, request.target);
@@ -33,10 +38,7 @@ pub(crate) fn send(to: SocketAddr, request: &CaseRequest) -> CaseAnswer {
     let _ = stream.write_all(text.as_bytes());
     let mut read = Vec::new();
     let ended = stream.read_to_end(&mut read);
-    let answer = parse(&read).unwrap_or_else(|| {
-        let read = String::from_utf8_lossy(&read);
-        panic!("{} {}: {ended:?} after {read:?}", request.method, request.target)
-    });
+    let answer = parse(&read).ok_or_else(|| format!("{ended:?} after {:?}", String::from_utf8_lossy(&read)))?;
     let announced = header(&answer, "content-length").map(|text| text.parse::<usize>().unwrap());
     if request.method != "HEAD" {
         assert_eq!(
@@ -47,7 +49,7 @@ pub(crate) fn send(to: SocketAddr, request: &CaseRequest) -> CaseAnswer {
             request.target
         );
     }
-    answer
+    Ok(answer)
 }
 
 /// Sends these requests over one HTTP/2 connection; returns the statuses.

@@ -1,0 +1,90 @@
+//! `masthead reconcile`: settles what was left open between a provider and our store.
+
+use masthead_orchestrator::writes::{OperatorDecision, Reconciled, UserWrites};
+use masthead_ports::intents::{Intent, IntentId};
+use serde_json::{Value, json};
+
+use super::environment::print_line;
+use crate::{cli::ReconcileArguments, command_error::CommandError};
+
+/// How many open intents are listed.
+const LISTED: u32 = 10_000;
+
+const UNREADABLE: &str = "the open intents cannot be read";
+
+pub(super) async fn run(writes: &UserWrites, arguments: &ReconcileArguments) -> Result<(), CommandError> {
+    let reconcile = &writes.reconcile;
+    if let Some(number) = arguments.intent {
+        let decision = if arguments.provider_wrote {
+            OperatorDecision::ProviderWrote
+        } else {
+            OperatorDecision::NothingWritten
+        };
+        let decided = reconcile.decide(IntentId(number), decision).await;
+        return match decided.map_err(CommandError::context(UNREADABLE))? {
+            Some(outcome) => print_line(json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)})),
+            None => Err(CommandError::new(format!("there is no open intent {number}"))),
+        };
+    }
+    if !arguments.list {
+        let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
+        for (intent, outcome) in settled {
+            if matches!(outcome, Reconciled::Done | Reconciled::NotWritten) {
+                print_line(described(&intent, name(outcome), None))?;
+            }
+        }
+    }
+    let open = reconcile
+        .list(None, LISTED)
+        .await
+        .map_err(CommandError::context(UNREADABLE))?;
+    let mut undecided = 0;
+    for intent in open {
+        let outcome = match intent.step {
+            masthead_ports::intents::IntentStep::Unsettled => {
+                undecided += 1;
+                "needs a decision"
+            }
+            _ => "open",
+        };
+        print_line(described(&intent, outcome, Some(&intent.reason)))?;
+    }
+    if undecided == 0 || arguments.list {
+        Ok(())
+    } else {
+        Err(CommandError::new(format!(
+            "{undecided} intents need a decision: see masthead reconcile --help"
+        )))
+    }
+}
+
+fn described(intent: &Intent, outcome: &str, reason: Option<&str>) -> Value {
+    json!({
+        "intent": intent.id.0,
+        "outcome": outcome,
+        "reason": reason.filter(|reason| !reason.is_empty()),
+        "tenant": intent.tenant.as_str(),
+        "kind": intent.new.kind.name(),
+        "step": intent.step.name(),
+        "createdAt": intent.created_at.unix_timestamp(),
+        "attempts": intent.attempts,
+        "requestId": intent.new.request_id,
+        "sourceSystem": intent.new.source_system,
+    })
+}
+
+const fn name(outcome: Reconciled) -> &'static str {
+    match outcome {
+        Reconciled::Done => "done",
+        Reconciled::NotWritten => "nothing written",
+        Reconciled::Postponed(_) => "open",
+        Reconciled::Unsettled(_) => "needs a decision",
+    }
+}
+
+const fn reason(outcome: Reconciled) -> Option<&'static str> {
+    match outcome {
+        Reconciled::Done | Reconciled::NotWritten => None,
+        Reconciled::Postponed(reason) | Reconciled::Unsettled(reason) => Some(reason),
+    }
+}

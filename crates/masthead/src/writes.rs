@@ -1,0 +1,71 @@
+//! The writes of users, from the parts of the program, and their background tasks.
+
+use std::{sync::Arc, time::Duration};
+
+use masthead_orchestrator::writes::{ReconcileWrites, Reconciled, UserWrites, WriteDependencies};
+use masthead_ports::{clock::Clock, sealing::Sealing, source::UserSource};
+use masthead_subscribe_store::Store;
+use masthead_tokens::SystemSecrets;
+use tokio_util::sync::CancellationToken;
+
+use crate::{command_error::CommandError, providers::Adapters, settings::ServerSettings, wiring};
+
+/// How often intents that are due are looked for: one indexed query.
+const RECONCILE: Duration = Duration::from_secs(5);
+
+/// The writes over this store and these adapters.
+///
+/// # Errors
+/// A sealing key is invalid, or no thread can be started.
+pub(crate) fn user_writes(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    sealing: Arc<dyn Sealing>,
+    clock: Arc<dyn Clock>,
+) -> Result<UserWrites, CommandError> {
+    let users = store.users();
+    let dependencies = WriteDependencies {
+        store: store.registrations() as Arc<dyn UserSource>,
+        users: Arc::clone(&users) as _,
+        writers: Arc::new(adapters.clone()),
+        intents: Arc::clone(&users) as _,
+        idempotency: Arc::clone(&users) as _,
+        attempts: users,
+        passwords: wiring::password_hasher(&settings.passwords, &settings.providers)?,
+        sealing,
+        hasher: wiring::keyed_hasher(&settings.sealing)?,
+        secrets: Arc::new(SystemSecrets::new()),
+        clock,
+        sends_mail: settings.mail.smtp.is_some(),
+    };
+    Ok(UserWrites::new(dependencies, store.tenants()))
+}
+
+/// Settles intents until the end.
+pub(crate) async fn reconcile(reconcile: ReconcileWrites, end: CancellationToken) {
+    while wait(RECONCILE, &end).await {
+        match reconcile.run_once().await {
+            Ok(settled) => {
+                for (_, outcome) in settled {
+                    let outcome = match outcome {
+                        Reconciled::Done => "done",
+                        Reconciled::NotWritten => "not_written",
+                        Reconciled::Postponed(_) => "postponed",
+                        Reconciled::Unsettled(_) => "unsettled",
+                    };
+                    metrics::counter!("masthead_write_intents_settled_total", "outcome" => outcome).increment(1);
+                }
+            }
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "intents cannot be read"),
+        }
+    }
+}
+
+/// Waits; false at the end.
+async fn wait(time: Duration, end: &CancellationToken) -> bool {
+    tokio::select! {
+        () = end.cancelled() => false,
+        () = tokio::time::sleep(time) => true,
+    }
+}

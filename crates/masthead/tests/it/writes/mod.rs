@@ -1,0 +1,12 @@
+//! Writes of users, checked against the program: real sockets, a real Postgres, a real SMTP server, and a stand-in for each provider.
+
+mod concurrent;
+mod faults;
+mod federated;
+pub(crate) mod harness;
+mod idempotent;
+mod isolation;
+pub(crate) mod journey;
+mod kills;
+mod kinds;
+mod legacy;
