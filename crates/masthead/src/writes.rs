@@ -3,15 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_orchestrator::writes::{ReconcileWrites, Reconciled, UserWrites, WriteDependencies};
-use masthead_ports::{clock::Clock, sealing::Sealing, source::UserSource};
+use masthead_ports::{clock::Clock, intents::IntentStep, sealing::Sealing, source::UserSource};
 use masthead_subscribe_store::Store;
 use masthead_tokens::SystemSecrets;
 use tokio_util::sync::CancellationToken;
 
 use crate::{command_error::CommandError, providers::Adapters, settings::ServerSettings, wiring};
 
-/// How often intents that are due are looked for: one indexed query.
+/// How often intents that are due are looked for: one indexed query, and one that counts the open ones.
 const RECONCILE: Duration = Duration::from_secs(5);
+
+/// How many open intents the gauge counts.
+const COUNTED: u32 = 1_000;
 
 /// The writes over this store and these adapters.
 ///
@@ -58,6 +61,13 @@ pub(crate) async fn reconcile(reconcile: ReconcileWrites, end: CancellationToken
                 }
             }
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "intents cannot be read"),
+        }
+        if let Ok(open) = reconcile.list(None, COUNTED).await {
+            for step in IntentStep::ALL {
+                let count = open.iter().filter(|intent| intent.step == step).count();
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                metrics::gauge!("masthead_write_intents", "step" => step.name()).set(count);
+            }
         }
     }
 }

@@ -68,6 +68,14 @@ fn describe() {
         "masthead_database_repeated_reads_total",
         "reads that failed on a replica and were repeated on the primary"
     );
+    describe_gauge!(
+        "masthead_write_intents",
+        "two-sided writes that are open, by step; unsettled ones need an operator (masthead reconcile)"
+    );
+    describe_counter!(
+        "masthead_write_intents_settled_total",
+        "open writes that a server looked at, by outcome"
+    );
     describe_counter!(
         "masthead_mails_total",
         "tries of mails, by outcome: sent, retry (later), dead (not tried again)"
