@@ -63,6 +63,20 @@ impl Evidence {
         }
     }
 
+    /// Takes accounts out, as if the source had confirmed that it has none with their ids.
+    pub fn remove(&mut self, is_removed: impl Fn(&Account) -> bool) {
+        let accounts = std::mem::take(&mut self.accounts);
+        self.by_id.clear();
+        self.by_number.clear();
+        for account in accounts {
+            if is_removed(&account) {
+                self.complete_ids.insert(account.crid);
+            } else {
+                self.add(account);
+            }
+        }
+    }
+
     /// Records that the source returned every account with this key.
     pub fn confirm(&mut self, key: UserKey) {
         match key {
@@ -150,6 +164,23 @@ mod tests {
         let presence = |id| evidence.presence(&CustomerRegistrationId::parse(id).unwrap());
         assert_eq!(presence("a"), Presence::Present(0));
         assert_eq!(presence("b"), Presence::Unknown);
+    }
+
+    #[test]
+    fn removed_account_is_absent_and_the_others_stay() {
+        let mut evidence = Evidence::default();
+        for (number, crid) in [(7, "a"), (8, "b"), (9, "c")] {
+            evidence.add(registration(number, crid, "e@example.com"));
+        }
+        evidence.mark_subjects(|_| true);
+        evidence.remove(|account| account.registration_id == Some(8));
+        let presence = |id| evidence.presence(&CustomerRegistrationId::parse(id).unwrap());
+        assert_eq!(presence("b"), Presence::Absent);
+        assert_eq!(
+            (presence("a"), presence("c")),
+            (Presence::Present(0), Presence::Present(1))
+        );
+        assert!(evidence.is_subject(&evidence.accounts()[1]));
     }
 
     #[test]

@@ -55,6 +55,10 @@ impl UserSource for SubscribeSource {
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.source(&cx.tenant).search(cx, query).await
     }
+
+    async fn were_deleted(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<bool>, SourceError> {
+        self.source(&cx.tenant).were_deleted(cx, accounts).await
+    }
 }
 
 #[async_trait]

@@ -1,9 +1,9 @@
 //! Looks up users in the provider and the store: first both at once, then each by the ids and addresses that the accounts of
 //! the other raise, until the accounts of every user are known (contract §2.2).
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use masthead_domain::{account::Account, user_key::UserKey};
+use masthead_domain::{account::Account, email::Email, user_key::UserKey};
 use masthead_ports::{
     clock::Clock,
     provider::{IdentityProvider, Lookup},
@@ -113,12 +113,58 @@ impl SourcePair {
 
     /// Makes the follow-up lookups until the user of every subject is known, a source fails, or the budget of the request is
     /// spent. Open lookups then join nothing ([`masthead_domain::join`]), and their source is [`UNCONFIRMED`].
+    /// Accounts of the provider whose users were deleted from our store are taken out at the end.
     pub(crate) async fn complete(
         &self,
         cx: &CallContext,
         provider: &dyn IdentityProvider,
         findings: &mut PairFindings,
     ) {
+        self.look_up_open(cx, provider, findings).await;
+        self.remove_deleted(cx, findings).await;
+    }
+
+    /// A user that was deleted from our store alone is absent although the provider has it still (contract `writes.md` §3,
+    /// delete). An account whose id or address a registration has is kept.
+    async fn remove_deleted(&self, cx: &CallContext, findings: &mut PairFindings) {
+        let (ids, emails): (HashSet<_>, HashSet<_>) = findings
+            .store
+            .accounts()
+            .iter()
+            .map(|account| (&account.crid, account.email.as_ref().map(Email::key)))
+            .unzip();
+        let is_registered = |account: &Account| {
+            let email = account.email.as_ref().map(Email::key);
+            ids.contains(&account.crid) || email.is_some() && emails.contains(&email)
+        };
+        let mut alone = findings.provider.accounts().to_vec();
+        alone.retain(|account| !is_registered(account));
+        if alone.is_empty() || !findings.store.is_live() {
+            return;
+        }
+        match self.store.were_deleted(cx, &alone).await {
+            Ok(deleted) => {
+                let deleted: HashSet<_> = alone
+                    .into_iter()
+                    .zip(deleted)
+                    .filter_map(|(account, is_deleted)| is_deleted.then_some(account.crid))
+                    .collect();
+                if !deleted.is_empty() {
+                    findings
+                        .provider
+                        .evidence
+                        .remove(|account| deleted.contains(&account.crid));
+                }
+            }
+            // The users are shown rather than hidden: nothing is known of a deletion.
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "it is unknown whether users were deleted"
+            ),
+        }
+    }
+
+    async fn look_up_open(&self, cx: &CallContext, provider: &dyn IdentityProvider, findings: &mut PairFindings) {
         // After a truncated search the answer is incomplete anyway, and every call to the provider is billed.
         let mut provider_budget = if findings.provider.partial.is_some() {
             LookupBudget::NONE

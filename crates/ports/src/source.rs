@@ -240,6 +240,12 @@ pub trait UserSource: Send + Sync {
     /// Returns one page of the accounts that meet every condition of the query, in its order. The page has the size of the
     /// query, or fewer accounts at the end.
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError>;
+
+    /// Whether each of these accounts of another source belongs to a user that was deleted here, by its id or its address; in
+    /// their order. The default is for a source that keeps no deleted users.
+    async fn were_deleted(&self, _cx: &CallContext, accounts: &[Account]) -> Result<Vec<bool>, SourceError> {
+        Ok(vec![false; accounts.len()])
+    }
 }
 
 /// Answers a query by id or by address with the accounts of `source` for which `meets` is true; `None` for any other query.

@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{account::Account, query::UserQuery, user_key::UserKey};
-use masthead_ports::source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceName, UserSource};
+use masthead_ports::source::{
+    AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource,
+};
 
-use crate::{database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch, tombstones::Tombstones};
+use crate::{
+    database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch, sqlstate::source_error,
+    tombstones::Tombstones,
+};
+
+const WERE_DELETED: &str = "deleted users";
 
 /// The registrations of a tenant's pool.
 pub struct PgRegistrations {
@@ -68,5 +75,20 @@ impl UserSource for PgRegistrations {
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
         self.search.page(cx, query).await
+    }
+
+    async fn were_deleted(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<bool>, SourceError> {
+        let found = async {
+            let mut transaction = self.writer.begin().await?;
+            let users: Vec<_> = accounts
+                .iter()
+                .map(|account| (&account.crid, account.email.as_ref()))
+                .collect();
+            self.tombstones.find(&mut transaction, cx.tenant.pool, &users).await
+        };
+        let found = tokio::time::timeout_at(cx.deadline.into(), found).await;
+        let found = found.map_err(|late| SourceError::with_cause(WERE_DELETED, SourceErrorKind::Unavailable, late))?;
+        let found = found.map_err(source_error(WERE_DELETED))?;
+        Ok(found.iter().map(Option::is_some).collect())
     }
 }

@@ -48,6 +48,7 @@ struct StoreState {
     accounts: Vec<(PoolId, Account)>,
     mode: StoreMode,
     calls: u64,
+    deleted: Vec<(PoolId, CustomerRegistrationId)>,
 }
 
 impl Default for FakeStore {
@@ -66,6 +67,7 @@ impl FakeStore {
                 accounts: Vec::new(),
                 mode: StoreMode::Answering,
                 calls: 0,
+                deleted: Vec::new(),
             }),
         }
     }
@@ -85,8 +87,15 @@ impl FakeStore {
             state
                 .accounts
                 .retain(|(known, other)| (*known, &other.crid) != (pool, &account.crid));
+            state.deleted.retain(|(of, id)| (*of, id) != (pool, &account.crid));
             state.accounts.push((pool, account));
         }
+    }
+
+    /// Deletes the user with this id, and remembers it.
+    pub fn delete(&self, pool: PoolId, id: &CustomerRegistrationId) {
+        self.remove(pool, id);
+        self.lock().deleted.push((pool, id.clone()));
     }
 
     /// Removes the account with this id.
@@ -190,6 +199,12 @@ impl UserSource for FakeStore {
             truncated: false,
             unreadable: false,
         })
+    }
+
+    async fn were_deleted(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<bool>, SourceError> {
+        let state = self.lock();
+        let is_deleted = |account: &Account| state.deleted.contains(&(cx.tenant.pool, account.crid.clone()));
+        Ok(accounts.iter().map(is_deleted).collect())
     }
 }
 

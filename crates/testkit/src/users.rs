@@ -111,8 +111,10 @@ impl InMemoryUsers {
         let mut changed = state.clone();
         let result = change(&mut changed)?;
         for (pool, before, after) in changed.writes.drain(..) {
-            if let Some(crid) = before {
-                self.store.remove(pool, &crid);
+            match (before, &after) {
+                (Some(crid), Some(_)) => self.store.remove(pool, &crid),
+                (Some(crid), None) => self.store.delete(pool, &crid),
+                (None, _) => {}
             }
             self.store.put(pool, after);
         }

@@ -227,9 +227,15 @@ impl Services {
         }
     }
 
-    /// Refuses a user that the provider accepts and our store blocks.
+    /// Refuses a user that the provider accepts and our store blocks, or has deleted.
     async fn refuse_blocked(&self, cx: &CallContext, account: Account) -> Result<Account, SignInError> {
         let stored = self.stored(cx, &account.crid).await?;
+        if stored.is_none() {
+            let deleted = self.ports.store.were_deleted(cx, std::slice::from_ref(&account)).await;
+            if deleted.map_err(|error| store_error(&error))?.contains(&true) {
+                return Err(SignInError::Incorrect);
+            }
+        }
         if is_blocked(&account) || stored.as_ref().is_some_and(is_blocked) {
             return Err(SignInError::Blocked);
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use masthead_domain::{account::Account, event::EventKind, user_change::UserChange};
-use masthead_orchestrator::writes::{SignInError, SignInRequest, UpdateRequest, WriteUserError};
+use masthead_orchestrator::writes::{DeleteRequest, SignInError, SignInRequest, UpdateRequest, WriteUserError};
 use masthead_testkit::{accounts::account, secrets::FakePasswordHasher, users::WriteFault};
 use time::Duration;
 
@@ -126,6 +126,20 @@ async fn block_of_our_store_holds_at_the_provider() {
     assert!(matches!(right, Err(SignInError::Blocked)), "{right:?}");
     let wrong = sign_in(&fixture, "ann@example.com", "wrong").await;
     assert!(matches!(wrong, Err(SignInError::Incorrect)), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn user_deleted_from_our_store_alone_cannot_sign_in() {
+    let fixture = WriteFixture::new(FEDERATED);
+    let crid = fixture.create("ann@example.com").await;
+    let request = DeleteRequest {
+        crid,
+        ignore_provider: true,
+        purge: false,
+    };
+    fixture.writes.delete.delete(fixture.call(), request).await.unwrap();
+    let refused = sign_in(&fixture, "ann@example.com", "correct horse").await;
+    assert!(matches!(refused, Err(SignInError::Incorrect)), "{refused:?}");
 }
 
 #[tokio::test]

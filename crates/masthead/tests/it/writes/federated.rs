@@ -127,6 +127,29 @@ fn federated_reader_verifies_and_resets() {
     }
 }
 
+/// Contract `writes.md` §3: "Deleted users are absent from every read … at once", also where the provider is not called.
+#[test]
+fn user_deleted_from_our_store_alone_is_absent() {
+    let server = WriteServer::start(&[]);
+    for paper in FEDERATED {
+        let name = format!("ida-{paper}");
+        let address = email(&name);
+        let id = server.create(paper, &name).expect("S200_03").id();
+        let path = format!("/v4/Users/{}", percent_encoded(&id));
+        let delete = format!("DELETE {path}?ignoreProvider=true");
+        server.call(paper, &delete, &Value::Null).expect("S200_14");
+        assert_eq!(server.provider_side(paper).len(), 1, "{paper}");
+        server.call(paper, &format!("GET {path}"), &Value::Null).expect("E404");
+        for query in [format!("email={}", percent_encoded(&address)), "email=ida-".to_owned()] {
+            let list = server.call(paper, &format!("GET /v4/Users?{query}"), &Value::Null);
+            let list = list.expect("S200_02");
+            assert_eq!(list.body["data"], json!([]), "{paper} {query}");
+            assert_eq!(list.body["meta"]["totalRecords"], 0, "{paper} {query}");
+        }
+        server.sign_in(paper, &address, PASSWORD).expect("E401_01");
+    }
+}
+
 #[test]
 fn sync_does_not_bring_a_deleted_user_back() {
     let server = WriteServer::start(&[]);
