@@ -143,7 +143,7 @@ impl Route<'_> {
         self.pattern
     }
 
-    /// Whether the operation needs [`RequestContext::caller`].
+    /// Whether the operation needs [`RequestContext::caller`](crate::http::request::RequestContext::caller).
     #[must_use]
     pub fn needs_caller_address(&self) -> bool {
         let signs_in = RoutedOperation::NamedCall(NamedCall::Write("Authentication", WriteOperation::Authenticate));
