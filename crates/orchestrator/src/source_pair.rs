@@ -127,6 +127,9 @@ impl SourcePair {
     /// A user that was deleted from our store alone is absent although the provider has it still (contract `writes.md` §3,
     /// delete). An account whose id or address a registration has is kept.
     async fn remove_deleted(&self, cx: &CallContext, findings: &mut PairFindings) {
+        if findings.provider.accounts().is_empty() || !findings.store.is_live() {
+            return;
+        }
         let (ids, emails): (HashSet<_>, HashSet<_>) = findings
             .store
             .accounts()
@@ -137,9 +140,14 @@ impl SourcePair {
             let email = account.email.as_ref().map(Email::key);
             ids.contains(&account.crid) || email.is_some() && emails.contains(&email)
         };
-        let mut alone = findings.provider.accounts().to_vec();
-        alone.retain(|account| !is_registered(account));
-        if alone.is_empty() || !findings.store.is_live() {
+        let alone: Vec<Account> = findings
+            .provider
+            .accounts()
+            .iter()
+            .filter(|account| !is_registered(account))
+            .cloned()
+            .collect();
+        if alone.is_empty() {
             return;
         }
         match self.store.were_deleted(cx, &alone).await {

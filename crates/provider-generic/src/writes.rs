@@ -11,7 +11,7 @@ use masthead_ports::{
 };
 use masthead_provider_kit::{
     HttpReply, ProviderCall,
-    writes::{not_written, outcome_unknown},
+    writes::{found_after_write, not_written, outcome_unknown},
 };
 use serde_json::Value;
 
@@ -199,17 +199,13 @@ impl GenericApi {
         self.settings.map.id(self.settings.user.find(body)?).ok()
     }
 
-    /// The account after a successful write; without a usable answer its state is unknown.
+    /// The account after a successful write.
     async fn read_back(
         &self,
         cx: &CallContext,
         name: &'static str,
         id: &CustomerRegistrationId,
     ) -> Result<Account, WriteError> {
-        let found = self
-            .account(cx, id)
-            .await
-            .map_err(|error| outcome_unknown(name, error))?;
-        found.ok_or(WriteError::NoSuchUser)
+        found_after_write(name, self.account(cx, id).await)
     }
 }

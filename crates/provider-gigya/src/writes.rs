@@ -11,7 +11,7 @@ use masthead_ports::{
 };
 use masthead_provider_kit::{
     ProviderCall, ReplyError,
-    writes::{not_written, outcome_unknown, random_password},
+    writes::{found_after_write, not_written, outcome_unknown, random_password},
 };
 
 use crate::{
@@ -214,8 +214,7 @@ impl GigyaSite {
     /// The account after a successful write; without a usable answer its state is unknown.
     async fn read_back(&self, cx: &CallContext, operation: &'static str, uid: &str) -> Result<Account, WriteError> {
         let found = self.by_uid(cx, operation, uid).await;
-        let found = found.map_err(|error| outcome_unknown(operation, error))?;
-        let found = found.ok_or(WriteError::NoSuchUser)?;
+        let found = found_after_write(operation, found)?;
         account(&found, &self.settings.metadata).map_err(|error| outcome_unknown(operation, error))
     }
 }

@@ -24,6 +24,15 @@ pub fn outcome_unknown(operation: &'static str, cause: impl Into<Box<dyn Error +
     SourceError::with_cause(operation, SourceErrorKind::OutcomeUnknown, cause).into()
 }
 
+/// What a look-up after a successful write has found; without a usable answer the state of the account is unknown.
+///
+/// # Errors
+/// The look-up failed, or the provider has no such user any more.
+pub fn found_after_write<T>(operation: &'static str, found: Result<Option<T>, SourceError>) -> Result<T, WriteError> {
+    let found = found.map_err(|error| outcome_unknown(operation, error))?;
+    found.ok_or(WriteError::NoSuchUser)
+}
+
 /// The error of a check of a password, which is called like a write so that it is tried once: nothing was to be changed, so
 /// an unknown outcome is no answer like any other.
 #[must_use]

@@ -15,7 +15,7 @@ use masthead_provider_kit::{
     ProviderCall,
     path::is_segment,
     wire,
-    writes::{not_written, outcome_unknown},
+    writes::{found_after_write, not_written, outcome_unknown},
 };
 use serde_json::{Map, Value, json};
 
@@ -226,17 +226,13 @@ impl RemoteApi {
         self.read_back(cx, name, &account.crid).await
     }
 
-    /// The account after a successful write; without a usable answer its state is unknown.
+    /// The account after a successful write.
     async fn read_back(
         &self,
         cx: &CallContext,
         name: &'static str,
         id: &CustomerRegistrationId,
     ) -> Result<Account, WriteError> {
-        let found = self
-            .account(cx, id)
-            .await
-            .map_err(|error| outcome_unknown(name, error))?;
-        found.ok_or(WriteError::NoSuchUser)
+        found_after_write(name, self.account(cx, id).await)
     }
 }

@@ -1,15 +1,12 @@
-//! Passwords, codes, links and keyed hashes without secrecy.
+//! Passwords, codes and links without secrecy.
 
 use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
 use async_trait::async_trait;
-use masthead_domain::tenant::PoolId;
 use masthead_ports::{
-    keyed_hash::{HashPurpose, KeyedHash, KeyedHasher},
     passwords::{HasherError, PasswordCheck, PasswordHash, PasswordHasher, PasswordMatch, PlainPassword},
     secret_generator::SecretGenerator,
 };
@@ -51,32 +48,6 @@ impl PasswordHasher for FakePasswordHasher {
             PasswordMatch::No
         })
     }
-}
-
-/// Keyed hashes without a secret, under two keys.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FakeKeyedHasher;
-
-impl KeyedHasher for FakeKeyedHasher {
-    fn hash(&self, pool: PoolId, purpose: HashPurpose, text: &str) -> KeyedHash {
-        hash_under("current", pool, purpose, text)
-    }
-
-    fn hashes(&self, pool: PoolId, purpose: HashPurpose, text: &str) -> Vec<KeyedHash> {
-        ["current", "former"]
-            .map(|key| hash_under(key, pool, purpose, text))
-            .to_vec()
-    }
-}
-
-fn hash_under(key: &str, pool: PoolId, purpose: HashPurpose, text: &str) -> KeyedHash {
-    let mut bytes = [0; 32];
-    for (n, part) in bytes.chunks_exact_mut(8).enumerate() {
-        let mut hasher = DefaultHasher::new();
-        (n, key, pool.0, format!("{purpose:?}"), text).hash(&mut hasher);
-        part.copy_from_slice(&hasher.finish().to_le_bytes());
-    }
-    KeyedHash(bytes)
 }
 
 /// Secrets that count up: `00000A`, `link-2`, …

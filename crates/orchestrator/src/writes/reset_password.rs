@@ -147,7 +147,7 @@ impl Services {
         Ok(self.ports.secrets.link())
     }
 
-    /// Whether an address has got fewer links in the last hour than it may: nobody's mailbox is filled by strangers.
+    /// Whether an address has got fewer links in the last hour than it may: strangers cannot fill a mailbox.
     async fn may_mail(&self, cx: &CallContext, email: &Email) -> Result<bool, WriteUserError> {
         let text = format!("link\n{}", email.key().as_str());
         let counter = AttemptCounter {

@@ -11,7 +11,7 @@ use masthead_domain::{
     return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter},
+    accounts::{Ability, AccountWriter, MissingSetting},
     attempts::SignInAttempts,
     clock::Clock,
     idempotency::{IdempotencyKeys, IdempotencyTicket},
@@ -143,11 +143,7 @@ impl Services {
         ignore_provider: bool,
         ability: Ability,
     ) -> Result<Sides, WriteUserError> {
-        if tenant.settings.has_remote_store() {
-            // Our store has no registrations of this tenant (ADR 0062).
-            let setting = masthead_ports::accounts::MissingSetting::new("Subscribe.Url");
-            return Err(setting.into());
-        }
+        refuse_remote_store(tenant)?;
         match Sources::for_request(tenant.settings.user_provider, ignore_provider) {
             Sources::Store => Ok(Sides::Store),
             Sources::ProviderAndStore(_) => {
@@ -302,6 +298,14 @@ pub(crate) struct Link {
     pub(crate) value: String,
     /// Its whole address.
     pub(crate) address: String,
+}
+
+/// Refuses a tenant whose registrations are a remote Users API: our store has none of them (ADR 0062).
+pub(crate) fn refuse_remote_store(tenant: &Tenant) -> Result<(), WriteUserError> {
+    if tenant.settings.has_remote_store() {
+        return Err(MissingSetting::new("Subscribe.Url").into());
+    }
+    Ok(())
 }
 
 /// What the hash of a code is made of: a code is worth nothing for another address.

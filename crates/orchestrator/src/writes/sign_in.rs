@@ -7,7 +7,7 @@ use masthead_domain::{
     event::EventOutcome, flow::Sources, user_change::is_blocked,
 };
 use masthead_ports::{
-    accounts::{Ability, SignIn, SignInAnswer, SignInAttempt},
+    accounts::{SignIn, SignInAnswer, SignInAttempt},
     attempts::{AttemptCounter, AttemptLimit},
     keyed_hash::{HashPurpose, KeyedHash},
     passwords::PlainPassword,
@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::{
     error::{WriteUserError, provider_read_error, store_error},
-    services::{Services, WriteCall},
+    services::{Services, WriteCall, refuse_remote_store},
 };
 
 /// The failures that an account allows, at addresses from which it has not signed in before.
@@ -115,7 +115,7 @@ impl AuthenticateUser {
     pub async fn admit(&self, call: &WriteCall, account: &Account) -> Result<(), SignInError> {
         let services = &self.services;
         let cx = Services::context(call);
-        services.sides(&cx.tenant, true, Ability::SignIn)?;
+        refuse_remote_store(&cx.tenant)?;
         let is_blocked = is_blocked(account);
         let event = if is_blocked {
             (EventKind::SubscribeUserLoginFailed, EventOutcome::Refused)
@@ -142,8 +142,7 @@ struct Counters {
 impl Services {
     async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<CustomerRegistrationId, SignInError> {
         let cx = Self::context(call);
-        // A remote store is refused; the side is decided below, since a provider may sign users in and not write them.
-        self.sides(&cx.tenant, true, Ability::SignIn)?;
+        refuse_remote_store(&cx.tenant)?;
         let at_provider = match Sources::for_request(cx.tenant.settings.user_provider, false) {
             Sources::Store => None,
             Sources::ProviderAndStore(_) => {

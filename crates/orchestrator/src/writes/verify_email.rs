@@ -15,7 +15,7 @@ use masthead_ports::{
 use super::{
     create_user::Created,
     error::{WriteUserError, store_error},
-    services::{Services, Sides, WriteCall, Written, code_text},
+    services::{Services, Sides, WriteCall, Written, code_text, refuse_remote_store},
     update_user::UpdateRequest,
 };
 
@@ -151,7 +151,7 @@ impl Services {
             None => None,
         };
         self.require_mail()?;
-        self.sides(&cx.tenant, true, Ability::Create)?;
+        refuse_remote_store(&cx.tenant)?;
         let (code, mail) = self.code(&cx.tenant, email, "", url.as_ref());
         let commit = WriteCommit {
             mails: vec![mail],

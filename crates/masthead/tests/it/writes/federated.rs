@@ -159,7 +159,7 @@ fn sync_does_not_bring_a_deleted_user_back() {
         let id = server.create(paper, &name).expect("S200_03").id();
         let delete = format!("DELETE /v4/Users/{}?ignoreProvider=true", percent_encoded(&id));
         server.call(paper, &delete, &Value::Null).expect("S200_14");
-        assert_eq!(server.provider_side(paper).len(), 1, "{paper}: it is told nothing");
+        assert_eq!(server.provider_side(paper).len(), 1, "{paper}: it was not called");
         for _ in 0..2 {
             let synced = server.command(&["sync", "--tenant", &format!("north/daily/{paper}")]);
             assert!(synced.status.success(), "{synced:?}");
