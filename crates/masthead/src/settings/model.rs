@@ -158,6 +158,7 @@ pub struct PasswordSettings {
     pub threads: usize,
     pub memory_mib: u32,
     pub queue: usize,
+    pub niceness: u8,
     pub cost: Argon2Cost,
 }
 

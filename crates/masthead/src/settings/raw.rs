@@ -112,6 +112,7 @@ pub(super) struct RawPasswords {
     pub(super) threads: String,
     pub(super) memory_mib: String,
     pub(super) queue: String,
+    pub(super) niceness: String,
     pub(super) argon2_memory_kib: String,
     pub(super) argon2_iterations: String,
     pub(super) argon2_parallelism: String,
