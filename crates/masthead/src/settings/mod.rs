@@ -4,6 +4,7 @@ mod check;
 mod check_mail;
 mod checker;
 mod errors;
+mod fingerprint;
 mod load;
 mod model;
 mod raw;
@@ -15,6 +16,7 @@ mod unchecked;
 
 pub(crate) use checker::parse_duration;
 pub use errors::{SettingsError, environment_name};
+pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
