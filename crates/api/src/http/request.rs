@@ -9,7 +9,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::limits::ApiLimits;
+use super::{limits::ApiLimits, room::AnswerRoom};
 
 /// The header that carries the request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
@@ -26,6 +26,8 @@ pub struct RequestContext {
     pub deadline: Instant,
     /// The address of the client; needed where [`Route::needs_caller_address`](crate::Route::needs_caller_address) holds.
     pub caller: Option<CallerAddress>,
+    /// The memory for its answer.
+    pub room: AnswerRoom,
 }
 
 impl RequestContext {
@@ -38,6 +40,7 @@ impl RequestContext {
             // Timeouts use tokio's clock, which tests can pause.
             deadline: tokio::time::Instant::now().into_std() + limits.deadline,
             caller: None,
+            room: AnswerRoom::default(),
         }
     }
 }
