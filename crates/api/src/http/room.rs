@@ -23,7 +23,7 @@ impl AnswerRoom {
     }
 
     /// Waits for memory for this many users; the caller bounds the time.
-    pub(crate) async fn reserve(&self, users: usize, bytes_per_user: usize) {
+    pub async fn reserve(&self, users: usize, bytes_per_user: usize) {
         let bytes = users.saturating_mul(bytes_per_user);
         if let Some(memory) = &self.0
             && bytes > SMALL_BYTES
