@@ -3,6 +3,7 @@
 //! A [`RequestHandler`] answers the requests; [`serve`] runs the server with [`ServerOptions`].
 
 mod connection;
+mod connections_by_address;
 mod executor;
 mod handler;
 mod head_buffer;
@@ -17,6 +18,7 @@ mod rules;
 mod server;
 mod socket;
 mod timers;
+mod unsent;
 mod workers;
 
 pub use handler::RequestHandler;
@@ -25,4 +27,5 @@ pub use options::ServerOptions;
 pub use raw_head::RawHead;
 pub use rejection::Rejection;
 pub use server::{DrainOutcome, serve};
+pub use unsent::ResponseRoom;
 pub use workers::{WorkerHandle, WorkerThreads};
