@@ -32,9 +32,12 @@ impl OverloadResponder {
         }
     }
 
-    /// Sends the response on a task of `tasks`.
-    pub(crate) fn respond(&self, stream: TcpStream, tasks: &TaskTracker) {
+    /// Closes the connection; before that, one without TLS gets the response, on a task of `tasks`.
+    pub(crate) fn respond(&self, stream: TcpStream, is_plain: bool, tasks: &TaskTracker) {
         metrics::counter!("masthead_connections_refused_total").increment(1);
+        if !is_plain {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return;
         };

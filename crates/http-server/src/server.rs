@@ -15,8 +15,11 @@ use crate::{
     executor::TrackedExecutor,
     handler::RequestHandler,
     lifecycle::{Lifecycle, Phase},
+    listener::Listener,
     options::ServerOptions,
     overload::OverloadResponder,
+    tls::ServerTls,
+    transport::Transport,
     workers::WorkerHandle,
 };
 
@@ -31,11 +34,12 @@ pub struct DrainOutcome {
 ///
 /// A connection is assigned to the worker with the fewest connections and stays there. There must be a worker.
 pub async fn serve<H: RequestHandler>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: &Lifecycle,
 ) -> DrainOutcome {
+    let Listener { socket: listener, tls } = listener.into();
     let tasks = TaskTracker::new();
     let acceptor = Acceptor {
         builder: Arc::new(connection_builder(&options, &tasks)),
@@ -50,6 +54,7 @@ pub async fn serve<H: RequestHandler>(
         options: Arc::clone(&options),
         workers,
         lifecycle: lifecycle.clone(),
+        tls,
     };
     acceptor.accept_until_drain(&listener).await;
     // Connections that the kernel has accepted already are served: closing the listener would reset them.
@@ -112,6 +117,7 @@ struct Acceptor<H> {
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: Lifecycle,
+    tls: Option<Arc<ServerTls>>,
 }
 
 impl<H: RequestHandler> Acceptor<H> {
@@ -148,7 +154,8 @@ impl<H: RequestHandler> Acceptor<H> {
         // Small responses must not wait for the client's acknowledgements.
         let _ = stream.set_nodelay(true);
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.overload.respond(stream, &self.tasks);
+            // Over TLS only a handshake could carry the response, which costs more than what is refused.
+            self.overload.respond(stream, self.tls.is_none(), &self.tasks);
             return;
         };
         let Some(worker) = self.workers.iter().min_by_key(|worker| worker.open_connections()) else {
@@ -157,11 +164,14 @@ impl<H: RequestHandler> Acceptor<H> {
         let guard = worker.count_connection();
         let (builder, handler) = (Arc::clone(&self.builder), Arc::clone(&worker.handler));
         let (options, phase) = (Arc::clone(&self.options), self.lifecycle.subscribe());
+        let tls = self.tls.clone();
         // A socket is woken by the runtime that it is registered with: it moves from the accepting one to the worker's.
         let Ok(stream) = stream.into_std() else { return };
         let served = async move {
             metrics::gauge!("masthead_connections").increment(1);
-            if let Ok(stream) = TcpStream::from_std(stream) {
+            if let Ok(stream) = TcpStream::from_std(stream)
+                && let Some(stream) = Transport::open(stream, tls, phase.clone()).await
+            {
                 connection::serve(stream, peer, builder, handler, options, phase).await;
             }
             metrics::gauge!("masthead_connections").decrement(1);
