@@ -5,7 +5,7 @@ use std::{net::IpAddr, pin::pin, sync::Arc};
 use http::{Request, Response, Version};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto::Builder};
-use tokio::{net::TcpStream, sync::watch, time};
+use tokio::{sync::watch, time};
 
 use crate::{
     executor::TrackedExecutor,
@@ -17,12 +17,13 @@ use crate::{
     rules,
     socket::WatchedSocket,
     timers::{ConnectionTimers, TimeoutAction},
+    transport::Transport,
     unsent::{ResponseRoom, UnsentBytes},
 };
 
 /// Serves the requests of one connection until either side ends it.
 pub(crate) async fn serve<H: RequestHandler>(
-    stream: TcpStream,
+    stream: Transport,
     peer: IpAddr,
     builder: Arc<Builder<TrackedExecutor>>,
     handler: Arc<H>,

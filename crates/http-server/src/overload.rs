@@ -42,9 +42,13 @@ impl<H: RequestHandler> OverloadResponder<H> {
         }
     }
 
-    /// Sends the response on a task of `tasks`; `limit` is the one that is reached.
-    pub(crate) fn respond(&self, stream: TcpStream, tasks: &TaskTracker, limit: &'static str) {
+    /// Closes the connection; before that, one without TLS gets the response, on a task of `tasks`. `limit` is the one that is
+    /// reached.
+    pub(crate) fn respond(&self, stream: TcpStream, is_plain: bool, tasks: &TaskTracker, limit: &'static str) {
         metrics::counter!("masthead_connections_refused_total", "limit" => limit).increment(1);
+        if !is_plain {
+            return;
+        }
         let (Ok(permit), Some(handler)) = (Arc::clone(&self.permits).try_acquire_owned(), self.handler.clone()) else {
             return;
         };

@@ -16,8 +16,11 @@ use crate::{
     executor::TrackedExecutor,
     handler::RequestHandler,
     lifecycle::{Lifecycle, Phase},
+    listener::Listener,
     options::ServerOptions,
     overload::OverloadResponder,
+    tls::ServerTls,
+    transport::Transport,
     unsent::{UnsentBytes, UnsentTotal},
     workers::WorkerHandle,
 };
@@ -33,11 +36,12 @@ pub struct DrainOutcome {
 ///
 /// A connection is assigned to the worker with the fewest connections and stays there. There must be a worker.
 pub async fn serve<H: RequestHandler>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: &Lifecycle,
 ) -> DrainOutcome {
+    let Listener { socket: listener, tls } = listener.into();
     let tasks = TaskTracker::new();
     let acceptor = Acceptor {
         builder: Arc::new(connection_builder(&options, &tasks)),
@@ -49,6 +53,7 @@ pub async fn serve<H: RequestHandler>(
         options: Arc::clone(&options),
         workers,
         lifecycle: lifecycle.clone(),
+        tls,
     };
     acceptor.accept_until_drain(&listener).await;
     // Connections that the kernel has accepted already are served: closing the listener would reset them.
@@ -113,6 +118,7 @@ struct Acceptor<H> {
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: Lifecycle,
+    tls: Option<Arc<ServerTls>>,
 }
 
 impl<H: RequestHandler> Acceptor<H> {
@@ -159,11 +165,13 @@ impl<H: RequestHandler> Acceptor<H> {
         {
             Some(counted)
         } else {
-            self.overload.respond(stream, &self.tasks, "address");
+            self.overload
+                .respond(stream, self.tls.is_none(), &self.tasks, "address");
             return;
         };
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.overload.respond(stream, &self.tasks, "all");
+            // Over TLS only a handshake could carry the response, which costs more than what is refused.
+            self.overload.respond(stream, self.tls.is_none(), &self.tasks, "all");
             return;
         };
         let guard = worker.count_connection();
@@ -171,11 +179,14 @@ impl<H: RequestHandler> Acceptor<H> {
         let (options, phase) = (Arc::clone(&self.options), self.lifecycle.subscribe());
         let total = Arc::clone(&self.unsent);
         let unsent = UnsentBytes::new(options.max_unsent_bytes_per_connection, Arc::clone(&total));
+        let tls = self.tls.clone();
         // A socket is woken by the runtime that it is registered with: it moves from the accepting one to the worker's.
         let Ok(stream) = stream.into_std() else { return };
         let served = async move {
             metrics::gauge!("masthead_connections").increment(1);
-            if let Ok(stream) = TcpStream::from_std(stream) {
+            if let Ok(stream) = TcpStream::from_std(stream)
+                && let Some(stream) = Transport::open(stream, tls, phase.clone()).await
+            {
                 connection::serve(stream, peer, builder, handler, options, phase, unsent).await;
             }
             total.publish();

@@ -12,10 +12,11 @@ use masthead_tokens::{
 };
 
 use crate::{
+    certificate::WatchedCertificate,
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets, TlsSettings,
         TokenKeySource, TokenSettings,
     },
 };
@@ -101,6 +102,21 @@ fn key_set_client() -> Result<HttpClient, CommandError> {
     };
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
+
+/// The listener's certificate, with its files to watch.
+///
+/// # Errors
+/// A file cannot be read, or the certificate and its key cannot be used together.
+pub(crate) fn certificate(
+    settings: &TlsSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<WatchedCertificate>, CommandError> {
+    let certificate = WatchedCertificate::start(settings, clock);
+    Ok(Arc::new(certificate.map_err(CommandError::context(NO_TLS))?))
+}
+
+/// The certificate cannot be used.
+pub(crate) const NO_TLS: &str = "the listener's TLS cannot be set up";
 
 /// A secret text as the bytes of a key.
 pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {

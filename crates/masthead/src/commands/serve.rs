@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
+use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, Listener, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
@@ -82,6 +82,12 @@ async fn serve(
     if mail.is_none() {
         tracing::info!("smtp.host is not set: no mail is sent");
     }
+    let certificate = settings
+        .http
+        .tls
+        .as_ref()
+        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
+    let certificate = certificate.transpose()?;
     let listener = bind(settings.http.listen).await?;
     let ops_listener = match settings.metrics.listen {
         Some(address) => Some(bind(address).await?),
@@ -157,6 +163,11 @@ async fn serve(
     // Each part that follows its settings without a restart.
     let followers: Vec<Arc<dyn Reload>> = Vec::new();
     tasks.spawn(follow_requests(requests, reloader(followers)));
+    let tls = certificate.map(|certificate| {
+        let tls = certificate.tls();
+        tasks.spawn(certificate.watch());
+        tls
+    });
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
@@ -170,8 +181,8 @@ async fn serve(
     let address = listener
         .local_addr()
         .map_err(CommandError::context("the listening socket has no address"))?;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = http_server::serve(listener, options, workers, &lifecycle);
+    tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
+    let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));

@@ -59,6 +59,20 @@ pub struct HttpSettings {
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
     pub trusted_proxies: TrustedProxies,
+    /// `None` if the listener speaks no TLS.
+    pub tls: Option<TlsSettings>,
+}
+
+/// The settings of `[http]` that begin with `tls_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct TlsSettings {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub client_ca_file: Option<PathBuf>,
+    pub client_certificate_is_required: bool,
+    pub handshake_timeout: Duration,
+    pub max_handshakes: usize,
 }
 
 impl HttpSettings {

@@ -43,6 +43,12 @@ pub(super) struct RawHttp {
     pub(super) drain_idle: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
+    pub(super) tls_certificate_file: String,
+    pub(super) tls_key_file: String,
+    pub(super) tls_client_ca_file: String,
+    pub(super) tls_client_certificates: String,
+    pub(super) tls_handshake_timeout: String,
+    pub(super) tls_max_handshakes: String,
 }
 
 #[derive(Deserialize)]

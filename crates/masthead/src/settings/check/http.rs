@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{GIGABYTE, HOUR, MILLISECOND};
+use super::{GIGABYTE, HOUR, MILLISECOND, tls::tls};
 use crate::{
     client_address::{ForwardedHeader, TrustedProxies},
     settings::{checker::Checker, model::HttpSettings, raw::RawHttp},
@@ -41,6 +41,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
     let forwarded_header = forwarded_header(&raw.forwarded_header, c);
+    let tls = tls(raw, c);
     Some(HttpSettings {
         listen: listen?,
         threads: threads?,
@@ -60,6 +61,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
         trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
+        tls: tls?,
     })
 }
 
