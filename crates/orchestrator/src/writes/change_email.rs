@@ -11,6 +11,7 @@ use masthead_ports::{
     intents::IntentKind,
     mail::{MailKind, MailValues},
     source::CallContext,
+    trace::SPANS,
     users::UserWriteError,
 };
 
@@ -35,6 +36,7 @@ impl ChangeEmail {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "change address", skip_all)]
     pub async fn change(
         &self,
         call: WriteCall,
