@@ -18,7 +18,7 @@ pub use crate::{
         body::{BodyTimeoutError, RequestBody},
         error::ServerRefusal,
         limits::ApiLimits,
-        request::{CallerAddress, MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
+        request::{MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
         response::ApiResponse,
     },
     router::{Api, ApiState, refuse_at},

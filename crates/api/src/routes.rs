@@ -143,14 +143,6 @@ impl Route<'_> {
         self.pattern
     }
 
-    /// Whether the operation needs [`RequestContext::caller`](crate::http::request::RequestContext::caller).
-    #[must_use]
-    pub fn needs_caller_address(&self) -> bool {
-        let signs_in = RoutedOperation::NamedCall(NamedCall::Write("Authentication", WriteOperation::Authenticate));
-        let is_legacy = self.operation == RoutedOperation::LegacyCall(LegacyWrite::Authenticate);
-        self.api == ApiFamily::Export || self.operation == signs_in || is_legacy
-    }
-
     /// The legacy call that writes which a method of this route makes.
     pub(crate) fn legacy_target(&self, method: &Method) -> Option<LegacyWriteTarget<'_>> {
         let path_id = self.segments[0].unwrap_or_else(|| self.last_name());

@@ -2,8 +2,10 @@
 //!
 //! All functions are pure: no I/O, no clock. A value that exists is valid.
 
+pub mod access;
 pub mod account;
 pub mod answer;
+pub mod caller_address;
 pub mod case;
 pub mod customer_registration_id;
 pub mod email;

@@ -1,4 +1,4 @@
-//! Tenants, their pools, and the grants of access tokens.
+//! Tenants and their pools.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
@@ -103,7 +103,7 @@ impl PartialOrd for TenantId {
     }
 }
 
-fn check_code(part: &'static str, text: &str) -> Result<(), TenantIdError> {
+pub(crate) fn check_code(part: &'static str, text: &str) -> Result<(), TenantIdError> {
     if is_code(text) {
         Ok(())
     } else {
@@ -146,122 +146,6 @@ pub struct Tenant {
     pub settings: TenantSettings,
 }
 
-/// The tenants of one grant: `group/client/paper`, where a part may be `*` (contract §1).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TenantGrant([Option<Box<str>>; 3]);
-
-impl TenantGrant {
-    /// Parses one entry of the `tenants` claim.
-    ///
-    /// # Errors
-    /// As [`TenantId::parse`], but a part may be `*`.
-    pub fn parse(text: &str) -> Result<Self, TenantIdError> {
-        let mut parts = text.split('/');
-        let mut next = |name| match parts.next() {
-            None => Err(TenantIdError::NotThreeParts),
-            Some("*") => Ok(None),
-            Some(text) => check_code(name, text).map(|()| Some(text.into())),
-        };
-        let grant = Self([next("client group")?, next("client")?, next("paper")?]);
-        match parts.next() {
-            None => Ok(grant),
-            Some(_) => Err(TenantIdError::NotThreeParts),
-        }
-    }
-
-    /// Whether this entry covers the tenant.
-    #[must_use]
-    pub fn covers(&self, tenant: &TenantId) -> bool {
-        let wanted = [tenant.group(), tenant.client(), tenant.paper()];
-        self.0
-            .iter()
-            .zip(wanted)
-            .all(|(granted, wanted)| granted.as_ref().is_none_or(|granted| **granted == *wanted))
-    }
-}
-
-impl fmt::Display for TenantGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [group, client, paper] = self.0.each_ref().map(|part| part.as_deref().unwrap_or("*"));
-        write!(f, "{group}/{client}/{paper}")
-    }
-}
-
-impl fmt::Debug for TenantGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TenantGrant({self})")
-    }
-}
-
-/// An OAuth scope of this service (RFC 9068 `scope`, contract §1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// `users:read`
-    UsersRead,
-    /// `users:write`: creates and changes users
-    UsersWrite,
-    /// `users:authenticate`: signs users in, resets their passwords and verifies their addresses
-    UsersAuthenticate,
-    /// `users:tickets`: is answered the links that set passwords
-    UsersTickets,
-    /// `users:erase`: removes users at once
-    UsersErase,
-    /// `users:export`
-    UsersExport,
-    /// `admin`
-    Admin,
-}
-
-impl Scope {
-    /// All scopes with their names in tokens.
-    pub const ALL: [(Self, &'static str); 7] = [
-        (Self::UsersRead, "users:read"),
-        (Self::UsersWrite, "users:write"),
-        (Self::UsersAuthenticate, "users:authenticate"),
-        (Self::UsersTickets, "users:tickets"),
-        (Self::UsersErase, "users:erase"),
-        (Self::UsersExport, "users:export"),
-        (Self::Admin, "admin"),
-    ];
-
-    /// The scope with this name; `None` for scopes of other services.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(scope, _)| scope)
-    }
-
-    /// The name in a token.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::UsersRead => "users:read",
-            Self::UsersWrite => "users:write",
-            Self::UsersAuthenticate => "users:authenticate",
-            Self::UsersTickets => "users:tickets",
-            Self::UsersErase => "users:erase",
-            Self::UsersExport => "users:export",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// The grant of a verified token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// The known scopes.
-    pub scopes: Vec<Scope>,
-    /// The tenants.
-    pub tenants: Vec<TenantGrant>,
-}
-
-impl Grant {
-    /// Whether the grant has this scope for this tenant.
-    #[must_use]
-    pub fn allows(&self, scope: Scope, tenant: &TenantId) -> bool {
-        self.scopes.contains(&scope) && self.tenants.iter().any(|granted| granted.covers(tenant))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,18 +161,5 @@ mod tests {
         for bad in ["", "a", "a/b", "a/b/c/d", "a//c", "a/b/*", "a/b/c d", "a/b/é"] {
             assert!(TenantId::parse(bad).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn star_covers_any_code_of_its_part() {
-        let tenant = TenantId::parse("north/daily/herald").unwrap();
-        for yes in ["*/*/*", "north/*/*", "north/daily/herald", "*/daily/*"] {
-            assert!(TenantGrant::parse(yes).unwrap().covers(&tenant), "{yes}");
-        }
-        for no in ["south/*/*", "north/daily/times", "*/*/herald2"] {
-            assert!(!TenantGrant::parse(no).unwrap().covers(&tenant), "{no}");
-        }
-        assert!(TenantGrant::parse("*").is_err());
-        assert!(TenantGrant::parse("north/da*/herald").is_err());
     }
 }

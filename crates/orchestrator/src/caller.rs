@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use masthead_domain::{query::OnProviderFailure, tenant::Tenant};
+use masthead_domain::{access::TokenIdentity, caller_address::CallerAddress, query::OnProviderFailure, tenant::Tenant};
 use masthead_ports::source::{CallContext, CallerKey, Priority, WaitPolicy};
 
 /// The caller of a use case: authenticated, and authorized for the tenant.
@@ -10,6 +10,10 @@ use masthead_ports::source::{CallContext, CallerKey, Priority, WaitPolicy};
 pub struct Caller {
     /// The tenant that the headers name.
     pub tenant: Arc<Tenant>,
+    /// The caller that its token was issued to.
+    pub identity: Arc<TokenIdentity>,
+    /// Its network address, where the server knows it.
+    pub address: Option<CallerAddress>,
     /// The code of the calling application.
     pub source_system: Arc<str>,
     /// The request id, as returned and logged.

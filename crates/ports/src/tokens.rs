@@ -4,18 +4,28 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
+    access::{Grant, TokenIdentity},
     customer_registration_id::CustomerRegistrationId,
-    tenant::{Grant, Tenant},
+    tenant::Tenant,
 };
 use thiserror::Error;
 
 /// Verifies bearer tokens.
 #[async_trait]
 pub trait TokenVerifier: Send + Sync {
-    /// Verifies signature, issuer, audience and time of a JWT (RFC 7519), and reads its grant.
+    /// Verifies signature, issuer, audience and time of a JWT (RFC 7519), and reads its grant and the caller that it was issued to.
     ///
     /// `token` is the text after the scheme.
-    async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError>;
+    async fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError>;
+}
+
+/// A token that holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedToken {
+    /// The caller that it was issued to; shared with the callers of requests.
+    pub identity: Arc<TokenIdentity>,
+    /// What it grants.
+    pub grant: Grant,
 }
 
 /// Why a token is rejected. The text never contains a part of the token.

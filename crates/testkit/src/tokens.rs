@@ -4,14 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use masthead_domain::{
+    access::{Grant, Scope, TenantGrant, TokenIdentity},
     customer_registration_id::CustomerRegistrationId,
-    tenant::{Grant, Scope, Tenant, TenantGrant, TenantId},
+    tenant::{Tenant, TenantId},
 };
-use masthead_ports::tokens::{TokenError, TokenVerifier, UserTokenError, UserTokenVerifier};
+use masthead_ports::tokens::{TokenError, TokenVerifier, UserTokenError, UserTokenVerifier, VerifiedToken};
 
 /// Knows some tokens; any other is [`TokenError::BadSignature`].
 #[derive(Debug, Default)]
-pub struct FakeTokens(HashMap<String, Result<Arc<Grant>, TokenError>>);
+pub struct FakeTokens(HashMap<String, Result<Arc<VerifiedToken>, TokenError>>);
 
 impl FakeTokens {
     /// Knows no token.
@@ -20,10 +21,25 @@ impl FakeTokens {
         Self::default()
     }
 
-    /// Adds a valid token with this grant.
+    /// Adds a valid token with this grant, issued to the subject `token` by `https://issuer.example`.
     #[must_use]
-    pub fn granting(mut self, token: &str, grant: Grant) -> Self {
-        self.0.insert(token.to_owned(), Ok(Arc::new(grant)));
+    pub fn granting(self, token: &str, grant: Grant) -> Self {
+        let identity = TokenIdentity {
+            issuer: "https://issuer.example".into(),
+            subject: Some(token.into()),
+            ..TokenIdentity::default()
+        };
+        self.granting_to(token, identity, grant)
+    }
+
+    /// Adds a valid token with this grant, issued to this identity.
+    #[must_use]
+    pub fn granting_to(mut self, token: &str, identity: TokenIdentity, grant: Grant) -> Self {
+        let verified = VerifiedToken {
+            identity: Arc::new(identity),
+            grant,
+        };
+        self.0.insert(token.to_owned(), Ok(Arc::new(verified)));
         self
     }
 
@@ -37,7 +53,7 @@ impl FakeTokens {
 
 #[async_trait]
 impl TokenVerifier for FakeTokens {
-    async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
+    async fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         self.0.get(token).cloned().unwrap_or(Err(TokenError::BadSignature))
     }
 }

@@ -1,7 +1,9 @@
 //! A verified token's claims, and the checks of issuer, audience and times (RFC 7519 §4.1, RFC 9068 §2.2.3).
 
-use masthead_domain::tenant::{Grant, Scope, TenantGrant};
-use masthead_ports::tokens::TokenError;
+use std::sync::Arc;
+
+use masthead_domain::access::{Grant, MAX_CLAIM_BYTES, Scope, TenantGrant, TokenIdentity};
+use masthead_ports::tokens::{TokenError, VerifiedToken};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Number, Value};
 
@@ -14,6 +16,16 @@ pub(crate) struct Claims {
     aud: Option<Value>,
     #[serde(default)]
     sub: Option<Value>,
+    #[serde(default)]
+    client_id: Option<Value>,
+    #[serde(default)]
+    azp: Option<Value>,
+    #[serde(default)]
+    jti: Option<Value>,
+    #[serde(default)]
+    source_system: Option<Value>,
+    #[serde(default)]
+    source_systems: Option<Value>,
     #[serde(default)]
     exp: Option<Value>,
     #[serde(default)]
@@ -48,7 +60,7 @@ pub(crate) struct ExpectedClaims {
 /// Claims that hold now, until `expires`.
 #[derive(Debug)]
 pub(crate) struct ValidClaims {
-    pub(crate) grant: Grant,
+    pub(crate) token: VerifiedToken,
     /// The first second (UNIX, leeway included) at which they hold no more.
     pub(crate) expires: i64,
 }
@@ -63,7 +75,11 @@ impl Claims {
         }
         let expires = self.judge_validity(expected, now)?;
         let grant = self.grant().ok_or(TokenError::BadClaims)?;
-        Ok(ValidClaims { grant, expires })
+        let identity = Arc::new(self.identity(expected).ok_or(TokenError::BadClaims)?);
+        Ok(ValidClaims {
+            token: VerifiedToken { identity, grant },
+            expires,
+        })
     }
 
     /// The subject of a user's token, which may be an ID token, judged at `now` in UNIX seconds.
@@ -119,6 +135,41 @@ impl Claims {
         }
     }
 
+    /// `None` where the source systems are not of the published form: they are a restriction, which must not be dropped.
+    fn identity(&self, expected: &ExpectedClaims) -> Option<TokenIdentity> {
+        Some(TokenIdentity {
+            issuer: Arc::from(&*expected.issuer),
+            subject: bounded_text(self.sub.as_ref()),
+            client_id: bounded_text(self.client_id.as_ref()).or_else(|| bounded_text(self.azp.as_ref())),
+            token_id: bounded_text(self.jti.as_ref()),
+            source_systems: self.source_systems()?,
+        })
+    }
+
+    /// The texts of `source_system` and `source_systems`, each a text or a list of texts.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is an unusable claim, the inner one no claim"
+    )]
+    fn source_systems(&self) -> Option<Option<Box<[Box<str>]>>> {
+        if self.source_system.is_none() && self.source_systems.is_none() {
+            return Some(None);
+        }
+        let mut allowed = Vec::new();
+        for claim in [&self.source_system, &self.source_systems].into_iter().flatten() {
+            match claim {
+                Value::String(one) => allowed.push(one.as_str().into()),
+                Value::Array(many) => {
+                    for one in many {
+                        allowed.push(one.as_str()?.into());
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(Some(allowed.into()))
+    }
+
     fn grant(&self) -> Option<Grant> {
         let scopes = self
             .scope
@@ -136,6 +187,12 @@ impl Claims {
             .collect::<Option<_>>()?;
         Some(Grant { scopes, tenants })
     }
+}
+
+/// A text of at most [`MAX_CLAIM_BYTES`] bytes, cut at a character.
+fn bounded_text(claim: Option<&Value>) -> Option<Arc<str>> {
+    let text = claim?.as_str()?;
+    Some(text[..text.floor_char_boundary(MAX_CLAIM_BYTES)].into())
 }
 
 /// A NumericDate, which may have a fraction; only its whole seconds count.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use masthead_domain::tenant::{Scope, TenantGrant};
+use masthead_domain::access::{Scope, TenantGrant};
 use masthead_http_client::Secret;
 use masthead_ports::clock::Clock;
 use ring::hmac;

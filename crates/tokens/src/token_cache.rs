@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use masthead_domain::tenant::Grant;
+use masthead_ports::tokens::VerifiedToken;
 use quick_cache::sync::Cache;
 use ring::rand::{SecureRandom, SystemRandom};
 use siphasher::sip128::SipHasher24;
@@ -13,12 +13,12 @@ use crate::{claims::ValidClaims, key::VerificationKey};
 /// caller can make a token with another's hash.
 pub(crate) struct VerifiedTokens {
     hash_key: [u8; 16],
-    tokens: Cache<u128, VerifiedToken>,
+    tokens: Cache<u128, CachedToken>,
 }
 
 #[derive(Clone)]
-struct VerifiedToken {
-    grant: Arc<Grant>,
+struct CachedToken {
+    token: Arc<VerifiedToken>,
     key: Arc<VerificationKey>,
     expires: i64,
 }
@@ -27,7 +27,7 @@ struct VerifiedToken {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenCacheAnswer {
     /// It was verified, and is still valid.
-    Good(Arc<Grant>),
+    Good(Arc<VerifiedToken>),
     Expired,
     /// It is not cached, or its key was removed since.
     Nothing,
@@ -57,21 +57,21 @@ impl VerifiedTokens {
                 self.tokens.remove(&hash);
                 TokenCacheAnswer::Expired
             }
-            Some(entry) => TokenCacheAnswer::Good(entry.grant),
+            Some(entry) => TokenCacheAnswer::Good(entry.token),
             None => TokenCacheAnswer::Nothing,
         }
     }
 
     /// Caches a token signed by `key`.
-    pub(crate) fn remember(&self, token: &str, key: Arc<VerificationKey>, claims: ValidClaims) -> Arc<Grant> {
-        let grant = Arc::new(claims.grant);
-        let entry = VerifiedToken {
-            grant: Arc::clone(&grant),
+    pub(crate) fn remember(&self, token: &str, key: Arc<VerificationKey>, claims: ValidClaims) -> Arc<VerifiedToken> {
+        let verified = Arc::new(claims.token);
+        let entry = CachedToken {
+            token: Arc::clone(&verified),
             key,
             expires: claims.expires,
         };
         self.tokens.insert(self.hash(token), entry);
-        grant
+        verified
     }
 
     fn hash(&self, token: &str) -> u128 {
@@ -83,13 +83,18 @@ impl VerifiedTokens {
 
 #[cfg(test)]
 mod tests {
+    use masthead_domain::access::Grant;
+
     use super::*;
 
     fn held(expires: i64) -> ValidClaims {
         ValidClaims {
-            grant: Grant {
-                scopes: Vec::new(),
-                tenants: Vec::new(),
+            token: VerifiedToken {
+                identity: Arc::default(),
+                grant: Grant {
+                    scopes: Vec::new(),
+                    tenants: Vec::new(),
+                },
             },
             expires,
         }

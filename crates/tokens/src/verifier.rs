@@ -4,12 +4,11 @@ use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::Uri;
-use masthead_domain::tenant::Grant;
 use masthead_http_client::{HttpClient, Secret};
 use masthead_ports::{
     clock::Clock,
     readiness::Readiness,
-    tokens::{TokenError, TokenVerifier},
+    tokens::{TokenError, TokenVerifier, VerifiedToken},
 };
 use thiserror::Error;
 
@@ -243,7 +242,7 @@ impl Verifier {
     ///
     /// Its time is checked each time, and so is that its key was not removed since.
     #[must_use]
-    pub fn remembered(&self, token: &str) -> Option<Result<Arc<Grant>, TokenError>> {
+    pub fn remembered(&self, token: &str) -> Option<Result<Arc<VerifiedToken>, TokenError>> {
         let usable = match &self.signers {
             Signers::Shared(_) => true,
             Signers::Set(keys) => keys.are_usable(),
@@ -252,7 +251,7 @@ impl Verifier {
             return None;
         }
         match self.verified.look_up(token, self.now()) {
-            TokenCacheAnswer::Good(grant) => Some(Ok(grant)),
+            TokenCacheAnswer::Good(verified) => Some(Ok(verified)),
             TokenCacheAnswer::Expired => Some(Err(TokenError::Expired)),
             TokenCacheAnswer::Nothing => None,
         }
@@ -266,7 +265,7 @@ impl Verifier {
         })
     }
 
-    async fn verify_anew(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
+    async fn verify_anew(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         let jwt = Jwt::parse(token)?;
         let made = |key: &VerificationKey| key.made(&jwt.signature, jwt.signed);
         let key = match &self.signers {
@@ -290,7 +289,7 @@ impl Verifier {
 
 #[async_trait]
 impl TokenVerifier for Verifier {
-    async fn verify(&self, token: &str) -> Result<Arc<Grant>, TokenError> {
+    async fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         match self.remembered(token) {
             Some(known) => known,
             None => Box::pin(self.verify_anew(token)).await,

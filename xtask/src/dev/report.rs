@@ -248,7 +248,7 @@ fn provider_examples(url: &str, file: &Path, sample: &Value, sandbox: &DevSandbo
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::tenant::Scope;
+    use masthead_domain::access::Scope;
 
     use super::*;
 

@@ -3,9 +3,16 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use masthead_domain::tenant::{Grant, Scope, TenantId};
+use masthead_domain::{
+    access::{Grant, Scope},
+    tenant::TenantId,
+};
 use masthead_orchestrator::Caller;
-use masthead_ports::{source::SourceError, tenants::Tenants, tokens::TokenVerifier};
+use masthead_ports::{
+    source::SourceError,
+    tenants::Tenants,
+    tokens::{TokenVerifier, VerifiedToken},
+};
 
 use super::{
     error::{AuthError, HeaderError},
@@ -31,23 +38,24 @@ impl Authenticator {
         Ok(caller)
     }
 
-    /// Verifies a caller whose token has one of these scopes for the tenant; with the grant of its token.
+    /// Verifies a caller whose token has one of these scopes for the tenant; with its token.
     pub(crate) async fn verify(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
         context: &RequestContext,
         scopes: &[Scope],
-    ) -> Result<(Caller, Arc<Grant>), AuthError> {
+    ) -> Result<(Caller, Arc<VerifiedToken>), AuthError> {
         let headers = CallerHeaders::parse(headers, group)?;
-        let grant = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
+        let verified = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
+        let grant = &verified.grant;
         let id = if headers.has_group {
             headers.tenant
         } else {
-            Box::pin(self.find_granted_tenant(&grant, scopes, &headers.tenant)).await?
+            Box::pin(self.find_granted_tenant(grant, scopes, &headers.tenant)).await?
         };
         // A tenant that is not granted and one that does not exist look the same to the client.
-        if !allows_any(&grant, scopes, &id) {
+        if !allows_any(grant, scopes, &id) {
             return Err(AuthError::NotGranted);
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
@@ -57,12 +65,14 @@ impl Authenticator {
         }
         let caller = Caller {
             tenant,
+            identity: Arc::clone(&verified.identity),
+            address: context.caller,
             // The audit log stores source system and request id.
             source_system: redacted(&headers.source_system).into(),
             request_id: context.request_id.redacted().into(),
             deadline: context.deadline,
         };
-        Ok((caller, grant))
+        Ok((caller, verified))
     }
 
     /// The only tenant with this client and paper, of any client group, that the token grants.

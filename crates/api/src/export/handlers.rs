@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
 use masthead_domain::{
+    caller_address::CallerAddress,
     tenant::Tenant,
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
@@ -22,7 +23,7 @@ use crate::http::{
     deadline::by_deadline,
     error::RequestError,
     percent::{Plus, decode, query_pairs},
-    request::{CallerAddress, RequestContext},
+    request::RequestContext,
     response::{ApiResponse, json_response, log_unwritable, to_json},
 };
 
@@ -70,11 +71,13 @@ async fn answer<B: RequestBody>(
         .map_err(ExportError::TooOften)?;
     let caller = Caller {
         tenant: find_tenant(&*api.tenants, &workspace).await?,
+        identity: Arc::default(),
+        address: context.caller,
         source_system: workspace.id.as_str().into(),
         request_id: context.request_id.redacted().into(),
         deadline: context.deadline,
     };
-    read_users(&api.state, &caller, body, strict, context.caller).await
+    read_users(&api.state, &caller, body, strict).await
 }
 
 async fn read_users(
@@ -82,11 +85,10 @@ async fn read_users(
     caller: &Caller,
     body: ExportBody,
     strict: bool,
-    address: Option<CallerAddress>,
 ) -> Result<Vec<u8>, ExportError> {
     let request = ExportRequest {
         keys: body.keys,
-        network: address.map(|address| address.network().into()),
+        network: caller.address.map(|address| address.network().into()),
     };
     let export = async { Ok::<_, ExportError>(state.export.export(caller, &request).await) };
     let answer = by_deadline(caller.deadline, export).await?;

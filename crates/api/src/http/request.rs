@@ -1,13 +1,12 @@
 //! What is known of a request before its headers are verified: its id, its deadline and its network address.
 
 use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use masthead_domain::caller_address::CallerAddress;
 
 use super::limits::ApiLimits;
 
@@ -24,7 +23,7 @@ pub struct RequestContext {
     pub request_id: RequestId,
     /// When the client stops waiting.
     pub deadline: Instant,
-    /// The address of the client; needed where [`Route::needs_caller_address`](crate::Route::needs_caller_address) holds.
+    /// The address of the client; `None` where the server does not know it.
     pub caller: Option<CallerAddress>,
 }
 
@@ -39,67 +38,6 @@ impl RequestContext {
             deadline: tokio::time::Instant::now().into_std() + limits.deadline,
             caller: None,
         }
-    }
-}
-
-/// The network address of a client, as far as trusted proxies report it. It is personal data: it is never stored, and
-/// `Debug` does not show it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CallerAddress {
-    address: IpAddr,
-    /// A trusted proxy has reported it; otherwise it is the address of the connection.
-    is_reported: bool,
-}
-
-impl CallerAddress {
-    /// This address; an IPv4 address mapped into IPv6 becomes the IPv4 address.
-    #[must_use]
-    pub const fn new(address: IpAddr) -> Self {
-        Self {
-            address: address.to_canonical(),
-            is_reported: false,
-        }
-    }
-
-    /// The same address, which a trusted proxy has reported.
-    #[must_use]
-    pub const fn reported(self) -> Self {
-        Self {
-            is_reported: true,
-            ..self
-        }
-    }
-
-    /// The key of the limit of failed sign-ins. `None` where no proxy has reported it: then it is the address of a login
-    /// page's server, which all its readers share.
-    pub(crate) const fn sign_in_key(self) -> Option<IpAddr> {
-        if self.is_reported {
-            Some(self.rate_limit_key())
-        } else {
-            None
-        }
-    }
-
-    /// The network of the address, which may be stored: the first 24 bits of IPv4, 48 of IPv6.
-    pub(crate) fn network(self) -> String {
-        match self.address {
-            IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from_bits(address.to_bits() & !0xff)),
-            IpAddr::V6(address) => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
-        }
-    }
-
-    /// The key of rate limits: the address; of IPv6 the first 64 bits, since a client chooses the rest freely.
-    pub(crate) const fn rate_limit_key(self) -> IpAddr {
-        match self.address {
-            IpAddr::V4(_) => self.address,
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        }
-    }
-}
-
-impl fmt::Debug for CallerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CallerAddress(<redacted>)")
     }
 }
 
@@ -197,20 +135,6 @@ mod tests {
             ("12345678", "12345678"),
         ] {
             assert_eq!(RequestId::new(id).unwrap().short(), short);
-        }
-    }
-
-    #[test]
-    fn addresses_are_masked_for_storage_and_counting() {
-        for (address, network, counted) in [
-            ("203.0.113.195", "203.0.113.0/24", "203.0.113.195"),
-            ("::ffff:203.0.113.195", "203.0.113.0/24", "203.0.113.195"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48", "2001:db8:1:2::"),
-        ] {
-            let address = CallerAddress::new(address.parse().unwrap());
-            assert_eq!(address.network(), network);
-            assert_eq!(address.rate_limit_key().to_string(), counted);
-            assert_eq!(format!("{address:?}"), "CallerAddress(<redacted>)");
         }
     }
 

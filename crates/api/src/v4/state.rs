@@ -3,14 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use http::request::Parts;
-use masthead_domain::{
-    customer_registration_id::CustomerRegistrationId,
-    tenant::{Grant, Scope, Tenant},
-};
+use masthead_domain::{access::Scope, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_orchestrator::{Caller, ReadError, UseCases, writes::UserWrites};
 use masthead_ports::{
     sealing::Sealing,
-    tokens::{TokenError, UserTokenError, UserTokenVerifier},
+    tokens::{TokenError, UserTokenError, UserTokenVerifier, VerifiedToken},
 };
 
 use super::{
@@ -55,7 +52,7 @@ impl V4State {
         context: &RequestContext,
         parts: &Parts,
         scopes: &[Scope],
-    ) -> Result<(Caller, Arc<Grant>, V4Responder), ApiResponse> {
+    ) -> Result<(Caller, Arc<VerifiedToken>, V4Responder), ApiResponse> {
         let verify = async {
             let caller = self
                 .callers
@@ -68,9 +65,9 @@ impl V4State {
             retry_after: self.retry_after,
         };
         match by_deadline(context.deadline, verify).await {
-            Ok((caller, grant)) => {
+            Ok((caller, verified)) => {
                 let shape = EnvelopeShape::from(&caller.tenant.settings);
-                Ok((caller, grant, V4Responder { shape, ..responder }))
+                Ok((caller, verified, V4Responder { shape, ..responder }))
             }
             Err(error) => Err(responder.error(&error)),
         }

@@ -6,10 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
-use masthead_domain::{
-    customer_registration_id::CustomerRegistrationId,
-    tenant::{PoolId, Scope},
-};
+use masthead_domain::{access::Scope, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_orchestrator::{
     UseCases,
     writes::{UserWrites, WriteDependencies},

@@ -110,6 +110,8 @@ impl UserOperations {
         Ok(WriteCall {
             caller: Caller {
                 tenant,
+                identity: Arc::default(),
+                address: None,
                 source_system: SOURCE_SYSTEM.into(),
                 request_id: process_name().into(),
                 deadline: Instant::now() + DEADLINE,

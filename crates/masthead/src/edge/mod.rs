@@ -10,9 +10,8 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts as Head,
 };
 use hyper::body::{Body, Incoming};
-use masthead_api::{
-    Api, ApiResponse, CallerAddress, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
-};
+use masthead_api::{Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at};
+use masthead_domain::caller_address::CallerAddress;
 use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
 
 pub use request_record::CountedBody;
@@ -38,11 +37,6 @@ pub trait Routes: Send + Sync + 'static {
     /// The pattern of a route, which is logged instead of the path.
     fn pattern<'r>(route: &'r Self::Route<'_>) -> &'r Arc<str>;
 
-    /// Whether the route needs the caller's address.
-    fn needs_caller_address(_route: &Self::Route<'_>) -> bool {
-        false
-    }
-
     /// Answers a request for the route of its path.
     fn answer<'p>(
         &'p self,
@@ -62,10 +56,6 @@ impl Routes for Api {
 
     fn pattern<'r>(route: &'r Route<'_>) -> &'r Arc<str> {
         route.pattern()
-    }
-
-    fn needs_caller_address(route: &Route<'_>) -> bool {
-        route.needs_caller_address()
     }
 
     fn answer<'p>(
@@ -130,19 +120,13 @@ impl<R: Routes> Edge<R> {
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
         let path = head.uri.path();
         let route = self.routes.route(path);
-        let caller = route.as_ref().is_some_and(R::needs_caller_address).then(|| {
-            let address = self.http.trusted_proxies.caller(peer, &head.headers);
-            let caller = CallerAddress::new(address);
-            if address == peer.to_canonical() {
-                caller
-            } else {
-                caller.reported()
-            }
-        });
+        let address = self.http.trusted_proxies.caller(peer, &head.headers);
+        let caller = CallerAddress::new(address);
+        let is_reported = address != peer.to_canonical();
         let context = RequestContext {
             request_id: record.id.clone(),
             deadline: record.began + self.http.request_deadline,
-            caller,
+            caller: Some(if is_reported { caller.reported() } else { caller }),
         };
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();

@@ -1,7 +1,6 @@
 //! The settings: loaded from the reference, a file and the environment, then checked completely before anything starts.
 
 mod check;
-mod check_mail;
 mod checker;
 mod errors;
 mod load;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    check, check_mail,
+    check,
     checker::Checker,
     errors::SettingsError,
     load::{self, Variables},
@@ -53,7 +53,7 @@ impl UncheckedSettings {
             let providers = check::providers(&raw.providers, c);
             let passwords = check::passwords(&raw.passwords, c);
             let sync = check::sync(&raw.sync, c);
-            let mail = check_mail::mail(&raw.smtp, &raw.mail, c);
+            let mail = check::mail(&raw.smtp, &raw.mail, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
             Some(ServerSettings {
@@ -124,7 +124,7 @@ impl UncheckedSettings {
     /// # Errors
     /// All errors of `[smtp]` and `[mail]`, and all unknown settings.
     pub fn mail(&self) -> Result<MailSettings, SettingsError> {
-        self.part(|raw, c| check_mail::mail(&raw.smtp, &raw.mail, c))
+        self.part(|raw, c| check::mail(&raw.smtp, &raw.mail, c))
     }
 
     /// The settings for minting a token.

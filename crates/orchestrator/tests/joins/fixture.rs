@@ -86,6 +86,8 @@ impl JoinFixture {
         let mirror = Arc::new(FakeMirror::over(Arc::clone(&self.store)));
         let caller = Caller {
             tenant: Arc::clone(&self.tenant),
+            identity: Arc::default(),
+            address: None,
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(5),

@@ -146,6 +146,8 @@ impl ReadFixture {
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             tenant: Arc::clone(&self.tenant),
+            identity: Arc::default(),
+            address: None,
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(5),

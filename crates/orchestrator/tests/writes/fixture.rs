@@ -90,6 +90,8 @@ impl WriteFixture {
         WriteCall {
             caller: Caller {
                 tenant: Arc::clone(&self.tenant),
+                identity: Arc::default(),
+                address: None,
                 source_system: "CRM".into(),
                 request_id: "r-1".into(),
                 deadline: Instant::now() + Duration::from_mins(5),

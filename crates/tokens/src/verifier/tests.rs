@@ -2,7 +2,10 @@
 
 mod forged;
 
-use masthead_domain::tenant::{Scope, TenantGrant, TenantId};
+use masthead_domain::{
+    access::{Scope, TenantGrant, TokenIdentity},
+    tenant::TenantId,
+};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
@@ -57,7 +60,7 @@ async fn valid_token_of_each_algorithm_is_accepted() {
     let keys: Vec<_> = signers.iter().map(|signer| signer.jwk(signer.algorithm())).collect();
     let verifier = verifier_over(&keys, &clock);
     for signer in &signers {
-        let grant = verifier.verify(&signer.token(signer.algorithm())).await.unwrap();
+        let grant = &verifier.verify(&signer.token(signer.algorithm())).await.unwrap().grant;
         assert_eq!(
             grant.scopes,
             [Scope::UsersRead, Scope::UsersWrite],
@@ -106,7 +109,7 @@ async fn minted_token_is_valid_until_expiry() {
     };
     let token = mint(&secret, &minting, &*clock).unwrap();
     let verifier = Verifier::new(options(), Arc::clone(&clock) as _, &client()).unwrap();
-    let grant = verifier.verify(&token).await.unwrap();
+    let grant = &verifier.verify(&token).await.unwrap().grant;
     assert_eq!(grant.scopes, minting.scopes);
     assert_eq!(grant.tenants, minting.tenants);
 
@@ -315,4 +318,36 @@ fn key_set_url_needs_https_or_loopback() {
     ] {
         assert_eq!(is_safe_key_address(&url.parse().unwrap()), is_safe, "{url}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_names_its_subject_and_client() {
+    let clock = SettableClock::at(NOW);
+    let signer = TestSigner::p256();
+    let verifier = verifier_over(&[signer.jwk("ES256")], &clock);
+    let identity = async |extra: Value| {
+        let mut claims = claims();
+        let extra = extra.as_object().unwrap().clone();
+        claims.as_object_mut().unwrap().extend(extra);
+        let verified = verifier.verify(&signer.token_with("ES256", &claims)).await;
+        verified.map(|verified| (*verified.identity).clone())
+    };
+    let long = "é".repeat(200);
+    let full = json!({"sub": "crm|7", "client_id": "crm", "azp": "other", "jti": long, "source_system": "CRM", "source_systems": ["App"]});
+    assert_eq!(
+        identity(full).await,
+        Ok(TokenIdentity {
+            issuer: ISSUER.into(),
+            subject: Some("crm|7".into()),
+            client_id: Some("crm".into()),
+            token_id: Some("é".repeat(128).into()),
+            source_systems: Some(["CRM".into(), "App".into()].into()),
+        })
+    );
+    let azp = identity(json!({"azp": "web"})).await.unwrap();
+    assert_eq!((azp.client_id.as_deref(), azp.source_systems), (Some("web"), None));
+    assert_eq!(
+        identity(json!({"source_systems": [7]})).await,
+        Err(TokenError::BadClaims)
+    );
 }

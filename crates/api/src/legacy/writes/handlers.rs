@@ -4,11 +4,12 @@ use std::{net::IpAddr, time::Duration};
 
 use http::{HeaderName, StatusCode, request::Parts};
 use masthead_domain::{
+    access::{Grant, Scope},
     answer::UserAnswer,
+    caller_address::CallerAddress,
     customer_registration_id::CustomerRegistrationId,
     flow::Sources,
     query::OnProviderFailure,
-    tenant::{Grant, Scope},
 };
 use masthead_orchestrator::{
     Caller, LookupRequest, ReadError,
@@ -33,7 +34,7 @@ use crate::{
         body::{RequestBody, read_json_body},
         deadline::by_deadline,
         error::RequestError,
-        request::{CallerAddress, RequestContext},
+        request::RequestContext,
         response::{ApiResponse, json_response, log_unwritable},
     },
     legacy::{
@@ -89,7 +90,7 @@ async fn answer<B: RequestBody>(
         let caller = callers.verify(&parts.headers, GroupHeader::Optional, context, scopes);
         Ok::<_, LegacyError>(caller.await?)
     };
-    let (caller, grant) = by_deadline(context.deadline, verify).await?;
+    let (caller, verified) = by_deadline(context.deadline, verify).await?;
     if parts.headers.contains_key(IDEMPOTENCY_KEY) {
         let text = "Idempotency-Key is taken by the calls of v4 alone.";
         return Err(WriteRefusal::new(Code::E400_00, text).into());
@@ -100,7 +101,7 @@ async fn answer<B: RequestBody>(
         state,
         writes,
         caller: &caller,
-        grant: &grant,
+        grant: &verified.grant,
         device: context.caller.and_then(CallerAddress::sign_in_key),
     };
     let written = tokio::time::timeout_at((context.deadline + GRACE).into(), Box::pin(runner.run(request))).await;

@@ -1,6 +1,6 @@
 //! The legacy calls that write.
 
-use masthead_domain::tenant::Scope;
+use masthead_domain::access::Scope;
 
 use crate::v4::writes::operation::WriteOperation;
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http_body_util::BodyExt as _;
-use masthead_domain::tenant::{Grant, Scope};
+use masthead_domain::{
+    access::{Grant, Scope},
+    caller_address::CallerAddress,
+};
 use masthead_orchestrator::{
     Caller,
     writes::{EarlierAnswer, KeyClaim, UserWrites, WriteCall},
@@ -24,7 +27,7 @@ use crate::{
     http::{
         body::{RequestBody, read_json_body},
         json::WriteJson,
-        request::{CallerAddress, RequestContext},
+        request::RequestContext,
         response::{ApiResponse, json_response},
     },
     v4::{
@@ -57,7 +60,7 @@ pub(crate) async fn write_user<B: RequestBody>(
     body: B,
 ) -> ApiResponse {
     let scopes = target.operation.scopes();
-    let (caller, grant, responder) = match state.authenticate_for(&context, parts, scopes).await {
+    let (caller, verified, responder) = match state.authenticate_for(&context, parts, scopes).await {
         Ok(authenticated) => authenticated,
         Err(refusal) => return refusal,
     };
@@ -74,7 +77,7 @@ pub(crate) async fn write_user<B: RequestBody>(
         writes,
         operation: target.operation,
         caller: &caller,
-        grant: &grant,
+        grant: &verified.grant,
         headers: &parts.headers,
         device: context.caller.and_then(CallerAddress::sign_in_key),
     };
@@ -84,7 +87,7 @@ pub(crate) async fn write_user<B: RequestBody>(
         query: parts.uri.query().unwrap_or_default(),
         body: &body,
     };
-    let request = match accept(&input, &caller, &grant, state) {
+    let request = match accept(&input, &caller, &verified.grant, state) {
         Ok(request) => request,
         Err(error) => return responder.error(&error),
     };
@@ -94,7 +97,7 @@ pub(crate) async fn write_user<B: RequestBody>(
     };
     let answer = async {
         if let Some(key) = key {
-            let hashed = idempotency::content(parts, &body, &grant, &caller.tenant.id);
+            let hashed = idempotency::content(parts, &body, &verified.grant, &caller.tenant.id);
             Box::pin(once(runner, responder.clone(), &key, &hashed, request)).await
         } else {
             let call = write_call(&caller, None);

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderName, request::Parts};
-use masthead_domain::tenant::{Grant, Scope, TenantId};
+use masthead_domain::{
+    access::{Grant, Scope},
+    tenant::TenantId,
+};
 
 use crate::v4::{code::Code, write_error::WriteRefusal};
 

@@ -1,7 +1,7 @@
 //! The v4 calls that write: who may make them, and what they take.
 
 use http::Method;
-use masthead_domain::tenant::Scope;
+use masthead_domain::access::Scope;
 
 use crate::v4::code::Code;
 

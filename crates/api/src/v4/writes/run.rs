@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 use masthead_domain::{
+    access::{Grant, Scope},
     account::Account,
     answer::UserAnswer,
     customer_registration_id::CustomerRegistrationId,
     flow::Sources,
     query::OnProviderFailure,
-    tenant::{Grant, Scope},
 };
 use masthead_orchestrator::{
     Caller, LookupRequest, ReadError,

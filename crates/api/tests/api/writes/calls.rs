@@ -1,6 +1,6 @@
 //! Each call, and what it answers.
 
-use masthead_domain::{event::EventKind, tenant::Scope};
+use masthead_domain::{access::Scope, event::EventKind};
 use masthead_testkit::account_writer::AccountFault;
 use serde_json::{Value, json};
 

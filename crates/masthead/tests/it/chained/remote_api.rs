@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
-use masthead_domain::tenant::{PoolId, Scope, Tenant};
+use masthead_domain::{
+    access::Scope,
+    tenant::{PoolId, Tenant},
+};
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;

@@ -271,6 +271,8 @@ impl SourceHarness {
     pub(crate) fn caller(&self, deadline: Instant) -> Caller {
         Caller {
             tenant: Arc::clone(&self.tenant),
+            identity: Arc::default(),
+            address: None,
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline,

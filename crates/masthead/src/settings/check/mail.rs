@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
 
-use super::{
+use crate::settings::{
     checker::Checker,
     model::{MailSettings, SmtpSettings},
     raw::{RawMail, RawSmtp},
@@ -15,7 +15,7 @@ use super::{
 /// The longest time for one mail; the relay leases a mail for that long.
 const MAX_TIMEOUT: Duration = Duration::from_mins(5);
 
-pub(super) fn mail(smtp: &RawSmtp, mail: &RawMail, c: &mut Checker<'_>) -> Option<MailSettings> {
+pub(in crate::settings) fn mail(smtp: &RawSmtp, mail: &RawMail, c: &mut Checker<'_>) -> Option<MailSettings> {
     let smtp = if is_empty(smtp) {
         Some(None)
     } else {
