@@ -1,4 +1,4 @@
-//! The spans of a trace: which they are, and what they may say.
+//! The spans of a trace: which they are, and what they may contain.
 
 /// The target of every span that is exported to a trace collector, at the level `TRACE`. Spans of another target, and all
 /// events, stay in the process.

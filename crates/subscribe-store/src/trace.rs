@@ -5,7 +5,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 
 /// A failure that a span reports.
 pub(crate) trait StatementFailure {
-    /// The kind of the failure; `None` for an answer that the caller asked for, such as an address that is taken.
+    /// The kind of the failure; `None` for an answer that the caller must handle, such as an address that is taken.
     fn kind_name(&self) -> Option<&'static str>;
 }
 

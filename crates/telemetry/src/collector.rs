@@ -100,6 +100,12 @@ impl Collector {
     }
 }
 
+/// Whether this is the base URL of a collector: http or https, without user, query and fragment.
+#[must_use]
+pub fn is_endpoint(base: &str) -> bool {
+    endpoint(base, Signal::Traces).is_ok()
+}
+
 /// The URL of a signal below the base URL.
 fn endpoint(base: &str, signal: Signal) -> Result<Uri, TelemetryError> {
     let full = format!("{}/v1/{}", base.trim_end_matches('/'), signal.name());

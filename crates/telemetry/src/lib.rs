@@ -19,6 +19,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{Layer, Registry, filter::filter_fn};
 
+pub use collector::is_endpoint;
 pub use options::{TelemetryError, TelemetryOptions};
 pub use propagation::{add_trace_headers, continue_trace};
 
@@ -118,7 +119,7 @@ impl Telemetry {
 }
 
 impl RunningTelemetry {
-    /// Sends what is queued, and ends; takes three seconds at most, whatever the collector does.
+    /// Sends what is queued, and ends; takes three seconds at most, also with a silent collector.
     pub async fn stop(mut self) {
         self.end.cancel();
         let ended = tokio::time::timeout(FLUSH, async { while self.tasks.join_next().await.is_some() {} }).await;

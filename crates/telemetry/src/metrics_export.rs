@@ -42,7 +42,7 @@ impl MetricsExport {
         }
     }
 
-    /// Runs until the end is asked for, then sends once more.
+    /// Runs until it is cancelled, then sends once more.
     pub(crate) async fn run(self, metrics: impl Fn() -> String + Send, end: CancellationToken) {
         let mut ticks = interval_at(tokio::time::Instant::now() + self.every, self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

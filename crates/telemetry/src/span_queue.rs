@@ -68,7 +68,7 @@ pub(crate) struct SpanExport {
 }
 
 impl SpanExport {
-    /// Runs until the end is asked for, then sends what is queued.
+    /// Runs until it is cancelled, then sends what is queued.
     pub(crate) async fn run(mut self, end: CancellationToken) {
         while !end.is_cancelled() {
             let mut batch = Vec::new();

@@ -98,6 +98,14 @@ fn describe() {
         "masthead_password_refused_total",
         "passwords that found no room or no time, by reason"
     );
+    describe_counter!(
+        "masthead_telemetry_exports_total",
+        "messages to the OpenTelemetry collector, by signal (traces, metrics) and outcome (ok, failed)"
+    );
+    describe_counter!(
+        "masthead_telemetry_spans_dropped_total",
+        "spans that found no room in the queue to the collector"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");

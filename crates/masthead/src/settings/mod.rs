@@ -17,8 +17,8 @@ pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TokenKeySource,
-    TokenSettings,
+    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings,
+    TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;
