@@ -43,6 +43,7 @@ mod stored_keys;
 mod tenants;
 mod tombstones;
 mod totals;
+mod trace;
 mod users;
 mod workspace_admin;
 mod workspaces;

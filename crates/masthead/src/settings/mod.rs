@@ -19,8 +19,8 @@ pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TlsSettings,
-    TokenKeySource, TokenSettings,
+    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings,
+    TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;
