@@ -265,7 +265,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
 async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
     match store.check_schema().await {
         Ok(()) => Ok(()),
-        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
+        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_) | SchemaError::InUse { .. })) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the database cannot be reached yet: serving 503 until it can"
@@ -275,8 +275,10 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
         Err(
             error @ (SchemaError::Open(_)
             | SchemaError::Pooler(_)
+            | SchemaError::Tls(_)
             | SchemaError::Behind { .. }
             | SchemaError::Foreign { .. }
+            | SchemaError::TooNew { .. }
             | SchemaError::KeysBehind { .. }
             | SchemaError::KeysForeign { .. }),
         ) => Err(CommandError::context("the database cannot be used")(error)),
