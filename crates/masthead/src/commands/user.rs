@@ -47,7 +47,7 @@ pub(super) fn with_writes(
     let settings = settings_source.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
-    let (_, _, _log) = log.map_err(CommandError::context(NO_LOG))?;
+    let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&settings.database, Some(&settings.sealing))?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;

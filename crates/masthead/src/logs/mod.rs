@@ -1,19 +1,35 @@
-//! Logs: to standard output, through a buffer that never blocks.
+//! Logs: to standard output or a file, through a buffer that never blocks.
 
 pub mod access;
+mod control;
+mod file;
 mod writer;
 
 use std::{io, panic, sync::Arc};
 
 use masthead_ports::clock::Clock;
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use access::AccessLog;
+pub use control::LogControl;
+pub use file::LogFile;
 pub use writer::{LogGuard, LogWriter};
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Starts logging for the process. The guard writes the last lines when dropped.
+/// The log of the process.
+pub struct Logs {
+    /// Takes lines.
+    pub writer: LogWriter,
+    /// Takes access lines.
+    pub access: AccessLog,
+    /// Changes the level while the process runs.
+    pub control: Arc<LogControl>,
+    /// Writes the last lines when dropped.
+    pub guard: LogGuard,
+}
+
+/// Starts logging for a command, to this output.
 ///
 /// # Errors
 /// The writing thread cannot be started.
@@ -21,10 +37,32 @@ pub fn start(
     settings: &LogSettings,
     output: impl io::Write + Send + 'static,
     clock: Arc<dyn Clock>,
-) -> io::Result<(LogWriter, AccessLog, LogGuard)> {
+) -> io::Result<Logs> {
+    start_on(settings, output, None, clock)
+}
+
+/// Starts logging for a server, to its file or to standard output.
+///
+/// # Errors
+/// The file cannot be opened, or the writing thread cannot be started.
+pub fn start_for_server(settings: &LogSettings, clock: Arc<dyn Clock>) -> io::Result<Logs> {
+    match &settings.file {
+        Some(path) => {
+            let file = LogFile::open(path)?;
+            start_on(settings, file.clone(), Some(file), clock)
+        }
+        None => start(settings, io::stdout(), clock),
+    }
+}
+
+fn start_on(
+    settings: &LogSettings,
+    output: impl io::Write + Send + 'static,
+    file: Option<LogFile>,
+    clock: Arc<dyn Clock>,
+) -> io::Result<Logs> {
     let (writer, guard) = LogWriter::start(output)?;
-    // Known to parse; the fallback logs everything important.
-    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, level) = reload::Layer::new(control::filter(&settings.level));
     let lines = fmt::layer().with_writer(writer.clone()).with_ansi(false);
     let registry = tracing_subscriber::registry().with(filter);
     // Fails if a subscriber is set already, as in tests: that one is used then.
@@ -35,9 +73,14 @@ pub fn start(
         LogFormat::Pretty => registry.with(lines).try_init(),
     };
     log_panics();
-    let wanted = tracing::enabled!(target: access::TARGET, tracing::Level::INFO);
-    let access = AccessLog::new(wanted.then(|| writer.clone()), settings.format, clock);
-    Ok((writer, access, guard))
+    let access = AccessLog::new(writer.clone(), settings.format, clock);
+    let control = Arc::new(LogControl::new(level, access.clone(), file));
+    Ok(Logs {
+        writer,
+        access,
+        control,
+        guard,
+    })
 }
 
 /// Panics are logged by location only: their text may contain request data.

@@ -56,7 +56,8 @@ fn defaults_are_valid() {
     assert_eq!(settings.database.direct_url, settings.database.url);
     assert_eq!(settings.sealing.current, "k1");
     assert_eq!(settings.passwords.cost, masthead_credentials::Argon2Cost::default());
-    assert_eq!(settings.metrics.listen, None);
+    assert!(settings.metrics.has_default_address() && !settings.metrics.on_api_port);
+    assert_eq!(settings.http.drain_delay, Duration::ZERO);
 }
 
 #[test]
@@ -366,5 +367,17 @@ fn smtp_errors_are_reported_together() {
         let text = settings_source(None, &pairs).mail().unwrap_err().to_string();
         assert!(keys.iter().all(|key| text.contains(key)), "{text}");
         assert!(!text.contains("seagull"), "{text}");
+    }
+}
+
+#[test]
+fn operations_port_can_be_turned_off() {
+    for off in ["off", ""] {
+        let file = Scratch::new(
+            "metrics",
+            &format!("[metrics]\nlisten = \"{off}\"\non_api_port = true\n"),
+        );
+        let settings = settings_source(Some(&file.0), &whole()).settings().unwrap();
+        assert_eq!((settings.metrics.listen, settings.metrics.on_api_port), (None, true));
     }
 }

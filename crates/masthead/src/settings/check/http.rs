@@ -19,6 +19,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let keep_alive = duration("keep_alive", &raw.keep_alive, MILLISECOND);
     let drain_timeout = duration("drain_timeout", &raw.drain_timeout, Duration::ZERO);
     let drain_idle = duration("drain_idle", &raw.drain_idle, Duration::ZERO);
+    let drain_delay = duration("drain_delay", &raw.drain_delay, Duration::ZERO);
     let max_connections = c.size("http.max_connections", &raw.max_connections, 1..=1_000_000);
     let max_concurrent_streams = c.small("http.max_concurrent_streams", &raw.max_concurrent_streams, 1..=10_000);
     let max_body_bytes = c.size("http.max_body_bytes", &raw.max_body_bytes, 1..=GIGABYTE);
@@ -41,6 +42,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         max_header_bytes: max_header_bytes?,
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
+        drain_delay: drain_delay?,
         trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
     })
 }
