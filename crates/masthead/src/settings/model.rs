@@ -1,6 +1,11 @@
 //! The checked settings, section by section.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use http::HeaderMap;
 use masthead_credentials::Argon2Cost;
@@ -61,6 +66,7 @@ pub struct HttpSettings {
     pub max_header_bytes: usize,
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
+    pub drain_delay: Duration,
     pub trusted_proxies: TrustedProxies,
     /// `None` if the listener speaks no TLS.
     pub tls: Option<TlsSettings>,
@@ -225,6 +231,7 @@ pub struct SmtpSettings {
 pub struct LogSettings {
     pub format: LogFormat,
     pub level: String,
+    pub file: Option<PathBuf>,
 }
 
 /// The format of log lines.
@@ -250,8 +257,21 @@ pub struct TelemetrySettings {
 }
 
 /// `[metrics]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSettings {
-    /// Where /metrics and /health are served as well.
+    /// The operations port: /metrics, and /health with its details.
     pub listen: Option<SocketAddr>,
+    /// Whether they are served beside the API too.
+    pub on_api_port: bool,
 }
+
+impl MetricsSettings {
+    /// Whether the operations port is the one that servers have by default.
+    #[must_use]
+    pub fn has_default_address(&self) -> bool {
+        self.listen == Some(DEFAULT_OPERATIONS_PORT)
+    }
+}
+
+/// The default of `metrics.listen`.
+const DEFAULT_OPERATIONS_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);

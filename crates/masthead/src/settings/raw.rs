@@ -42,6 +42,7 @@ pub(super) struct RawHttp {
     pub(super) max_header_bytes: String,
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
+    pub(super) drain_delay: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
     pub(super) tls_certificate_file: String,
@@ -163,6 +164,7 @@ pub(super) struct RawMail {
 pub(super) struct RawLog {
     pub(super) format: String,
     pub(super) level: String,
+    pub(super) file: String,
 }
 
 #[derive(Deserialize)]
@@ -179,4 +181,5 @@ pub(super) struct RawTelemetry {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: String,
+    pub(super) on_api_port: String,
 }

@@ -1,6 +1,6 @@
 //! The loaded settings before they are checked.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use super::{
     check,
@@ -123,6 +123,18 @@ impl UncheckedSettings {
             let providers = check::providers(&raw.providers, c);
             let sync = check::sync(&raw.sync, c);
             Some((providers?, sync?))
+        })
+    }
+
+    /// Where a server with these settings answers: its API, and its operations port if it has one.
+    ///
+    /// # Errors
+    /// All errors of `[http]` and `[metrics]`, and all unknown settings.
+    pub fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>), SettingsError> {
+        self.part(|raw, c| {
+            let http = check::http(&raw.http, c);
+            let metrics = check::metrics(&raw.metrics, c);
+            Some((http?.listen, metrics?.listen))
         })
     }
 
