@@ -25,6 +25,7 @@ use crate::{
     command_error::CommandError,
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
+    limits,
     logs::{self, LogWriter, access::AccessLog},
     mail::MailDelivery,
     ops::{self, Ops, ServiceHealth},
@@ -109,6 +110,7 @@ async fn serve(
         clock: Arc::clone(&clock),
         settings: settings.sync.clone(),
     };
+    let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
@@ -120,6 +122,8 @@ async fn serve(
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
+            rate_limits: Arc::clone(&limiter) as _,
+            read_scopes: settings.tokens.read_scopes,
             sealing: Arc::clone(&sealing),
             limits: ApiLimits {
                 body_bytes: http.max_body_bytes,
@@ -164,6 +168,10 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    if settings.limits.shared {
+        let usage = Arc::new(store.rate_usage());
+        background.spawn(|end| limits::share(limiter, usage, process_name(), end));
+    }
     background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
     tasks.shutdown().await;
