@@ -11,6 +11,7 @@ pub mod edge;
 mod hash_secrets;
 mod http_methods;
 pub mod identifiers;
+mod limits;
 pub mod logs;
 pub mod mail;
 pub mod ops;

@@ -28,6 +28,7 @@ use crate::{
     command_error::CommandError,
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
+    limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
@@ -116,6 +117,7 @@ async fn serve(
     let options = Arc::new(http.server_options());
     let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
+    let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
@@ -127,6 +129,8 @@ async fn serve(
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
+            rate_limits: Arc::clone(&limiter) as _,
+            read_scopes: settings.tokens.read_scopes,
             sealing: Arc::clone(&sealing),
             limits: ApiLimits {
                 body_bytes: http.max_body_bytes,
@@ -179,6 +183,10 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    if settings.limits.shared {
+        let usage = Arc::new(store.rate_usage());
+        background.spawn(|end| limits::share(limiter, usage, process_name(), end));
+    }
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
     tasks.shutdown().await;

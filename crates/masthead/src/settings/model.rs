@@ -8,10 +8,12 @@ use std::{
 };
 
 use http::HeaderMap;
+use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
 use masthead_http_server::ServerOptions;
+use masthead_rate_limits::LimiterOptions;
 
 use super::secret::SecretText;
 use crate::client_address::TrustedProxies;
@@ -29,6 +31,8 @@ pub struct ServerSettings {
     pub sealing: SealingSettings,
     /// `[search]`
     pub search: SearchSettings,
+    /// `[limits]`
+    pub limits: LimitSettings,
     /// `[providers]`
     pub providers: ProviderSettings,
     /// `[passwords]`
@@ -138,6 +142,7 @@ pub struct TokenSettings {
     pub leeway: Duration,
     pub types: Vec<Box<str>>,
     pub max_lifetime: Duration,
+    pub read_scopes: ReadScopeGrants,
 }
 
 /// The source of the keys that verify tokens: always exactly one.
@@ -164,6 +169,15 @@ pub struct SealingSettings {
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SearchSettings {
     pub max_depth: u64,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// The limits.
+    pub options: LimiterOptions,
+    /// Whether the servers of a database share what they admit.
+    pub shared: bool,
 }
 
 /// `[providers]`

@@ -63,6 +63,7 @@ impl UncheckedSettings {
             let tokens = check::tokens(&raw.tokens, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
+            let limits = check::limits(&raw.limits, c);
             let providers = check::providers(&raw.providers, c);
             let passwords = check::passwords(&raw.passwords, c);
             let sync = check::sync(&raw.sync, c);
@@ -76,6 +77,7 @@ impl UncheckedSettings {
                 tokens: tokens?,
                 sealing: sealing?,
                 search: search?,
+                limits: limits?,
                 providers: providers?,
                 passwords: passwords?,
                 sync: sync?,
