@@ -16,8 +16,8 @@ use crate::{
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets, TlsSettings,
-        TokenKeySource, TokenSettings,
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TlsSettings, TokenKeySource,
+        TokenSettings,
     },
 };
 
@@ -139,7 +139,7 @@ pub(crate) fn password_hasher(
         queue: settings.queue,
         cost: settings.cost,
     };
-    let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));
+    let secrets = SettingHashSecrets::new(providers.tenant_secrets());
     let hasher = PooledHasher::start(options, Arc::new(secrets));
     Ok(Arc::new(
         hasher.map_err(CommandError::context("passwords cannot be hashed"))?,

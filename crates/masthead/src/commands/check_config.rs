@@ -22,5 +22,6 @@ pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandErro
     if mail.is_none() {
         print_warning("smtp.host is not set: no mail is sent, and calls that need one are answered with 503");
     }
+    settings.providers.secrets_warning().iter().for_each(print_warning);
     print_line("the settings are valid")
 }

@@ -74,6 +74,9 @@ async fn serve(
     if mail.is_none() {
         tracing::info!("smtp.host is not set: no mail is sent");
     }
+    if let Some(warning) = settings.providers.secrets_warning() {
+        tracing::warn!("{warning}");
+    }
     let certificate = settings
         .http
         .tls

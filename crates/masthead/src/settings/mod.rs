@@ -17,9 +17,9 @@ pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TlsSettings,
-    TokenKeySource, TokenSettings,
+    PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
+    TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
-pub use tenant_secrets::TenantSecrets;
+pub use tenant_secrets::{TenantSecrets, variable_prefix};
 pub use unchecked::UncheckedSettings;

@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState};
 use masthead_domain::{
     access::Scope,
-    tenant::{PoolId, Tenant},
+    tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
@@ -106,7 +106,7 @@ fn name(number: i64) -> String {
 struct FixedToken;
 
 impl Secrets for FixedToken {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         Some(Secret::new(*b"reader"))
     }

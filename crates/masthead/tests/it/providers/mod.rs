@@ -9,6 +9,7 @@ mod exporting_known;
 mod legacy;
 mod not_whole;
 mod scarce_budget;
+mod secrets;
 mod server;
 mod setting_up;
 mod syncing;
