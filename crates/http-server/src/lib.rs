@@ -3,6 +3,7 @@
 //! A [`RequestHandler`] answers the requests; [`serve`] runs the server with [`ServerOptions`].
 
 mod connection;
+mod connections_by_address;
 mod executor;
 mod handler;
 mod head_buffer;
@@ -20,6 +21,7 @@ mod socket;
 mod timers;
 mod tls;
 mod transport;
+mod unsent;
 mod workers;
 
 pub use handler::RequestHandler;
@@ -30,4 +32,5 @@ pub use raw_head::RawHead;
 pub use rejection::Rejection;
 pub use server::{DrainOutcome, serve};
 pub use tls::{CallerCertificates, ServerTls, TlsIdentity, TlsIdentityError, TlsOptions};
+pub use unsent::ResponseRoom;
 pub use workers::{WorkerHandle, WorkerThreads};

@@ -54,7 +54,7 @@ impl RequestHandler for Echo {
         Response::new(Full::default())
     }
 
-    fn overload_response(&self) -> Vec<u8> {
+    fn overload_response(&self, _: &RawHead<'_>) -> Vec<u8> {
         b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()
     }
 }
@@ -134,6 +134,9 @@ impl Running {
             write_timeout: PATIENCE,
             keep_alive: PATIENCE,
             max_connections: 64,
+            max_connections_per_address: 64,
+            max_unsent_bytes_per_connection: 1 << 20,
+            max_unsent_bytes: 1 << 24,
             max_concurrent_streams: 8,
             max_uri_bytes: 1024,
             max_header_bytes: 1024,

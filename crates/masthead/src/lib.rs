@@ -15,6 +15,7 @@ pub mod mail;
 pub mod ops;
 pub mod providers;
 mod purge;
+pub mod reload;
 mod server_errors;
 pub mod settings;
 mod subscribe;

@@ -137,6 +137,7 @@ pub(crate) fn password_hasher(
             .unwrap_or(NonZero::<usize>::MIN),
         memory_kib: settings.memory_mib * 1024,
         queue: settings.queue,
+        niceness: settings.niceness,
         cost: settings.cost,
     };
     let secrets = SettingHashSecrets::new(providers.tenant_secrets());

@@ -1,6 +1,6 @@
 //! `masthead serve`: starts the server from its settings and stops it in order.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, Listener, WorkerHandle, WorkerThreads};
@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     background::Background,
     environment::{NO_CLIENT, NO_LOG, NO_MAIL},
-    signals::ServerSignals,
+    signals::{RequestSignals, ServerRequest, ServerSignals},
 };
 use crate::{
     clock::SystemClock,
@@ -30,8 +30,9 @@ use crate::{
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
     purge,
+    reload::{Reload, Reloader},
     server_errors::RETRY_AFTER,
-    settings::ServerSettings,
+    settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     wiring,
     writes::{self, user_writes},
@@ -40,7 +41,12 @@ use crate::{
 /// How often the metrics recorder's buffers are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
+pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) -> Result<(), CommandError> {
+    let settings = &settings_source.settings()?;
+    let reloader = |parts| {
+        let load = move || UncheckedSettings::from_process(config.as_deref());
+        Reloader::new(load, settings_source.fingerprint(), parts)
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (writer, access, log) =
         logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
@@ -50,7 +56,7 @@ pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
         .map_err(CommandError::context("the runtime cannot be started"))?;
     let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
-    let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
+    let ended = runtime.block_on(serve(settings, reloader, writer, access, clock, &threads));
     drop(threads);
     // Tasks that still run have had their time.
     runtime.shutdown_background();
@@ -60,12 +66,14 @@ pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
 
 async fn serve(
     settings: &ServerSettings,
+    reloader: impl FnOnce(Vec<Arc<dyn Reload>>) -> Reloader,
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
     let mut signals = ServerSignals::listen()?;
+    let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
     let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
@@ -155,11 +163,16 @@ async fn serve(
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
+    // Each part that follows its settings without a restart.
+    let mut followers: Vec<Arc<dyn Reload>> = Vec::new();
+    followers.extend(mail.as_ref().map(MailDelivery::mailer));
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
+        followers.push(Arc::clone(&certificate) as _);
         tasks.spawn(certificate.watch());
         tls
     });
+    tasks.spawn(follow_requests(requests, reloader(followers)));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
@@ -269,6 +282,15 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep();
+    }
+}
+
+async fn follow_requests(mut requests: RequestSignals, reloader: Reloader) {
+    loop {
+        match requests.next().await {
+            ServerRequest::Reload => drop(reloader.reload().await),
+            ServerRequest::ReopenLog => {}
+        }
     }
 }
 

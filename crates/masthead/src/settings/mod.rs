@@ -3,6 +3,7 @@
 mod check;
 mod checker;
 mod errors;
+mod fingerprint;
 mod load;
 mod model;
 mod raw;
@@ -14,6 +15,7 @@ mod unchecked;
 
 pub(crate) use checker::{parse_duration, read_secret};
 pub use errors::{SettingsError, environment_name};
+pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,

@@ -50,6 +50,9 @@ pub struct HttpSettings {
     pub write_timeout: Duration,
     pub keep_alive: Duration,
     pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub max_unsent_bytes_per_connection: usize,
+    pub max_unsent_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_body_bytes: usize,
     pub max_uri_bytes: usize,
@@ -83,6 +86,9 @@ impl HttpSettings {
             write_timeout: self.write_timeout,
             keep_alive: self.keep_alive,
             max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
+            max_unsent_bytes_per_connection: self.max_unsent_bytes_per_connection,
+            max_unsent_bytes: self.max_unsent_bytes,
             max_concurrent_streams: self.max_concurrent_streams,
             max_uri_bytes: self.max_uri_bytes,
             max_header_bytes: self.max_header_bytes,
@@ -217,6 +223,7 @@ pub struct PasswordSettings {
     pub threads: usize,
     pub memory_mib: u32,
     pub queue: usize,
+    pub niceness: u8,
     pub cost: Argon2Cost,
 }
 

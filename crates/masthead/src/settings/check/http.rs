@@ -20,6 +20,21 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let drain_timeout = duration("drain_timeout", &raw.drain_timeout, Duration::ZERO);
     let drain_idle = duration("drain_idle", &raw.drain_idle, Duration::ZERO);
     let max_connections = c.size("http.max_connections", &raw.max_connections, 1..=1_000_000);
+    let max_connections_per_address = c.size(
+        "http.max_connections_per_address",
+        &raw.max_connections_per_address,
+        1..=1_000_000,
+    );
+    let max_unsent_bytes_per_connection = c.size(
+        "http.max_unsent_bytes_per_connection",
+        &raw.max_unsent_bytes_per_connection,
+        65_536..=GIGABYTE,
+    );
+    let max_unsent_bytes = c.size(
+        "http.max_unsent_bytes",
+        &raw.max_unsent_bytes,
+        1_048_576..=1_024 * GIGABYTE,
+    );
     let max_concurrent_streams = c.small("http.max_concurrent_streams", &raw.max_concurrent_streams, 1..=10_000);
     let max_body_bytes = c.size("http.max_body_bytes", &raw.max_body_bytes, 1..=GIGABYTE);
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
@@ -36,6 +51,9 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         write_timeout: write_timeout?,
         keep_alive: keep_alive?,
         max_connections: max_connections?,
+        max_connections_per_address: max_connections_per_address?,
+        max_unsent_bytes_per_connection: max_unsent_bytes_per_connection?,
+        max_unsent_bytes: max_unsent_bytes?,
         max_concurrent_streams: max_concurrent_streams?,
         max_body_bytes: max_body_bytes?,
         max_uri_bytes: max_uri_bytes?,
