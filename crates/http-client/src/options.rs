@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use ipnet::IpNet;
 use thiserror::Error;
 
@@ -26,6 +27,8 @@ pub struct HttpOptions {
     pub extra_roots_pem: Option<Vec<u8>>,
     /// The certificate that is presented to servers that ask for one.
     pub identity: Option<ClientIdentity>,
+    /// Adds the headers by which the receiver continues the trace of the current span.
+    pub add_trace_headers: Option<fn(&mut HeaderMap)>,
 }
 
 /// A client's certificate and its key.
@@ -48,6 +51,7 @@ impl Default for HttpOptions {
             networks: Vec::new(),
             extra_roots_pem: None,
             identity: None,
+            add_trace_headers: None,
         }
     }
 }

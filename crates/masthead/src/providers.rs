@@ -20,6 +20,7 @@ use masthead_provider_kit::{
     HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, SecretPlace, UpstreamHealth, error_texts,
 };
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
+use masthead_telemetry::add_trace_headers;
 use serde::Serialize;
 
 use crate::{
@@ -206,6 +207,7 @@ fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterP
             PrivateAddresses::All => Vec::new(),
             PrivateAddresses::Networks(networks) => networks.clone(),
         },
+        add_trace_headers: Some(add_trace_headers),
         ..HttpOptions::default()
     })?;
     Ok(AdapterParts {

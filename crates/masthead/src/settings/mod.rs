@@ -20,7 +20,7 @@ pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
     PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
-    TlsSettings, TokenKeySource, TokenSettings,
+    TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::{TenantSecrets, variable_prefix};

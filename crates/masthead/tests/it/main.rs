@@ -17,4 +17,5 @@ mod providers;
 mod sources;
 mod support;
 mod sync;
+mod telemetry;
 mod writes;
