@@ -29,6 +29,7 @@ pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandErro
     if let Some(warning) = metrics_warning(&settings) {
         print_warning(warning);
     }
+    settings.providers.secrets_warning().iter().for_each(print_warning);
     print_line("the settings are valid")
 }
 

@@ -88,6 +88,9 @@ async fn serve(
     if mail.is_none() {
         tracing::info!("smtp.host is not set: no mail is sent");
     }
+    if let Some(warning) = settings.providers.secrets_warning() {
+        tracing::warn!("{warning}");
+    }
     let certificate = settings
         .http
         .tls
@@ -106,7 +109,9 @@ async fn serve(
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let schedule = sync_schedule(settings, &store, &adapters, &clock);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
-    let relay = mail.map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
+    let relay = mail
+        .as_ref()
+        .map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
     let parts = ready_parts(&store, &verifier, relay.as_ref());
     let health = ServiceHealth::new(parts, lifecycle.clone())
         .with_providers(adapters.clone())
@@ -162,17 +167,19 @@ async fn serve(
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
     // Each part that follows its settings without a restart.
-    let followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
+    let mut followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
+    followers.extend(mail.as_ref().map(MailDelivery::mailer));
+    let tls = certificate.map(|certificate| {
+        let tls = certificate.tls();
+        followers.push(Arc::clone(&certificate) as _);
+        tasks.spawn(certificate.watch());
+        tls
+    });
     tasks.spawn(follow_requests(
         requests,
         reloader(followers),
         Arc::clone(&logs.control),
     ));
-    let tls = certificate.map(|certificate| {
-        let tls = certificate.tls();
-        tasks.spawn(certificate.watch());
-        tls
-    });
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         tasks.spawn(serve_operations(listener, Arc::clone(&options), ops));

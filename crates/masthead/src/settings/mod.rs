@@ -19,9 +19,9 @@ pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
-    PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
-    TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
+    PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings,
+    SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
-pub use tenant_secrets::TenantSecrets;
+pub use tenant_secrets::{TenantSecrets, variable_prefix};
 pub use unchecked::UncheckedSettings;

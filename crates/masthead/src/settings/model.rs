@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use ipnet::IpNet;
 use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
@@ -15,7 +16,7 @@ use masthead_domain::mail::Sender;
 use masthead_http_server::ServerOptions;
 use masthead_rate_limits::LimiterOptions;
 
-use super::secret::SecretText;
+use super::{secret::SecretText, tenant_secrets::TenantSecrets};
 use crate::client_address::TrustedProxies;
 
 /// All settings of a server, checked.
@@ -184,14 +185,58 @@ pub struct LimitSettings {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct ProviderSettings {
-    pub allow_private_addresses: bool,
+    pub allow_private_addresses: PrivateAddresses,
     pub secrets_folder: PathBuf,
+    pub shared_secrets: bool,
     pub connect_timeout: Duration,
     pub call_timeout: Duration,
     pub max_answer_bytes: usize,
     pub fresh: Duration,
     pub stale: Duration,
     pub stale_after: Duration,
+}
+
+/// Which addresses that are not public tenants' providers may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrivateAddresses {
+    /// All, and plain http to every address.
+    All,
+    /// Those of these networks, and plain http to them alone.
+    Networks(Vec<IpNet>),
+}
+
+impl PrivateAddresses {
+    /// Whether there are any.
+    #[must_use]
+    pub fn are_allowed(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Networks(networks) => !networks.is_empty(),
+        }
+    }
+}
+
+impl ProviderSettings {
+    /// The secrets of tenants.
+    #[must_use]
+    pub fn tenant_secrets(&self) -> TenantSecrets {
+        TenantSecrets::new(&self.secrets_folder, self.shared_secrets)
+    }
+
+    /// What an operator must change before the next release; `None` where nothing is.
+    pub(crate) fn secrets_warning(&self) -> Option<String> {
+        const WAY_OUT: &str = "give each tenant its own folder or variables (docs/operations.md, Secrets)";
+        if self.shared_secrets {
+            return Some(format!(
+                "providers.shared_secrets is on, for this release only: {WAY_OUT}"
+            ));
+        }
+        let files = std::fs::read_dir(&self.secrets_folder).ok()?;
+        let is_file = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.path().is_file());
+        files.into_iter().any(is_file).then(|| {
+            format!("providers.secrets_folder has files that belong to no tenant and are not read: {WAY_OUT}, or set providers.shared_secrets")
+        })
+    }
 }
 
 /// `[passwords]`

@@ -124,6 +124,7 @@ pub(super) struct RawLimits {
 pub(super) struct RawProviders {
     pub(super) allow_private_addresses: String,
     pub(super) secrets_folder: String,
+    pub(super) shared_secrets: String,
     pub(super) connect_timeout: String,
     pub(super) call_timeout: String,
     pub(super) max_answer_bytes: String,

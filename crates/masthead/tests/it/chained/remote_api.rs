@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants};
 use masthead_domain::{
     access::Scope,
-    tenant::{PoolId, Tenant},
+    tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::rate_limit::Unlimited;
@@ -109,7 +109,7 @@ fn name(number: i64) -> String {
 struct FixedToken;
 
 impl Secrets for FixedToken {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         Some(Secret::new(*b"reader"))
     }
