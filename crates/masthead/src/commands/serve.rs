@@ -147,8 +147,8 @@ async fn serve(
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
     let telemetry = telemetry.map(|telemetry| {
-        let ops = Arc::clone(&ops);
-        telemetry.start(move || ops.metrics_text())
+        let (ops, clock) = (Arc::clone(&ops), Arc::clone(&clock));
+        telemetry.start(move || ops.metrics_text(), move || clock.now().into())
     });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
