@@ -40,12 +40,10 @@ done
 [ -n "$version" ] || fail "which version?"
 [ -n "$signer" ] || fail "--minisign KEY, --cosign KEY or --unsigned?"
 
+# cargo-auditable prints cargo's version as its own, so that cargo is asked what it has installed.
+installed=$(cargo install --list)
 has_version() { # TOOL VERSION
-    found=$("cargo-$1" "$1" --version 2>/dev/null || "cargo-$1" --version 2>/dev/null || true)
-    case $found in
-        *"$2"*) ;;
-        *) fail "cargo-$1 $2 is wanted (cargo install --locked cargo-$1@$2), and found: ${found:-none}" ;;
-    esac
+    printf '%s\n' "$installed" | grep -q "^$1 v$2:" || fail "$1 $2 is wanted: cargo install --locked $1@$2"
 }
 
 echo "──── what is released ────"
@@ -70,7 +68,7 @@ grep -q '[^[:space:]]' "$out/release-notes.md" || fail "CHANGELOG.md has no sect
 echo "$tag, $(git rev-parse HEAD)"
 
 echo "──── licences, bans, sources, advisories ────"
-has_version deny "$DENY"
+has_version cargo-deny "$DENY"
 if [ -n "$offline" ]; then
     cargo deny --offline check licenses bans sources
     printf '\nThe advisories were not checked for this build.\n' >>"$out/release-notes.md"
@@ -79,7 +77,7 @@ else
 fi
 
 echo "──── the program ────"
-has_version auditable "$AUDITABLE"
+has_version cargo-auditable "$AUDITABLE"
 # Nothing of this machine and of the moment goes into the program: the same commit gives the same bytes (docs/releasing.md).
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
@@ -105,7 +103,7 @@ gzip --no-name --best "$out/$name.tar"
 rm -r "${out:?}/$name"
 
 echo "──── the bill of materials ────"
-has_version cyclonedx "$CYCLONEDX"
+has_version cargo-cyclonedx "$CYCLONEDX"
 cargo cyclonedx --format json --spec-version 1.5 --describe binaries --manifest-path crates/masthead/Cargo.toml
 # It writes beside the manifest of every package; that of the program is wanted.
 mv crates/masthead/masthead_bin.cdx.json "$out/$name.cdx.json"

@@ -7,7 +7,7 @@ use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerH
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
-use masthead_telemetry::Telemetry;
+use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
@@ -146,10 +146,6 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
-    let telemetry = telemetry.map(|telemetry| {
-        let (ops, clock) = (Arc::clone(&ops), Arc::clone(&clock));
-        telemetry.start(move || ops.metrics_text(), move || clock.now().into())
-    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
@@ -172,14 +168,16 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
     tasks.shutdown().await;
-    // Last, so that the spans of the drain are sent as well.
-    if let Some(telemetry) = telemetry {
-        telemetry.stop().await;
-    }
     ended
+}
+
+fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>) -> RunningTelemetry {
+    let (ops, clock) = (Arc::clone(ops), Arc::clone(clock));
+    telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
 pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {

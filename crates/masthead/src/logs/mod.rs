@@ -45,7 +45,7 @@ pub fn start(
             .try_init(),
         // The filter is that of the lines alone: spans have a level that is never logged.
         Some(spans) => {
-            let events = filter.and(filter_fn(|metadata| metadata.is_event()));
+            let events = filter.and(filter_fn(is_event));
             registry
                 .with(spans)
                 .with(lines(settings.format, writer.clone()).with_filter(events))
@@ -56,6 +56,10 @@ pub fn start(
     let wanted = tracing::enabled!(target: access::TARGET, tracing::Level::INFO);
     let access = AccessLog::new(wanted.then(|| writer.clone()), settings.format, clock);
     Ok((writer, access, guard))
+}
+
+fn is_event(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// The layer that writes lines: of events, without the spans around them.
