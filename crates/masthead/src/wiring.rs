@@ -13,12 +13,13 @@ use masthead_tokens::{
 };
 
 use crate::{
+    certificate::WatchedCertificate,
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     identifiers::process_name,
     settings::{
         DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
-        TenantSecrets, TokenKeySource, TokenSettings,
+        TenantSecrets, TlsSettings, TokenKeySource, TokenSettings,
     },
 };
 
@@ -104,6 +105,21 @@ fn key_set_client() -> Result<HttpClient, CommandError> {
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
 
+/// The listener's certificate, with its files to watch.
+///
+/// # Errors
+/// A file cannot be read, or the certificate and its key cannot be used together.
+pub(crate) fn certificate(
+    settings: &TlsSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<WatchedCertificate>, CommandError> {
+    let certificate = WatchedCertificate::start(settings, clock);
+    Ok(Arc::new(certificate.map_err(CommandError::context(NO_TLS))?))
+}
+
+/// The certificate cannot be used.
+pub(crate) const NO_TLS: &str = "the listener's TLS cannot be set up";
+
 /// The export of traces and metrics.
 ///
 /// # Errors
@@ -141,6 +157,7 @@ pub(crate) fn password_hasher(
             .unwrap_or(NonZero::<usize>::MIN),
         memory_kib: settings.memory_mib * 1024,
         queue: settings.queue,
+        niceness: settings.niceness,
         cost: settings.cost,
     };
     let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
+use masthead_ports::clock::Clock;
+
 use super::environment::{NO_MAIL, print_line, print_warning};
-use crate::{clock::SystemClock, command_error::CommandError, mail::MailDelivery, settings::UncheckedSettings, wiring};
+use crate::{
+    certificate::ListenerCertificate, clock::SystemClock, command_error::CommandError, mail::MailDelivery,
+    settings::UncheckedSettings, wiring,
+};
 
 pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandError> {
     let settings = settings_source.settings()?;
     wiring::sealer(&settings.sealing)?;
     wiring::verifier(&settings.tokens, Arc::new(SystemClock))?;
+    if let Some(tls) = &settings.http.tls {
+        let certificate = ListenerCertificate::read(tls).map_err(CommandError::context(wiring::NO_TLS))?;
+        certificate.warning(SystemClock.now()).iter().for_each(print_warning);
+    }
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
     if mail.is_none() {
         print_warning("smtp.host is not set: no mail is sent, and calls that need one are answered with 503");

@@ -13,6 +13,7 @@ mod sealing;
 mod search;
 mod sync;
 mod telemetry;
+mod tls;
 mod tokens;
 
 use std::time::Duration;
