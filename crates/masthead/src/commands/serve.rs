@@ -7,7 +7,7 @@ use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptio
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
 use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
-use masthead_telemetry::Telemetry;
+use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
@@ -158,10 +158,6 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
-    let telemetry = telemetry.map(|telemetry| {
-        let ops = Arc::clone(&ops);
-        telemetry.start(move || ops.metrics_text())
-    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
@@ -182,7 +178,7 @@ async fn serve(
     ));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
-        tasks.spawn(serve_operations(listener, Arc::clone(&options), ops));
+        tasks.spawn(serve_operations(listener, Arc::clone(&options), Arc::clone(&ops)));
     }
 
     tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
@@ -194,14 +190,16 @@ async fn serve(
         let usage = Arc::new(store.rate_usage());
         background.spawn(|end| limits::share(limiter, usage, process_name(), end));
     }
+    background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
     tasks.shutdown().await;
-    // Last, so that the spans of the drain are sent as well.
-    if let Some(telemetry) = telemetry {
-        telemetry.stop().await;
-    }
     ended
+}
+
+fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>) -> RunningTelemetry {
+    let (ops, clock) = (Arc::clone(ops), Arc::clone(clock));
+    telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
 pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {

@@ -83,7 +83,7 @@ fn start_on(
             .try_init(),
         // The filter is that of the lines alone: spans have a level that is never logged.
         Some(spans) => {
-            let events = filter.and(filter_fn(|metadata| metadata.is_event()));
+            let events = filter.and(filter_fn(is_event));
             let lines = lines(settings.format, writer.clone()).with_filter(events).boxed();
             registry.with(vec![spans, lines]).try_init()
         }
@@ -97,6 +97,10 @@ fn start_on(
         control,
         guard,
     })
+}
+
+fn is_event(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// The layer that writes lines: of events, without the spans around them.
