@@ -6,6 +6,8 @@
 mod admin;
 mod answer_cache;
 mod bulk;
+mod caller_admin;
+mod caller_rules;
 mod connect;
 mod copy;
 mod database;
@@ -47,6 +49,8 @@ mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
+pub use caller_admin::{CallerDenialRow, CallerGrantRow};
+pub use caller_rules::PgCallerRules;
 pub use connect::PoolerError;
 pub use field_error::UnstorableFieldError;
 pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Imported, Importer};

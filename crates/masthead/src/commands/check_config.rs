@@ -9,6 +9,9 @@ pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandErro
     let settings = settings_source.settings()?;
     wiring::sealer(&settings.sealing)?;
     wiring::verifier(&settings.tokens, Arc::new(SystemClock))?;
+    for warning in settings.warnings() {
+        print_warning(warning);
+    }
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
     if mail.is_none() {
         print_warning("smtp.host is not set: no mail is sent, and calls that need one are answered with 503");

@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 mod background;
+mod caller;
 mod check_config;
 mod environment;
 mod import;
@@ -14,6 +15,7 @@ mod signals;
 mod sync;
 mod tenant;
 mod token;
+mod token_inspect;
 mod user;
 mod workspace;
 
@@ -35,6 +37,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             with_store(&settings_source, async |store| workspace::run(store, arguments).await)
         }
         Command::Token(arguments) => token::run(&settings_source, arguments),
+        Command::Caller(command) => with_store(&settings_source, async |store| caller::run(store, command).await),
         Command::CheckConfig => check_config::run(&settings_source),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),

@@ -7,7 +7,6 @@ use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerH
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
-use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
@@ -67,7 +66,10 @@ async fn serve(
 ) -> Result<(), CommandError> {
     let mut signals = ServerSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
-    let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
@@ -81,6 +83,10 @@ async fn serve(
     };
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
+    let caller_rules = store.caller_rules();
+    let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
+    // The first tokens need them. What fails is logged, and tried again.
+    let _ = caller_rules.refresh().await;
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
@@ -145,7 +151,8 @@ async fn serve(
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
-    tasks.spawn(warm_up(verifier));
+    tasks.spawn(async move { verifier.refresh_keys().await });
+    tasks.spawn(async move { caller_rules.follow().await });
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
@@ -255,11 +262,5 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep();
-    }
-}
-
-async fn warm_up(verifier: Arc<Verifier>) {
-    if verifier.warm_up().await.is_err() {
-        tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
     }
 }

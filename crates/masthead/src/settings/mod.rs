@@ -11,14 +11,15 @@ mod tenant_secrets;
 #[cfg(test)]
 mod tests;
 mod unchecked;
+mod warnings;
 
 pub(crate) use checker::parse_duration;
 pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TokenKeySource,
-    TokenSettings,
+    DatabaseSettings, HttpSettings, IssuerSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
+    PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
+    TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;
