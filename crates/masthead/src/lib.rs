@@ -1,5 +1,6 @@
 //! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
+mod certificate;
 mod cli;
 pub mod client_address;
 pub mod clock;
@@ -14,10 +15,12 @@ pub mod mail;
 pub mod ops;
 pub mod providers;
 mod purge;
+pub mod reload;
 mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
+mod token_issuers;
 mod wiring;
 mod writes;
 

@@ -12,10 +12,11 @@ use masthead_tokens::{
 };
 
 use crate::{
+    certificate::WatchedCertificate,
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets, TlsSettings,
         TokenKeySource, TokenSettings,
     },
 };
@@ -56,6 +57,14 @@ fn sealing_keys(settings: &SealingSettings) -> Result<BTreeMap<String, masthead_
 /// # Errors
 /// A key file or an address cannot be used.
 pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Result<Verifier, CommandError> {
+    let (issuers, limits) = issuers(settings);
+    Verifier::new(issuers, &limits, clock, &key_set_client()?).map_err(CommandError::context(
+        "the settings of [tokens] or [issuers] cannot be used",
+    ))
+}
+
+/// The options of the issuers, and what the tokens of all of them must be like.
+pub(crate) fn issuers(settings: &TokenSettings) -> (Vec<IssuerOptions>, TokenLimits) {
     let issuers = settings.issuers.iter().map(|issuer| IssuerOptions {
         name: issuer.name.as_str().into(),
         issuer: issuer.issuer.as_str().into(),
@@ -78,9 +87,7 @@ pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Resul
         types: settings.types.clone(),
         max_lifetime: settings.max_lifetime,
     };
-    Verifier::new(issuers.collect(), &limits, clock, &key_set_client()?).map_err(CommandError::context(
-        "the settings of [tokens] or [issuers] cannot be used",
-    ))
+    (issuers.collect(), limits)
 }
 
 /// The verifier of the tokens of tenants' users.
@@ -101,6 +108,21 @@ fn key_set_client() -> Result<HttpClient, CommandError> {
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
 
+/// The listener's certificate, with its files to watch.
+///
+/// # Errors
+/// A file cannot be read, or the certificate and its key cannot be used together.
+pub(crate) fn certificate(
+    settings: &TlsSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<WatchedCertificate>, CommandError> {
+    let certificate = WatchedCertificate::start(settings, clock);
+    Ok(Arc::new(certificate.map_err(CommandError::context(NO_TLS))?))
+}
+
+/// The certificate cannot be used.
+pub(crate) const NO_TLS: &str = "the listener's TLS cannot be set up";
+
 /// A secret text as the bytes of a key.
 pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {
     masthead_tokens::Secret::new(secret.reveal().as_bytes())
@@ -120,6 +142,7 @@ pub(crate) fn password_hasher(
             .unwrap_or(NonZero::<usize>::MIN),
         memory_kib: settings.memory_mib * 1024,
         queue: settings.queue,
+        niceness: settings.niceness,
         cost: settings.cost,
     };
     let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));

@@ -10,15 +10,17 @@ use futures_util::{
 use masthead_domain::tenant::PoolId;
 use sqlx::{
     Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
-    error::BoxDynError,
     pool::PoolConnection,
-    postgres::{PgArguments, PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    postgres::{PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use tokio::sync::Notify;
 
 use crate::{
     connect::{Connector, PoolerError, configuration, pooler_error},
     pool_writes::PoolWrites,
+    slow_statements::{StatementTimer, name_of},
+    sqlstate::PgErrorKind,
+    stale_plans::{Repeatable, STALE_TRIES, StalePlans},
 };
 
 /// A pool of connections with one set of settings.
@@ -29,15 +31,16 @@ pub(crate) struct PgDatabase {
     /// Wakes callers that wait for a connection when an unexpected pooler is detected. The pool itself would retry until the
     /// callers time out, without the reason.
     refused: Arc<Notify>,
+    stale_plans: StalePlans,
     /// Where committed writes are marked; `None` without replicas.
     writes: Option<Arc<PoolWrites>>,
 }
 
 /// A transaction, rolled back when dropped.
-#[derive(Debug)]
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     pooled: bool,
+    stale_plans: StalePlans,
     writes: Option<Arc<PoolWrites>>,
 }
 
@@ -56,10 +59,14 @@ impl PgDatabase {
                 shown
             })
         });
+        let stale_plans = StalePlans::default();
+        let stale = stale_plans.clone();
+        let options = options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!stale.affect(meta.age)))));
         Self {
             pool: options.connect_lazy_with(connector.options().clone()),
             connector,
             refused,
+            stale_plans,
             writes: None,
         }
     }
@@ -84,12 +91,47 @@ impl PgDatabase {
         Ok(Transaction {
             inner: begun?,
             pooled: self.connector.is_pooled(),
+            stale_plans: self.stale_plans.clone(),
             writes: self.writes.clone(),
         })
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Repeats work whose plan is stale, on a newer connection each time.
+    pub(crate) async fn retry_stale<T, E, F>(
+        &self,
+        is_stale: impl Fn(&E) -> bool,
+        mut work: impl FnMut() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut done = work().await;
+        for _ in 1..STALE_TRIES {
+            if !done.as_ref().is_err_and(&is_stale) {
+                break;
+            }
+            self.stale_plans.met();
+            done = work().await;
+        }
+        done
+    }
+
+    async fn steps(&self, query: Repeatable) -> Result<Vec<Either<PgQueryResult, PgRow>>, sqlx::Error> {
+        if self.connector.is_pooled() {
+            let mut transaction = self.begin().await?;
+            let steps = transaction.fetch_many(query).try_collect().await?;
+            transaction.commit().await?;
+            return Ok(steps);
+        }
+        let mut connection = self.unless_refused(self.pool.acquire()).await?;
+        let (name, timer) = (query.sql.clone(), StatementTimer::start());
+        let steps = connection.fetch_many(query).try_collect().await;
+        timer.stop(|| name_of(name.as_str()));
+        steps
     }
 
     /// The result of `work`, or the reason why the pool cannot connect.
@@ -103,6 +145,12 @@ impl PgDatabase {
             done = work => done.map_err(|error| self.connector.explained(error)),
             () = refused => Err(configuration(PoolerError::Unexpected)),
         }
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction(<redacted>)")
     }
 }
 
@@ -184,16 +232,11 @@ impl<'c> Executor<'c> for &PgDatabase {
         E: 'q + Execute<'q, Postgres>,
     {
         let database = self.clone();
+        let query = Repeatable::new(query);
         let answered = async move {
-            let steps: Vec<_> = if database.connector.is_pooled() {
-                let mut transaction = database.begin().await?;
-                let steps = transaction.fetch_many(query).try_collect().await?;
-                transaction.commit().await?;
-                steps
-            } else {
-                let mut connection = database.unless_refused(database.pool.acquire()).await?;
-                connection.fetch_many(query).try_collect().await?
-            };
+            let query = query?;
+            let is_stale = |error: &sqlx::Error| PgErrorKind::from_error(error) == PgErrorKind::StalePlan;
+            let steps = database.retry_stale(is_stale, || database.steps(query.clone())).await?;
             Ok::<_, sqlx::Error>(stream::iter(steps.into_iter().map(Ok)))
         };
         stream::once(answered).try_flatten().boxed()
@@ -210,11 +253,27 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
+        let mut query = match Repeatable::new(query) {
+            Ok(query) => query,
+            Err(error) => return stream::once(std::future::ready(Err(error))).boxed(),
+        };
         if self.pooled {
-            self.inner.fetch_many(Unnamed(query))
-        } else {
-            self.inner.fetch_many(query)
+            // A named statement stays in the server session, which the pooler may give to a client that uses the same name for
+            // another statement.
+            query.is_persistent = false;
         }
+        let (name, timer) = (query.sql.clone(), StatementTimer::start());
+        let plans = self.stale_plans.clone();
+        let end = stream::poll_fn(move |_| {
+            timer.stop(|| name_of(name.as_str()));
+            std::task::Poll::Ready(None)
+        });
+        let steps = self.inner.fetch_many(query).inspect_err(move |error| {
+            if PgErrorKind::from_error(error) == PgErrorKind::StalePlan {
+                plans.met();
+            }
+        });
+        steps.chain(end).boxed()
     }
 
     executor_methods!();
@@ -234,26 +293,4 @@ fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option
 /// A prepared statement outlives its transaction, and its name may clash on another connection.
 fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
     Box::pin(async { Err(sqlx::Error::Protocol("statements cannot be prepared separately".into())) })
-}
-
-/// Executes a statement without a name. A named one stays in the server session, which the pooler may give to a client that
-/// uses the same name for another statement.
-struct Unnamed<E>(E);
-
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
-    fn sql(self) -> SqlStr {
-        self.0.sql()
-    }
-
-    fn statement(&self) -> Option<&PgStatement> {
-        self.0.statement()
-    }
-
-    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
-        self.0.take_arguments()
-    }
-
-    fn persistent(&self) -> bool {
-        false
-    }
 }

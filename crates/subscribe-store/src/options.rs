@@ -3,7 +3,10 @@
 use std::{net::IpAddr, num::NonZero, sync::Arc, thread, time::Duration};
 
 use masthead_ports::keyed_hash::KeyedHasher;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use thiserror::Error;
 
 use crate::{connect::Connector, database::PgDatabase, search_queue::SearchLimits};
@@ -114,7 +117,9 @@ pub enum OpenError {
 
 pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options: PgConnectOptions = url.parse().map_err(|_| OpenError::BadUrl)?;
-    Ok(options.application_name("masthead"))
+    let options = options.application_name("masthead");
+    // Its warnings would show the SQL: `slow_statements` has them without.
+    Ok(options.disable_statement_logging())
 }
 
 impl StoreOptions {

@@ -1,6 +1,14 @@
 //! One issuer: what its tokens must be like, and the keys that only its tokens are verified with.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::Uri;
 use masthead_http_client::{HttpClient, Secret};
@@ -130,15 +138,35 @@ fn media_subtype(typ: &str) -> &str {
     }
 }
 
+impl VerifierKeySource {
+    /// What a key set is fetched from, and how: sets that agree in it are one. `None` for a shared secret.
+    fn origin(&self) -> Option<String> {
+        match self {
+            Self::Hs256(_) => None,
+            Self::JwksFile(path) => Some(format!("file {}", path.display())),
+            Self::JwksUrl {
+                url,
+                refresh,
+                cooldown,
+                max_stale,
+            } => Some(format!("{url} {refresh:?} {cooldown:?} {max_stale:?}")),
+        }
+    }
+}
+
 /// An issuer, with its keys.
 pub(crate) struct Issuer {
     pub(crate) name: Box<str>,
+    origin: Option<String>,
+    /// Another one has taken its place: what it verified counts no more.
+    replaced: AtomicBool,
     pub(crate) expected: ExpectedClaims,
     types: Vec<Box<str>>,
     algorithms: Vec<Algorithm>,
     pub(crate) signers: Signers,
 }
 
+#[derive(Clone)]
 pub(crate) enum Signers {
     Shared(Arc<VerificationKey>),
     Set { keys: Arc<KeySetCache>, refresh: Duration },
@@ -151,13 +179,20 @@ pub(crate) struct GoodToken {
 }
 
 impl Issuer {
-    /// An issuer of these options. A key file is read now; a key set's URL is not called yet.
+    /// An issuer of these options, with the key set of one of `earlier` that has the same name and source. Otherwise a key file
+    /// is read now; a key set's URL is not called yet.
     pub(crate) fn new(
         options: IssuerOptions,
         limits: &TokenLimits,
         client: &HttpClient,
+        earlier: &[Arc<Self>],
     ) -> Result<Self, IssuerOptionsError> {
-        let signers = Signers::new(&options.name, &options.keys, client)?;
+        let origin = options.keys.origin();
+        let same = |issuer: &&Arc<Self>| origin.is_some() && issuer.name == options.name && issuer.origin == origin;
+        let signers = match earlier.iter().find(same) {
+            Some(issuer) => issuer.signers.clone(),
+            None => Signers::new(&options.name, &options.keys, client)?,
+        };
         Self::with_signers(options, signers, limits)
     }
 
@@ -180,6 +215,8 @@ impl Issuer {
         }
         Ok(Self {
             name: options.name,
+            origin: options.keys.origin(),
+            replaced: AtomicBool::new(false),
             expected: ExpectedClaims {
                 issuer: options.issuer.into(),
                 audiences: options.audiences,
@@ -224,8 +261,16 @@ impl Issuer {
         })
     }
 
-    /// Whether its keys may be used now.
+    /// From now on nothing that it verified counts.
+    pub(crate) fn replace(&self) {
+        self.replaced.store(true, Ordering::Release);
+    }
+
+    /// Whether it was not replaced, and its keys may be used now.
     pub(crate) fn is_usable(&self) -> bool {
+        if self.replaced.load(Ordering::Acquire) {
+            return false;
+        }
         match &self.signers {
             Signers::Shared(_) => true,
             Signers::Set { keys, .. } => keys.are_usable(),
@@ -286,6 +331,13 @@ impl Signers {
                     refresh: *refresh,
                 })
             }
+        }
+    }
+
+    /// Fetches the key set anew, if there is one; the last one stays if it does not come.
+    pub(crate) async fn refresh(&self) {
+        if let Self::Set { keys, .. } = self {
+            keys.refresh().await;
         }
     }
 

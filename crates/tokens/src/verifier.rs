@@ -1,9 +1,16 @@
 //! The verifier of the callers' tokens.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    future::pending,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt,
+    future::{join_all, select},
+};
 use masthead_domain::{access::Grant, caller_rules::CallerRules};
 use masthead_http_client::HttpClient;
 use masthead_ports::{
@@ -13,6 +20,7 @@ use masthead_ports::{
     tokens::{TokenError, TokenVerifier, VerifiedToken},
 };
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use crate::{
     claims::ValidClaims,
@@ -48,11 +56,14 @@ pub enum VerifierOptionsError {
 
 /// Verifies tokens, each with the keys of its issuer alone, and remembers those that it has verified.
 pub struct Verifier {
-    issuers: Vec<Arc<Issuer>>,
+    issuers: RwLock<Arc<[Arc<Issuer>]>>,
+    /// The issuers were replaced.
+    replaced: Notify,
     /// `None` where operators keep no rules: no caller is granted or denied anything.
     rules: Option<Arc<dyn CallerRulesReader>>,
     verified: VerifiedTokens,
     clock: Arc<dyn Clock>,
+    client: HttpClient,
 }
 
 impl Verifier {
@@ -67,22 +78,19 @@ impl Verifier {
         clock: Arc<dyn Clock>,
         client: &HttpClient,
     ) -> Result<Self, VerifierOptionsError> {
-        let issuers = issuers.into_iter().map(|options| {
-            let name = options.name.clone();
-            Issuer::new(options, limits, client).map_err(|error| VerifierOptionsError::Issuer { name, error })
-        });
-        Self::over(issuers.collect::<Result<_, _>>()?, clock)
+        let issuers = new_issuers(issuers, limits, client, &[])?;
+        Self::over(issuers, clock, client.clone())
     }
 
-    fn over(issuers: Vec<Issuer>, clock: Arc<dyn Clock>) -> Result<Self, VerifierOptionsError> {
-        let mut names: Vec<_> = issuers.iter().map(|issuer| &*issuer.expected.issuer).collect();
-        names.sort_unstable();
-        names.dedup();
-        if !(1..=MAX_ISSUERS).contains(&issuers.len()) || names.len() < issuers.len() {
-            return Err(VerifierOptionsError::Issuers);
-        }
+    fn over(
+        issuers: Arc<[Arc<Issuer>]>,
+        clock: Arc<dyn Clock>,
+        client: HttpClient,
+    ) -> Result<Self, VerifierOptionsError> {
         Ok(Self {
-            issuers: issuers.into_iter().map(Arc::new).collect(),
+            issuers: RwLock::new(issuers),
+            replaced: Notify::new(),
+            client,
             rules: None,
             verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| VerifierOptionsError::HashKeyError)?,
             clock,
@@ -101,14 +109,41 @@ impl Verifier {
     /// # Errors
     /// [`TokenError::KeysUnavailable`] when one did not come; the first tokens will try again.
     pub async fn warm_up(&self) -> Result<(), TokenError> {
-        let obtained = join_all(self.issuers.iter().map(|issuer| obtain(issuer))).await;
+        let issuers = self.issuers();
+        let obtained = join_all(issuers.iter().map(|issuer| obtain(issuer))).await;
         obtained.into_iter().collect()
+    }
+
+    /// Takes these issuers from now on, and reads every key set again. A key set that has the same name and source stays while
+    /// it does not come, so that a reload during an outage refuses no token; remembered tokens are verified anew.
+    ///
+    /// # Errors
+    /// The first issuer that cannot be: nothing changes.
+    pub async fn replace_issuers(
+        &self,
+        issuers: Vec<IssuerOptions>,
+        limits: &TokenLimits,
+    ) -> Result<(), VerifierOptionsError> {
+        let earlier = self.issuers();
+        let issuers = new_issuers(issuers, limits, &self.client, &earlier)?;
+        *self.issuers.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&issuers);
+        for issuer in &*earlier {
+            issuer.replace();
+        }
+        self.replaced.notify_one();
+        join_all(issuers.iter().map(|issuer| issuer.signers.refresh())).await;
+        Ok(())
     }
 
     /// Keeps every key set fresh, by the clock; measures their ages (`masthead_key_set_age_seconds`). It never ends where
     /// there is a key set: its owner drops it.
     pub async fn refresh_keys(&self) {
-        join_all(self.issuers.iter().map(|issuer| issuer.signers.refresh_by_clock())).await;
+        loop {
+            let issuers = self.issuers();
+            let refreshing = join_all(issuers.iter().map(|issuer| issuer.signers.refresh_by_clock()));
+            let refreshing = refreshing.then(|_| pending::<()>());
+            select(Box::pin(refreshing), Box::pin(self.replaced.notified())).await;
+        }
     }
 
     /// What is known of a token without waiting: `None` when it has to be verified.
@@ -135,7 +170,7 @@ impl Verifier {
         self.verified.remember(
             token,
             CachedToken {
-                issuer: Arc::clone(issuer),
+                issuer,
                 key: good.key,
                 claims: Arc::new(good.claims),
                 rules: version(rules.as_deref()),
@@ -146,13 +181,18 @@ impl Verifier {
     }
 
     /// The issuer whose keys a token must be signed with. Where there is one alone, a token without `iss` is tried with its keys.
-    pub(crate) fn issuer_of(&self, jwt: &Jwt<'_>) -> Result<&Arc<Issuer>, TokenError> {
-        if let [only] = &*self.issuers {
-            return Ok(only);
+    pub(crate) fn issuer_of(&self, jwt: &Jwt<'_>) -> Result<Arc<Issuer>, TokenError> {
+        let issuers = self.issuers();
+        if let [only] = &*issuers {
+            return Ok(Arc::clone(only));
         }
         let claimed = jwt.claimed_issuer().ok_or(TokenError::WrongIssuer)?;
-        let issuer = self.issuers.iter().find(|issuer| *issuer.expected.issuer == *claimed);
-        issuer.ok_or(TokenError::WrongIssuer)
+        let issuer = issuers.iter().find(|issuer| *issuer.expected.issuer == *claimed);
+        issuer.cloned().ok_or(TokenError::WrongIssuer)
+    }
+
+    fn issuers(&self) -> Arc<[Arc<Issuer>]> {
+        Arc::clone(&self.issuers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A remembered token under the rules of now.
@@ -216,6 +256,28 @@ pub(crate) fn apply(rules: Option<&CallerRules>, claims: &ValidClaims, now: i64)
     }
 }
 
+fn new_issuers(
+    options: Vec<IssuerOptions>,
+    limits: &TokenLimits,
+    client: &HttpClient,
+    earlier: &[Arc<Issuer>],
+) -> Result<Arc<[Arc<Issuer>]>, VerifierOptionsError> {
+    let mut names: Vec<_> = options.iter().map(|issuer| issuer.issuer.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if !(1..=MAX_ISSUERS).contains(&options.len()) || names.len() < options.len() {
+        return Err(VerifierOptionsError::Issuers);
+    }
+    let issuers = options.into_iter().map(|options| {
+        let name = options.name.clone();
+        match Issuer::new(options, limits, client, earlier) {
+            Ok(issuer) => Ok(Arc::new(issuer)),
+            Err(error) => Err(VerifierOptionsError::Issuer { name, error }),
+        }
+    });
+    issuers.collect()
+}
+
 async fn obtain(issuer: &Issuer) -> Result<(), TokenError> {
     match &issuer.signers {
         Signers::Shared(_) => Ok(()),
@@ -246,17 +308,18 @@ impl Readiness for Verifier {
             Signers::Shared(_) => true,
             Signers::Set { keys, .. } => keys.has_usable_key(),
         };
-        if !self.issuers.iter().any(usable) {
+        if !self.issuers().iter().any(usable) {
             let _ = self.warm_up().await;
         }
-        let is_ready = self.issuers.iter().any(usable);
+        let is_ready = self.issuers().iter().any(usable);
         is_ready.then_some(()).ok_or("no usable key set")
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let expected: Vec<_> = self.issuers.iter().map(|issuer| &issuer.expected).collect();
+        let issuers = self.issuers();
+        let expected: Vec<_> = issuers.iter().map(|issuer| &issuer.expected).collect();
         f.debug_struct("Verifier")
             .field("issuers", &expected)
             .finish_non_exhaustive()
@@ -268,7 +331,7 @@ impl fmt::Debug for Verifier {
 pub(crate) mod testing {
     use std::{sync::Arc, time::Duration};
 
-    use super::{Clock, Issuer, IssuerOptions, Signers, TokenLimits, Verifier};
+    use super::{Clock, HttpClient, Issuer, IssuerOptions, Signers, TokenLimits, Verifier};
     use crate::{
         claim_rules::{ClaimRules, IssuerKind},
         issuer::VerifierKeySource,
@@ -276,7 +339,7 @@ pub(crate) mod testing {
         key_set_cache::KeySetCache,
         testing::{AUDIENCE, ISSUER},
     };
-    use masthead_http_client::Secret;
+    use masthead_http_client::{HttpOptions, Secret};
 
     /// The options of most tests: HS256 under a secret of 32 times `s`.
     pub(crate) fn issuer_options() -> IssuerOptions {
@@ -313,9 +376,10 @@ pub(crate) mod testing {
                 keys,
                 refresh: Duration::from_mins(5),
             };
-            Issuer::with_signers(options, signers, &limits()).unwrap()
+            Arc::new(Issuer::with_signers(options, signers, &limits()).unwrap())
         });
-        Verifier::over(issuers.collect(), clock).unwrap()
+        let client = HttpClient::new(HttpOptions::default()).unwrap();
+        Verifier::over(issuers.collect(), clock, client).unwrap()
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
     let settings_source = UncheckedSettings::from_process(cli.config.as_deref());
     match &cli.command {
-        Command::Serve => serve::run(&settings_source.settings()?),
+        Command::Serve => serve::run(&settings_source, cli.config.clone()),
         Command::Migrate => migrate::run(&settings_source),
         Command::Tenant(arguments) => tenant::run(&settings_source, arguments),
         Command::Provider(arguments) => provider::run(&settings_source, arguments),

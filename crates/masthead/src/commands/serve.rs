@@ -1,9 +1,9 @@
 //! `masthead serve`: starts the server from its settings and stops it in order.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
+use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, Listener, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     background::Background,
     environment::{NO_CLIENT, NO_LOG, NO_MAIL},
-    signals::ServerSignals,
+    signals::{RequestSignals, ServerRequest, ServerSignals},
 };
 use crate::{
     clock::SystemClock,
@@ -29,9 +29,11 @@ use crate::{
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
     purge,
+    reload::{Reload, Reloader},
     server_errors::RETRY_AFTER,
-    settings::ServerSettings,
+    settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
+    token_issuers::TokenIssuers,
     wiring,
     writes::{self, user_writes},
 };
@@ -39,7 +41,12 @@ use crate::{
 /// How often the metrics recorder's buffers are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
+pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) -> Result<(), CommandError> {
+    let settings = &settings_source.settings()?;
+    let reloader = |parts| {
+        let load = move || UncheckedSettings::from_process(config.as_deref());
+        Reloader::new(load, settings_source.fingerprint(), parts)
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (writer, access, log) =
         logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
@@ -49,7 +56,7 @@ pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
         .map_err(CommandError::context("the runtime cannot be started"))?;
     let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
-    let ended = runtime.block_on(serve(settings, writer, access, clock, &threads));
+    let ended = runtime.block_on(serve(settings, reloader, writer, access, clock, &threads));
     drop(threads);
     // Tasks that still run have had their time.
     runtime.shutdown_background();
@@ -59,12 +66,14 @@ pub(super) fn run(settings: &ServerSettings) -> Result<(), CommandError> {
 
 async fn serve(
     settings: &ServerSettings,
+    reloader: impl FnOnce(Vec<Arc<dyn Reload>>) -> Reloader,
     writer: LogWriter,
     access: AccessLog,
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
     let mut signals = ServerSignals::listen()?;
+    let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
@@ -76,6 +85,12 @@ async fn serve(
     if mail.is_none() {
         tracing::info!("smtp.host is not set: no mail is sent");
     }
+    let certificate = settings
+        .http
+        .tls
+        .as_ref()
+        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
+    let certificate = certificate.transpose()?;
     let listener = bind(settings.http.listen).await?;
     let ops_listener = match settings.metrics.listen {
         Some(address) => Some(bind(address).await?),
@@ -151,8 +166,16 @@ async fn serve(
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
+    // Each part that follows its settings without a restart.
+    let followers: Vec<Arc<dyn Reload>> = vec![Arc::new(TokenIssuers(Arc::clone(&verifier)))];
+    tasks.spawn(follow_requests(requests, reloader(followers)));
     tasks.spawn(async move { verifier.refresh_keys().await });
     tasks.spawn(async move { caller_rules.follow().await });
+    let tls = certificate.map(|certificate| {
+        let tls = certificate.tls();
+        tasks.spawn(certificate.watch());
+        tls
+    });
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
@@ -166,8 +189,8 @@ async fn serve(
     let address = listener
         .local_addr()
         .map_err(CommandError::context("the listening socket has no address"))?;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = http_server::serve(listener, options, workers, &lifecycle);
+    tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
+    let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
@@ -262,5 +285,14 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep();
+    }
+}
+
+async fn follow_requests(mut requests: RequestSignals, reloader: Reloader) {
+    loop {
+        match requests.next().await {
+            ServerRequest::Reload => drop(reloader.reload().await),
+            ServerRequest::ReopenLog => {}
+        }
     }
 }

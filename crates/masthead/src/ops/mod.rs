@@ -31,6 +31,9 @@ use crate::{
     server_errors::{RETRY_AFTER, api_error, overload_response},
 };
 
+/// The body of `/health/live`.
+pub(crate) const ALIVE: &str = r#"{"alive":true}"#;
+
 /// Serves the operators' pages.
 pub struct Ops {
     health: ServiceHealth,
@@ -87,7 +90,7 @@ impl Ops {
             return answer;
         }
         match page {
-            OpsPage::Live => text(StatusCode::OK, "application/json", r#"{"alive":true}"#.to_owned()),
+            OpsPage::Live => text(StatusCode::OK, "application/json", ALIVE.to_owned()),
             OpsPage::Ready => {
                 let report = self.health.report().await;
                 let status = if report.ready {
@@ -168,7 +171,7 @@ impl RequestHandler for Ops {
         reject(&HeaderMap::new(), rejection)
     }
 
-    fn overload_response(&self) -> Vec<u8> {
-        overload_response()
+    fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {
+        overload_response(head.path())
     }
 }

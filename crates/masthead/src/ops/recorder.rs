@@ -110,6 +110,18 @@ fn describe() {
         "masthead_key_set_fetches_total",
         "fetches of key sets, by issuer and outcome: fetched, failed"
     );
+    describe_counter!(
+        "masthead_tls_handshakes_total",
+        "TLS handshakes of the listener, by result: ok, ok_with_certificate (the caller's), failed, timeout, refused"
+    );
+    describe_gauge!(
+        "masthead_tls_certificate_expiry_timestamp_seconds",
+        "when the listener's certificate expires, in seconds since 1970"
+    );
+    describe_counter!(
+        "masthead_tls_certificate_reloads_total",
+        "changed certificates of the listener, by result: ok, failed (the one of before stays)"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
-use super::{errors::SettingsError, raw::RawSettings};
+use super::{errors::SettingsError, fingerprint::SettingsFingerprint, raw::RawSettings};
 
 /// The reference with every key and its default.
 pub const REFERENCE: &str = include_str!("../../default.toml");
@@ -34,7 +34,11 @@ audience_claims = ""
 pub type Variables = Vec<(OsString, OsString)>;
 
 /// Reads all three layers. An invalid value is recorded as an error and left at its default.
-pub(super) fn load(file: Option<&Path>, variables: &Variables, errors: &mut SettingsError) -> Option<RawSettings> {
+pub(super) fn load(
+    file: Option<&Path>,
+    variables: &Variables,
+    errors: &mut SettingsError,
+) -> Option<(RawSettings, SettingsFingerprint)> {
     let reference = File::from_str(REFERENCE, FileFormat::Toml);
     let mut builder = Config::builder().add_source(reference.clone());
     if let Some(path) = file {
@@ -63,8 +67,9 @@ pub(super) fn load(file: Option<&Path>, variables: &Variables, errors: &mut Sett
         }
     };
     let merged_with_reference = merged_with_reference(merged, (&reference, &issuer), "", errors);
+    let fingerprint = SettingsFingerprint::new(&merged_with_reference);
     match merged_with_reference.try_deserialize() {
-        Ok(raw) => Some(raw),
+        Ok(raw) => Some((raw, fingerprint)),
         Err(error) => {
             errors.add_general(reason(&error));
             None

@@ -50,6 +50,9 @@ pub struct HttpSettings {
     pub write_timeout: Duration,
     pub keep_alive: Duration,
     pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub max_unsent_bytes_per_connection: usize,
+    pub max_unsent_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_body_bytes: usize,
     pub max_uri_bytes: usize,
@@ -57,6 +60,20 @@ pub struct HttpSettings {
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
     pub trusted_proxies: TrustedProxies,
+    /// `None` if the listener speaks no TLS.
+    pub tls: Option<TlsSettings>,
+}
+
+/// The settings of `[http]` that begin with `tls_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct TlsSettings {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub client_ca_file: Option<PathBuf>,
+    pub client_certificate_is_required: bool,
+    pub handshake_timeout: Duration,
+    pub max_handshakes: usize,
 }
 
 impl HttpSettings {
@@ -69,6 +86,9 @@ impl HttpSettings {
             write_timeout: self.write_timeout,
             keep_alive: self.keep_alive,
             max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
+            max_unsent_bytes_per_connection: self.max_unsent_bytes_per_connection,
+            max_unsent_bytes: self.max_unsent_bytes,
             max_concurrent_streams: self.max_concurrent_streams,
             max_uri_bytes: self.max_uri_bytes,
             max_header_bytes: self.max_header_bytes,
@@ -186,6 +206,7 @@ pub struct PasswordSettings {
     pub threads: usize,
     pub memory_mib: u32,
     pub queue: usize,
+    pub niceness: u8,
     pub cost: Argon2Cost,
 }
 

@@ -33,6 +33,9 @@ pub(super) struct RawHttp {
     pub(super) write_timeout: String,
     pub(super) keep_alive: String,
     pub(super) max_connections: String,
+    pub(super) max_connections_per_address: String,
+    pub(super) max_unsent_bytes_per_connection: String,
+    pub(super) max_unsent_bytes: String,
     pub(super) max_concurrent_streams: String,
     pub(super) max_body_bytes: String,
     pub(super) max_uri_bytes: String,
@@ -41,6 +44,12 @@ pub(super) struct RawHttp {
     pub(super) drain_idle: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
+    pub(super) tls_certificate_file: String,
+    pub(super) tls_key_file: String,
+    pub(super) tls_client_ca_file: String,
+    pub(super) tls_client_certificates: String,
+    pub(super) tls_handshake_timeout: String,
+    pub(super) tls_max_handshakes: String,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +150,7 @@ pub(super) struct RawPasswords {
     pub(super) threads: String,
     pub(super) memory_mib: String,
     pub(super) queue: String,
+    pub(super) niceness: String,
     pub(super) argon2_memory_kib: String,
     pub(super) argon2_iterations: String,
     pub(super) argon2_parallelism: String,

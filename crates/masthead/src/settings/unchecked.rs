@@ -6,6 +6,7 @@ use super::{
     check,
     checker::Checker,
     errors::SettingsError,
+    fingerprint::SettingsFingerprint,
     load::{self, Variables},
     model::{
         DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
@@ -18,6 +19,7 @@ use super::{
 pub struct UncheckedSettings {
     raw: Option<RawSettings>,
     errors: SettingsError,
+    fingerprint: SettingsFingerprint,
 }
 
 impl UncheckedSettings {
@@ -25,8 +27,13 @@ impl UncheckedSettings {
     #[must_use]
     pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
         let mut errors = SettingsError::default();
-        let raw = load::load(file, variables, &mut errors);
-        Self { raw, errors }
+        let loaded = load::load(file, variables, &mut errors);
+        let (raw, fingerprint) = loaded.unzip();
+        Self {
+            raw,
+            errors,
+            fingerprint: fingerprint.unwrap_or_default(),
+        }
     }
 
     /// The same with the process's own environment. `file` takes precedence over `MASTHEAD_CONFIG`.
@@ -37,6 +44,12 @@ impl UncheckedSettings {
         let variables: Variables = std::env::vars_os().collect();
         let named = std::env::var_os("MASTHEAD_CONFIG").filter(|path| !path.is_empty());
         Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
+    }
+
+    /// What each setting is, for comparing it with a later reading.
+    #[must_use]
+    pub fn fingerprint(&self) -> SettingsFingerprint {
+        self.fingerprint.clone()
     }
 
     /// All settings of a server.

@@ -250,7 +250,7 @@ impl Services {
     ) -> Result<Written<Created>, WriteUserError> {
         let begun = self.now();
         let requested = RequestedAccount::from(new);
-        let content = IntentContent::create(new);
+        let content = IntentContent::create(new, password_url);
         let intended = Intended {
             kind: IntentKind::Create,
             crid: None,

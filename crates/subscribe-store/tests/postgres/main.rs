@@ -24,6 +24,7 @@ mod query_shapes;
 mod repairs;
 mod replicas;
 mod restart;
+mod rolling_upgrade;
 mod sample_users;
 mod support;
 mod tenants;

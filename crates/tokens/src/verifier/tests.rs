@@ -252,6 +252,49 @@ fn invalid_verifier_options_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn replaced_issuers_count_from_now_on() {
+    let verifier = shared_verifier(SettableClock::at(NOW), &limits());
+    let old = TestSigner::Shared(vec![b's'; 32]).token("any");
+    let new = TestSigner::Shared(vec![b't'; 32]).token("any");
+    assert!(verifier.verify(&old).await.is_ok());
+    let with = |keys: VerifierKeySource| IssuerOptions {
+        keys,
+        ..issuer_options()
+    };
+    let unusable = with(VerifierKeySource::JwksFile("/nowhere/keys.json".into()));
+    assert!(verifier.replace_issuers(vec![unusable], &limits()).await.is_err());
+    assert!(matches!(verifier.remembered(&old), Some(Ok(_))), "nothing has changed");
+
+    let secret = VerifierKeySource::Hs256(Secret::new([b't'; 32]));
+    verifier.replace_issuers(vec![with(secret)], &limits()).await.unwrap();
+    assert_eq!(verifier.remembered(&old), None, "the old secret's token is remembered");
+    assert_eq!(verifier.verify(&old).await, Err(TokenError::BadSignature));
+    assert!(verifier.verify(&new).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_file_is_read_again_when_issuers_are_replaced() {
+    let (old, new) = (TestSigner::ed25519(), TestSigner::p256());
+    let path = std::env::temp_dir().join(format!("masthead-replaced-{}.json", std::process::id()));
+    std::fs::write(&path, key_set(&[old.jwk("k")])).unwrap();
+    let options = || IssuerOptions {
+        keys: VerifierKeySource::JwksFile(path.clone()),
+        ..issuer_options()
+    };
+    let verifier = Verifier::new(vec![options()], &limits(), SettableClock::at(NOW), &client()).unwrap();
+    assert!(verifier.verify(&old.token("k")).await.is_ok());
+    std::fs::write(&path, key_set(&[new.jwk("n")])).unwrap();
+    verifier.replace_issuers(vec![options()], &limits()).await.unwrap();
+    assert_eq!(verifier.verify(&old.token("k")).await, Err(TokenError::BadSignature));
+    assert!(verifier.verify(&new.token("n")).await.is_ok());
+    // As during an outage: the last good keys stay.
+    std::fs::write(&path, "no key set").unwrap();
+    verifier.replace_issuers(vec![options()], &limits()).await.unwrap();
+    assert!(verifier.verify(&new.token("n")).await.is_ok());
+    std::fs::remove_file(&path).unwrap();
+}
+
 /// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, also with a valid signature.
 #[tokio::test]
 async fn other_token_types_are_refused() {

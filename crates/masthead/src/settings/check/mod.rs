@@ -12,6 +12,7 @@ mod providers;
 mod sealing;
 mod search;
 mod sync;
+mod tls;
 mod tokens;
 
 use std::time::Duration;
