@@ -1,5 +1,6 @@
 -- What operators decide about callers beside their tokens (docs/adr/0127-issuers-claims-and-grants-of-callers.md and
 -- docs/adr/0128-keys-by-the-clock-and-denied-callers.md): grants in place of claims, and denials, which end.
+-- compatible-with: 15
 
 CREATE TABLE caller_grants (
     issuer     text COLLATE "C" NOT NULL,

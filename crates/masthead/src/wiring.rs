@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_para
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_credentials::{HasherOptions, PooledHasher};
-use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher};
+use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher, trace::SPANS};
 use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
+use masthead_telemetry::{Telemetry, TelemetryOptions};
 use masthead_tokens::{
     DerivedKeyHasher, IssuerOptions, Sealer, TokenLimits, UserTokens, Verifier, VerifierKeySource as VerifierKeys,
 };
@@ -15,9 +16,10 @@ use crate::{
     certificate::WatchedCertificate,
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
+    identifiers::process_name,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets, TlsSettings,
-        TokenKeySource, TokenSettings,
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
+        TenantSecrets, TlsSettings, TokenKeySource, TokenSettings,
     },
 };
 
@@ -122,6 +124,24 @@ pub(crate) fn certificate(
 
 /// The certificate cannot be used.
 pub(crate) const NO_TLS: &str = "the listener's TLS cannot be set up";
+
+/// The export of traces and metrics.
+///
+/// # Errors
+/// The client for the collector cannot be made.
+pub(crate) fn telemetry(settings: &TelemetrySettings) -> Result<Telemetry, CommandError> {
+    Telemetry::new(TelemetryOptions {
+        endpoint: settings.otlp_endpoint.clone(),
+        headers: settings.otlp_headers.clone(),
+        sample_ratio: settings.sample_ratio,
+        metrics_every: settings.metrics_every,
+        service_name: env!("CARGO_PKG_NAME"),
+        service_version: env!("CARGO_PKG_VERSION"),
+        service_instance: process_name(),
+        span_target: SPANS,
+    })
+    .map_err(CommandError::context("the settings of [telemetry] cannot be used"))
+}
 
 /// A secret text as the bytes of a key.
 pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {

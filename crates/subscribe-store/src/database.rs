@@ -1,6 +1,12 @@
 //! Pooled connections and the statements on them: through a connection pooler always in a transaction (ADR 0086).
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -9,18 +15,19 @@ use futures_util::{
 };
 use masthead_domain::tenant::PoolId;
 use sqlx::{
-    Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
+    Connection as _, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
     pool::PoolConnection,
     postgres::{PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
-    connect::{Connector, PoolerError, configuration, pooler_error},
+    connect::{Connector, HEAD_START, PoolerError, configuration, pooler_error},
+    older_connections::OlderConnections,
     pool_writes::PoolWrites,
+    repeatable::{Repeatable, STALE_TRIES},
     slow_statements::{StatementTimer, name_of},
     sqlstate::PgErrorKind,
-    stale_plans::{Repeatable, STALE_TRIES, StalePlans},
 };
 
 /// A pool of connections with one set of settings.
@@ -31,7 +38,11 @@ pub(crate) struct PgDatabase {
     /// Wakes callers that wait for a connection when an unexpected pooler is detected. The pool itself would retry until the
     /// callers time out, without the reason.
     refused: Arc<Notify>,
-    stale_plans: StalePlans,
+    older: OlderConnections,
+    /// The host that new connections lead to.
+    host: Arc<AtomicUsize>,
+    /// Held while another host is looked for.
+    search: Arc<Mutex<()>>,
     /// Where committed writes are marked; `None` without replicas.
     writes: Option<Arc<PoolWrites>>,
 }
@@ -40,7 +51,7 @@ pub(crate) struct PgDatabase {
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     pooled: bool,
-    stale_plans: StalePlans,
+    older: OlderConnections,
     writes: Option<Arc<PoolWrites>>,
 }
 
@@ -59,14 +70,17 @@ impl PgDatabase {
                 shown
             })
         });
-        let stale_plans = StalePlans::default();
-        let stale = stale_plans.clone();
-        let options = options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!stale.affect(meta.age)))));
+        let older = OlderConnections::new(connector.must_write());
+        let outdated = older.clone();
+        let options =
+            options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!outdated.include(meta.age)))));
         Self {
             pool: options.connect_lazy_with(connector.options().clone()),
+            host: Arc::new(AtomicUsize::new(connector.current_host())),
+            search: Arc::default(),
             connector,
             refused,
-            stale_plans,
+            older,
             writes: None,
         }
     }
@@ -91,7 +105,7 @@ impl PgDatabase {
         Ok(Transaction {
             inner: begun?,
             pooled: self.connector.is_pooled(),
-            stale_plans: self.stale_plans.clone(),
+            older: self.older.clone(),
             writes: self.writes.clone(),
         })
     }
@@ -114,7 +128,8 @@ impl PgDatabase {
             if !done.as_ref().is_err_and(&is_stale) {
                 break;
             }
-            self.stale_plans.met();
+            tracing::info!("prepared statements no longer fit the schema: connections are replaced");
+            self.older.replace();
             done = work().await;
         }
         done
@@ -129,9 +144,9 @@ impl PgDatabase {
         }
         let mut connection = self.unless_refused(self.pool.acquire()).await?;
         let (name, timer) = (query.sql.clone(), StatementTimer::start());
-        let steps = connection.fetch_many(query).try_collect().await;
+        let steps: Result<Vec<_>, _> = connection.fetch_many(query).try_collect().await;
         timer.stop(|| name_of(name.as_str()));
-        steps
+        steps.inspect_err(|error| self.older.replace_after(error))
     }
 
     /// The result of `work`, or the reason why the pool cannot connect.
@@ -140,11 +155,42 @@ impl PgDatabase {
         let work = Box::pin(work);
         let mut refused = std::pin::pin!(self.refused.notified());
         refused.as_mut().enable();
+        self.follow_host();
         tokio::select! {
             biased;
             done = work => done.map_err(|error| self.connector.explained(error)),
             () = refused => Err(configuration(PoolerError::Unexpected)),
+            () = self.find_host() => Err(sqlx::Error::PoolTimedOut),
         }
+    }
+
+    /// Lets new connections lead to the current host of the connector.
+    fn follow_host(&self) {
+        let current = self.connector.current_host();
+        if self.host.swap(current, Ordering::Relaxed) != current {
+            tracing::info!(
+                host = self.connector.options().get_host(),
+                "the database server has changed"
+            );
+            self.older.replace();
+            self.pool.set_connect_options(self.connector.options().clone());
+        }
+    }
+
+    /// Looks for a host that accepts writes while a caller waits for a connection; the pool itself would try the same host
+    /// again and again. Never ends: the pool goes on with the host that was found.
+    async fn find_host(&self) {
+        if self.connector.has_several_hosts() {
+            tokio::time::sleep(HEAD_START).await;
+            if let Ok(_searching) = self.search.try_lock()
+                // Boxed: it is part of every use case's future.
+                && let Ok(found) = Box::pin(self.connector.connect()).await
+            {
+                self.follow_host();
+                let _ = found.close().await;
+            }
+        }
+        std::future::pending().await
     }
 }
 
@@ -263,16 +309,15 @@ impl<'c> Executor<'c> for &'c mut Transaction {
             query.is_persistent = false;
         }
         let (name, timer) = (query.sql.clone(), StatementTimer::start());
-        let plans = self.stale_plans.clone();
+        let older = self.older.clone();
         let end = stream::poll_fn(move |_| {
             timer.stop(|| name_of(name.as_str()));
             std::task::Poll::Ready(None)
         });
-        let steps = self.inner.fetch_many(query).inspect_err(move |error| {
-            if PgErrorKind::from_error(error) == PgErrorKind::StalePlan {
-                plans.met();
-            }
-        });
+        let steps = self
+            .inner
+            .fetch_many(query)
+            .inspect_err(move |error| older.replace_after(error));
         steps.chain(end).boxed()
     }
 

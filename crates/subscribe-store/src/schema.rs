@@ -7,11 +7,12 @@ use sqlx::{Connection as _, PgConnection, migrate::Migration, postgres::PgPoolOp
 use thiserror::Error;
 
 use crate::{
-    connect::{Connector, PoolerError, pooler_error},
+    connect::{Connector, PoolerError, TlsError, configuration_error, pooler_error},
     database::PgDatabase,
+    database_url::DatabaseServers,
     migration::{self, AppliedMigration, MIGRATIONS, MigrationError, MigrationNotice},
     mirror::MirrorError,
-    options::{OpenError, connect_options},
+    options::OpenError,
     sqlstate::redacted,
     stored_keys::{self, KeysMade},
     totals,
@@ -29,6 +30,9 @@ pub enum SchemaError {
     /// An unexpected connection pooler, or one in a mode that cannot be used.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
+    /// The connection cannot be encrypted as the URL demands.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database lacks migrations of this program.
     #[error("the database is at schema version {found}, this program needs {needed}: run `masthead migrate`")]
     Behind {
@@ -102,7 +106,12 @@ impl SchemaError {
             | Self::TooNew { .. }
             | Self::KeysBehind { .. }
             | Self::KeysForeign { .. } => true,
-            Self::Open(_) | Self::Pooler(_) | Self::InUse { .. } | Self::Unavailable(_) | Self::Migration(_) => false,
+            Self::Open(_)
+            | Self::Pooler(_)
+            | Self::Tls(_)
+            | Self::InUse { .. }
+            | Self::Unavailable(_)
+            | Self::Migration(_) => false,
         }
     }
 }
@@ -160,7 +169,7 @@ pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
 /// # Errors
 /// The URL leads through a pooler, the database is unavailable or at an unknown version, or a migration fails.
 pub async fn migrate_with(url: &str, options: &MigrateOptions<'_>) -> Result<KeysMade, SchemaError> {
-    let connector = Connector::direct(connect_options(url)?, &[]);
+    let connector = Connector::direct(&DatabaseServers::parse(url).map_err(OpenError::from)?, &[]);
     let mut connection = connector.connect().await.map_err(unavailable)?;
     let to = options.to.unwrap_or_else(version);
     let wanted: Vec<&Migration> = MIGRATIONS.iter().filter(|migration| migration.version <= to).collect();
@@ -279,6 +288,9 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
 fn unavailable(error: sqlx::Error) -> SchemaError {
     if let Some(pooler) = pooler_error(&error) {
         return pooler.into();
+    }
+    if let Some(tls) = configuration_error::<TlsError>(&error) {
+        return tls.into();
     }
     SchemaError::Unavailable(redacted(error))
 }

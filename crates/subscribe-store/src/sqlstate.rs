@@ -110,6 +110,12 @@ pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "42P01")
 }
 
+/// Whether the server accepts no writes: it is a standby, or has become one.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "25006")
+}
+
 /// Converts an error of sqlx to a source error.
 pub(crate) fn source_error(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
     move |error| SourceError::with_cause(operation, PgErrorKind::from_error(&error).kind(), redacted(error))

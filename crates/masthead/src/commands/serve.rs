@@ -7,6 +7,7 @@ use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, Listene
 use masthead_orchestrator::{Dependencies, UseCases};
 use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
+use masthead_telemetry::Telemetry;
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
@@ -48,15 +49,17 @@ pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) 
         Reloader::new(load, settings_source.fingerprint(), parts)
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let telemetry = settings.telemetry.as_ref().map(wiring::telemetry).transpose()?;
+    let spans = telemetry.as_ref().map(Telemetry::layer);
     let (writer, access, log) =
-        logs::start(&settings.log, io::stdout(), Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
+        logs::start(&settings.log, io::stdout(), Arc::clone(&clock), spans).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CommandError::context("the runtime cannot be started"))?;
     let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
-    let ended = runtime.block_on(serve(settings, reloader, writer, access, clock, &threads));
+    let ended = runtime.block_on(serve(settings, reloader, writer, access, telemetry, clock, &threads));
     drop(threads);
     // Tasks that still run have had their time.
     runtime.shutdown_background();
@@ -69,6 +72,7 @@ async fn serve(
     reloader: impl FnOnce(Vec<Arc<dyn Reload>>) -> Reloader,
     writer: LogWriter,
     access: AccessLog,
+    telemetry: Option<Telemetry>,
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
@@ -163,6 +167,10 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
+    let telemetry = telemetry.map(|telemetry| {
+        let ops = Arc::clone(&ops);
+        telemetry.start(move || ops.metrics_text())
+    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
@@ -197,6 +205,10 @@ async fn serve(
     background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
     tasks.shutdown().await;
+    // Last, so that the spans of the drain are sent as well.
+    if let Some(telemetry) = telemetry {
+        telemetry.stop().await;
+    }
     ended
 }
 
@@ -261,7 +273,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
 async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
     match store.check_schema().await {
         Ok(()) => Ok(()),
-        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
+        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_) | SchemaError::InUse { .. })) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the database cannot be reached yet: serving 503 until it can"
@@ -271,8 +283,10 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
         Err(
             error @ (SchemaError::Open(_)
             | SchemaError::Pooler(_)
+            | SchemaError::Tls(_)
             | SchemaError::Behind { .. }
             | SchemaError::Foreign { .. }
+            | SchemaError::TooNew { .. }
             | SchemaError::KeysBehind { .. }
             | SchemaError::KeysForeign { .. }),
         ) => Err(CommandError::context("the database cannot be used")(error)),

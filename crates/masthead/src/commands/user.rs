@@ -46,7 +46,7 @@ pub(super) fn with_writes(
 ) -> Result<(), CommandError> {
     let settings = settings_source.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
+    let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock), None);
     let (_, _, _log) = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&settings.database, Some(&settings.sealing))?;

@@ -1,6 +1,7 @@
 //! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
 mod request_record;
+mod request_span;
 mod timed_body;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Instant};
@@ -19,7 +20,9 @@ use tokio::time::timeout_at;
 
 pub use request_record::CountedBody;
 use request_record::{RequestLogger, RequestRecord};
+use request_span::{record_status, request_span};
 pub use timed_body::TimedBody;
+use tracing::Instrument as _;
 
 use crate::{
     identifiers::RequestIds,
@@ -143,12 +146,16 @@ impl<R: Routes> Edge<R> {
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
         let body = TimedBody::new(body, self.http.body_timeout);
+        let span = request_span(head, record.route(), &record.id);
         // The routes share no mutable state: a panic leaves nothing inconsistent.
-        AssertUnwindSafe(self.routes.answer(route, context, head, body))
+        let answer = AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()
+            .instrument(span.clone())
             .await
             // The panic hook has logged where it was.
-            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER))
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER));
+        record_status(&span, answer.status());
+        answer
     }
 }
 

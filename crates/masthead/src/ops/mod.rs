@@ -104,14 +104,11 @@ impl Ops {
                     serde_json::to_string(&report).unwrap_or_default(),
                 )
             }
-            OpsPage::Metrics => {
-                self.measure();
-                text(
-                    StatusCode::OK,
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    self.metrics.render(),
-                )
-            }
+            OpsPage::Metrics => text(
+                StatusCode::OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                self.metrics_text(),
+            ),
         }
     }
 
@@ -120,13 +117,15 @@ impl Ops {
         self.metrics.run_upkeep();
     }
 
-    fn measure(&self) {
+    /// All metrics, in the text format of Prometheus.
+    pub(crate) fn metrics_text(&self) -> String {
         process::measure();
         if let Some(log) = &self.log {
             let now = log.dropped();
             let before = self.log_lines_dropped.swap(now, Ordering::Relaxed);
             metrics::counter!("masthead_log_lines_dropped_total").increment(now.saturating_sub(before));
         }
+        self.metrics.render()
     }
 }
 

@@ -122,6 +122,14 @@ fn describe() {
         "masthead_tls_certificate_reloads_total",
         "changed certificates of the listener, by result: ok, failed (the one of before stays)"
     );
+    describe_counter!(
+        "masthead_telemetry_exports_total",
+        "messages to the OpenTelemetry collector, by signal (traces, metrics) and outcome (ok, failed)"
+    );
+    describe_counter!(
+        "masthead_telemetry_spans_dropped_total",
+        "spans that found no room in the queue to the collector"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");

@@ -21,7 +21,7 @@ pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, IssuerSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
     PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
-    TlsSettings, TokenKeySource, TokenSettings,
+    TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use http::HeaderMap;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
@@ -34,6 +35,8 @@ pub struct ServerSettings {
     pub mail: MailSettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[telemetry]`; `None` if nothing is sent.
+    pub telemetry: Option<TelemetrySettings>,
     /// `[metrics]`
     pub metrics: MetricsSettings,
 }
@@ -259,6 +262,19 @@ pub enum LogFormat {
     Json,
     /// Readable text.
     Pretty,
+}
+
+/// `[telemetry]`, where a collector is named.
+#[derive(Debug, Clone)]
+pub struct TelemetrySettings {
+    /// The base URL of the collector.
+    pub otlp_endpoint: String,
+    /// The headers of each request to it; their values are not in `Debug`.
+    pub otlp_headers: HeaderMap,
+    /// The share of traces that are recorded, from 0 to 1.
+    pub sample_ratio: f64,
+    /// How often metrics are sent; `None` never.
+    pub metrics_every: Option<Duration>,
 }
 
 /// `[metrics]`

@@ -19,6 +19,7 @@ pub(super) struct RawSettings {
     pub(super) smtp: RawSmtp,
     pub(super) mail: RawMail,
     pub(super) log: RawLog,
+    pub(super) telemetry: RawTelemetry,
     pub(super) metrics: RawMetrics,
 }
 
@@ -191,6 +192,16 @@ pub(super) struct RawMail {
 pub(super) struct RawLog {
     pub(super) format: String,
     pub(super) level: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTelemetry {
+    pub(super) otlp_endpoint: String,
+    pub(super) otlp_headers: String,
+    pub(super) otlp_headers_file: String,
+    pub(super) sample_ratio: String,
+    pub(super) metrics_every: String,
 }
 
 #[derive(Deserialize)]

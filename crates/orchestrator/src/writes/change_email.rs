@@ -10,6 +10,7 @@ use masthead_ports::{
     intents::IntentKind,
     mail::{MailKind, MailValues},
     source::CallContext,
+    trace::SPANS,
     users::{QueuedMail, UserWriteError},
 };
 
@@ -34,6 +35,7 @@ impl ChangeEmail {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "change address", skip_all)]
     pub async fn change(
         &self,
         call: WriteCall,

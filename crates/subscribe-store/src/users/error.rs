@@ -12,9 +12,9 @@ use crate::{
     database::Transaction,
     field_error::UnstorableFieldError,
     mirror::MirrorError,
+    repeatable::STALE_TRIES,
     row::RowError,
     sqlstate::{PgErrorKind, redacted, source_error},
-    stale_plans::STALE_TRIES,
 };
 
 /// Why a write was not done, or may not have been.
