@@ -201,7 +201,7 @@ impl KeySetCache {
         let count = new.len();
         let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
         if set.as_deref().is_none_or(|old| old.remarks() != new.remarks()) {
-            key_set_remark::log(new.remarks());
+            key_set_remark::log(new.remarks(), &self.name);
         }
         let new = match set.as_deref() {
             Some(old) => new.replacing(old),
