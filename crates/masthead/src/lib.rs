@@ -22,6 +22,7 @@ mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
+mod token_issuers;
 mod wiring;
 mod writes;
 

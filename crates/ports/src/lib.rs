@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod attempts;
 pub mod bulk;
+pub mod caller_rules;
 pub mod clock;
 pub mod events;
 pub mod idempotency;

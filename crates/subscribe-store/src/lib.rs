@@ -6,6 +6,8 @@
 mod admin;
 mod answer_cache;
 mod bulk;
+mod caller_admin;
+mod caller_rules;
 mod connect;
 mod copy;
 mod database;
@@ -54,6 +56,8 @@ mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
+pub use caller_admin::{CallerDenialRow, CallerGrantRow};
+pub use caller_rules::PgCallerRules;
 pub use connect::{PoolerError, TlsError};
 pub use database_url::{DatabaseUrlError, check_database_url};
 pub use field_error::UnstorableFieldError;

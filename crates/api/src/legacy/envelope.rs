@@ -117,9 +117,8 @@ impl From<&LegacyError> for PublishedError {
                     infrastructure(StatusCode::UNAUTHORIZED, INVALID_SOURCE_SYSTEM)
                 }
                 AuthError::Header(error) => Self::Infrastructure(StatusCode::BAD_REQUEST, error.detail()),
-                AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => {
-                    infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG)
-                }
+                AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
+                | AuthError::TenantsUnavailable => infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG),
                 AuthError::RateLimited(_) => infrastructure(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
                 AuthError::NotBearer | AuthError::Token(_) | AuthError::NotGranted => {
                     infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION)

@@ -109,7 +109,8 @@ impl ApiFixture {
             .granting("admin", grant(&[Scope::Admin, Scope::UsersExport], &granted))
             .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
             .refusing("expired", TokenError::Expired)
-            .refusing("no-keys", TokenError::KeysUnavailable);
+            .refusing("no-keys", TokenError::KeysUnavailable)
+            .refusing("no-rules", TokenError::RulesUnavailable);
         let provider = Arc::new(FakeProvider::new(
             "Auth0",
             ProviderMode::Failing(SourceErrorKind::Unavailable),

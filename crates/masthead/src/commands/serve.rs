@@ -38,6 +38,7 @@ use crate::{
     server_errors::RETRY_AFTER,
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
+    token_issuers::TokenIssuers,
     wiring,
     writes::{self, user_writes},
 };
@@ -81,7 +82,10 @@ async fn serve(
     let mut signals = ServerSignals::listen()?;
     let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
-    let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
@@ -104,6 +108,10 @@ async fn serve(
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
+    let caller_rules = store.caller_rules();
+    let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
+    // The first tokens need them. What fails is logged, and tried again.
+    let _ = caller_rules.refresh().await;
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
@@ -161,10 +169,14 @@ async fn serve(
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
-    tasks.spawn(warm_up(verifier));
     // Each part that follows its settings without a restart.
-    let mut followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
+    let mut followers: Vec<Arc<dyn Reload>> = vec![
+        Arc::clone(&logs.control) as _,
+        Arc::new(TokenIssuers(Arc::clone(&verifier))),
+    ];
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
+    tasks.spawn(async move { verifier.refresh_keys().await });
+    tasks.spawn(async move { caller_rules.follow().await });
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
         followers.push(Arc::clone(&certificate) as _);
@@ -292,11 +304,5 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep().await;
-    }
-}
-
-async fn warm_up(verifier: Arc<Verifier>) {
-    if verifier.warm_up().await.is_err() {
-        tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
     }
 }
