@@ -83,9 +83,11 @@ impl Api {
     #[must_use]
     pub fn new(state: ApiState) -> Self {
         let retry_after = state.limits.retry_after;
+        let refusals = state.use_cases.refusals.clone();
         let callers = Arc::new(Authenticator {
             tenants: Arc::clone(&state.tenants),
             tokens: state.tokens,
+            refusals: refusals.clone(),
         });
         Self {
             v4: V4State {
@@ -105,6 +107,7 @@ impl Api {
                 retry_after,
             },
             export: ExportApi {
+                refusals,
                 state: state.exports,
                 tenants: state.tenants,
                 retry_after,

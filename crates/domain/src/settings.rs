@@ -45,6 +45,8 @@ pub struct TenantSettings {
     pub user_tokens: UserTokenSettings,
     /// Where links in mails may lead.
     pub return_urls: ReturnUrlPolicy,
+    /// How many days its events are kept.
+    pub event_days: EventDays,
     /// How long a failed sign-in takes at least; `None` for the time of one hash of the set cost.
     pub sign_in_floor: Option<Duration>,
     /// The settings of providers, of a remote Users API and of imported password hashes, by their full names (`Auth0.Domain`,
@@ -116,6 +118,7 @@ pub const HASHES_PREFIX: &str = "Hashes.";
 const MINUTES: &str = "a number of minutes from 1 to 525600";
 const CONFIRMATIONS: &str = "a number from 1 to 100";
 const HOURS: &str = "a number of hours from 0 to 8760";
+const EVENT_DAYS: &str = "a number of days from 30 to 3650";
 const FLOOR: &str = "a number of milliseconds from 0 to 10000";
 
 fn number(text: &str, least: u64, most: u64) -> Option<u64> {
@@ -123,6 +126,17 @@ fn number(text: &str, least: u64, most: u64) -> Option<u64> {
 }
 
 const BOOLEAN: &str = "true or false";
+
+/// How many days the events of a tenant are kept at least; they go within a month afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventDays(pub u16);
+
+/// As in the schema, where a server of an earlier version writes.
+impl Default for EventDays {
+    fn default() -> Self {
+        Self(400)
+    }
+}
 
 fn boolean(text: &str) -> Result<bool, &'static str> {
     match text {
@@ -179,6 +193,15 @@ const SETTINGS: &[TenantSetting] = &[
         name: "Api.EmailContains",
         alias: None,
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
+    },
+    TenantSetting {
+        name: "Retention.EventDays",
+        alias: None,
+        set: |settings, text| {
+            let days = number(text, 30, 3650).and_then(|days| u16::try_from(days).ok());
+            settings.event_days = EventDays(days.ok_or(EVENT_DAYS)?);
+            Ok(())
+        },
     },
     TenantSetting {
         name: "Mirror.MaxAgeMinutes",

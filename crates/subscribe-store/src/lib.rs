@@ -5,11 +5,15 @@
 
 mod admin;
 mod answer_cache;
+mod audit_log;
 mod bulk;
 mod connect;
 mod copy;
 mod database;
+mod event_partitions;
+mod event_queue;
 mod event_rows;
+mod event_writer;
 mod field_error;
 #[cfg(test)]
 mod hand_written;
@@ -17,6 +21,7 @@ mod import;
 mod lookup;
 mod metadata_json;
 mod mirror;
+mod operator_log;
 mod options;
 mod pool_writes;
 mod query_tag;
@@ -46,11 +51,14 @@ mod workspaces;
 mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
+pub use audit_log::{EventWriterRow, PgAuditLog};
 pub use bulk::PgBulkLookups;
 pub use connect::PoolerError;
+pub use event_partitions::{EventPartitions, EventPartitionsError, PartitionsKept};
 pub use field_error::UnstorableFieldError;
 pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Imported, Importer};
 pub use mirror::PgMirror;
+pub use operator_log::OperatorChange;
 pub use options::{OpenError, StoreOptions};
 pub use read_events::PgReadEvents;
 pub use readiness::PgReadiness;

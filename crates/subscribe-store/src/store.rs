@@ -9,9 +9,11 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
+    audit_log::PgAuditLog,
     bulk::PgBulkLookups,
     connect::Connector,
     database::PgDatabase,
+    event_partitions::EventPartitions,
     import::Importer,
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
@@ -57,6 +59,8 @@ pub struct Store {
     mirror: Arc<PgMirror>,
     users: Arc<PgUsers>,
     tombstones: Tombstones,
+    /// The time limit of a statement.
+    patience: Duration,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
     read_events: Arc<PgReadEvents>,
@@ -144,6 +148,7 @@ impl Store {
             )),
             users: Arc::new(PgUsers::new(service.clone(), writing.clone(), tombstones.clone())),
             tombstones,
+            patience: options.statement_timeout,
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             replicas: replicas.map(|replicas| replicas.state),
@@ -151,7 +156,11 @@ impl Store {
             bulk: Arc::new(PgBulkLookups::new(search.clone(), queue, options.statement_timeout)),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
-            read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
+            read_events: Arc::new(PgReadEvents::start(
+                lazily,
+                options.event_queue,
+                options.process.clone(),
+            )),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             totals,
             migrations_url: direct.to_owned(),
@@ -219,6 +228,24 @@ impl Store {
     #[must_use]
     pub fn read_events(&self) -> Arc<PgReadEvents> {
         Arc::clone(&self.read_events)
+    }
+
+    /// The audit log, to be read.
+    #[must_use]
+    pub fn audit_log(&self) -> PgAuditLog {
+        PgAuditLog {
+            database: self.service.clone(),
+            hashes: self.tombstones.clone(),
+            patience: self.patience,
+        }
+    }
+
+    /// The partitions of the audit log.
+    #[must_use]
+    pub fn event_partitions(&self) -> EventPartitions {
+        EventPartitions {
+            connect: self.maintenance.clone(),
+        }
     }
 
     /// The readiness of the database.

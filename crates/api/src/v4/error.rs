@@ -33,7 +33,10 @@ impl V4Error {
             Self::Auth(error) => match error {
                 AuthError::Header(_) => Code::E400_00,
                 AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => Code::E503,
-                AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
+                AuthError::NotBearer
+                | AuthError::UnknownSourceSystem
+                | AuthError::SourceSystemNotGranted
+                | AuthError::Token(_) => Code::E401,
                 AuthError::NotGranted => Code::E403,
             },
             Self::Parameter(operation, _) => operation.parameter_code(),

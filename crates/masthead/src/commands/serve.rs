@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, UseCases};
-use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
+use masthead_ports::{audit::AuditPolicy, clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_tokens::Verifier;
 use tokio::{
@@ -21,6 +21,7 @@ use super::{
     signals::ServerSignals,
 };
 use crate::{
+    audit,
     clock::SystemClock,
     command_error::CommandError,
     edge::{Edge, EdgeParts},
@@ -99,7 +100,10 @@ async fn serve(
     let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());
-    let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
+    let use_cases = UseCases::new(
+        dependencies(settings, &store, &adapters, &clock)?,
+        settings.search.max_depth,
+    );
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
     let schedule = SyncSchedule {
@@ -147,6 +151,8 @@ async fn serve(
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
+    tasks.spawn(audit::keep_partitions(store.event_partitions(), Arc::clone(&clock)));
+    store.read_events().announce();
     if let Some(listener) = ops_listener {
         let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
         // Its own lifecycle never drains: readiness is answered until the process ends.
@@ -170,16 +176,31 @@ async fn serve(
     ended
 }
 
-pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
-    Dependencies {
+/// The ports of the use cases.
+///
+/// # Errors
+/// A sealing key is invalid.
+pub(super) fn dependencies(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    clock: &Arc<dyn Clock>,
+) -> Result<Dependencies, CommandError> {
+    Ok(Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
         bulk: adapters.subscribe_bulk(store.bulk_lookups()),
         mirror: store.mirror(),
         events: store.read_events(),
+        audit_log: Arc::new(store.audit_log()),
+        audit: AuditPolicy {
+            hasher: wiring::keyed_hasher(&settings.sealing)?,
+            address: settings.audit.address,
+            required: settings.audit.required,
+        },
         clock: Arc::clone(clock),
-    }
+    })
 }
 
 /// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.

@@ -16,9 +16,9 @@ pub(crate) use checker::parse_duration;
 pub use errors::{SettingsError, environment_name};
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TokenKeySource,
-    TokenSettings,
+    AuditSettings, DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
+    PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
+    TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
-use masthead_domain::mail::Sender;
+use masthead_domain::{caller_address::AuditAddress, mail::Sender};
 use masthead_http_server::ServerOptions;
 
 use super::secret::SecretText;
@@ -35,6 +35,16 @@ pub struct ServerSettings {
     pub log: LogSettings,
     /// `[metrics]`
     pub metrics: MetricsSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct AuditSettings {
+    pub address: AuditAddress,
+    pub required: bool,
 }
 
 /// `[http]`: the reference describes each setting.

@@ -19,6 +19,14 @@ pub(super) struct RawSettings {
     pub(super) mail: RawMail,
     pub(super) log: RawLog,
     pub(super) metrics: RawMetrics,
+    pub(super) audit: RawAudit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAudit {
+    pub(super) address: String,
+    pub(super) required: String,
 }
 
 #[derive(Deserialize)]

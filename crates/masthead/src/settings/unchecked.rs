@@ -8,8 +8,8 @@ use super::{
     errors::SettingsError,
     load::{self, Variables},
     model::{
-        DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
-        TokenSettings,
+        AuditSettings, DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings,
+        SyncSettings, TokenSettings,
     },
     raw::RawSettings,
 };
@@ -56,6 +56,7 @@ impl UncheckedSettings {
             let mail = check::mail(&raw.smtp, &raw.mail, c);
             let log = check::log(&raw.log, c);
             let metrics = check::metrics(&raw.metrics, c);
+            let audit = check::audit(&raw.audit, c);
             Some(ServerSettings {
                 http: http?,
                 database: database?,
@@ -68,8 +69,17 @@ impl UncheckedSettings {
                 mail: mail?,
                 log: log?,
                 metrics: metrics?,
+                audit: audit?,
             })
         })
+    }
+
+    /// What the audit log keeps.
+    ///
+    /// # Errors
+    /// All errors of `[audit]`, and all unknown settings.
+    pub fn audit(&self) -> Result<AuditSettings, SettingsError> {
+        self.part(|raw, c| check::audit(&raw.audit, c))
     }
 
     /// The settings of the commands that only use the database.
