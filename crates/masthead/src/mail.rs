@@ -1,10 +1,18 @@
 //! Creates what sends mails from the settings.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use masthead_delivery::{FileTemplates, SmtpMailer, SmtpOptions, SmtpOptionsError, TemplateErrors};
 use masthead_orchestrator::{MailRelay, MailRelayOptions};
-use masthead_ports::{clock::Clock, mail::MailOutbox, sealing::Sealing};
+use masthead_ports::{
+    clock::Clock,
+    mail::{MailError, MailOutbox},
+    sealing::Sealing,
+};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +70,14 @@ impl MailDelivery {
                 poll: POLL,
             },
         }))
+    }
+
+    /// Opens a connection to the SMTP server as for a mail.
+    ///
+    /// # Errors
+    /// Why no mail could be sent.
+    pub async fn check(&self, deadline: Instant) -> Result<(), MailError> {
+        self.mailer.check(deadline).await
     }
 
     /// Sends the mails of an outbox from now on, on a task.

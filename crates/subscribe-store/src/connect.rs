@@ -13,6 +13,8 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
 
+use crate::connection_log::{ConnectionLog, name_server};
+
 /// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
 /// "Customized Options").
 const MARK: &str = "masthead.session";
@@ -47,6 +49,8 @@ pub(crate) struct Connector {
     mark: Option<Arc<str>>,
     /// Of a replica: the position of the log that it has replayed.
     replayed: Option<Arc<AtomicU64>>,
+    /// Where failed connections are logged; `None` for commands, whose errors are printed.
+    log: Option<Arc<ConnectionLog>>,
 }
 
 impl Connector {
@@ -64,6 +68,7 @@ impl Connector {
                 begin: begin.into(),
                 mark: None,
                 replayed: None,
+                log: None,
             };
         }
         Self::direct(options, settings)
@@ -77,7 +82,13 @@ impl Connector {
             begin: "BEGIN".into(),
             mark: Some(mark.into()),
             replayed: None,
+            log: None,
         }
+    }
+
+    /// The same, with failed connections logged here.
+    pub(crate) fn with_log(self, log: Option<Arc<ConnectionLog>>) -> Self {
+        Self { log, ..self }
     }
 
     /// The same to a replica: connections to one that is behind this position, or is no replica, are refused. After a crash
@@ -116,7 +127,7 @@ impl Connector {
     /// The connection fails; [`sqlx::Error::Configuration`] with a [`PoolerError`] if a pooler is detected.
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let connected = PgConnection::connect_with(&self.options).await;
-        let mut connection = connected.map_err(|error| self.explained(error))?;
+        let mut connection = connected.map_err(|error| self.not_connected(error))?;
         self.verify(&mut connection).await?;
         Ok(connection)
     }
@@ -135,6 +146,9 @@ impl Connector {
                 return Err(configuration(PoolerError::Unexpected));
             }
         }
+        if let Some(log) = &self.log {
+            log.record_success();
+        }
         let Some(replayed) = &self.replayed else { return Ok(()) };
         let least = replayed.load(Ordering::Acquire);
         let shown = sqlx::raw_sql(REPLAYED).fetch_optional(connection).await?;
@@ -145,6 +159,15 @@ impl Connector {
         Err(sqlx::Error::Protocol(
             "the server is no replica, or is behind what it has shown before".into(),
         ))
+    }
+
+    /// The error of an attempt to connect, with the server's name; logged if it is new.
+    pub(crate) fn not_connected(&self, error: sqlx::Error) -> sqlx::Error {
+        let error = name_server(self.explained(error), &self.options);
+        if let Some(log) = &self.log {
+            log.record_failure(&error);
+        }
+        error
     }
 
     /// Maps the errors of a pooler to [`PoolerError`]. PgBouncer reports all of its own errors with SQLSTATE 08P01.

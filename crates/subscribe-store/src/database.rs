@@ -100,7 +100,7 @@ impl PgDatabase {
         refused.as_mut().enable();
         tokio::select! {
             biased;
-            done = work => done.map_err(|error| self.connector.explained(error)),
+            done = work => done.map_err(|error| self.connector.not_connected(error)),
             () = refused => Err(configuration(PoolerError::Unexpected)),
         }
     }

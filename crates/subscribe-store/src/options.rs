@@ -62,6 +62,8 @@ pub struct StoreOptions {
     /// Hashes the ids and addresses of deleted users. Without it no user can be deleted, and where users were deleted nothing
     /// can be imported or synchronised: it could bring them back.
     pub keyed_hasher: Option<Arc<dyn KeyedHasher>>,
+    /// Whether failed connections are logged, each reason once: for a server, which goes on without its database.
+    pub logs_failed_connections: bool,
 }
 
 impl StoreOptions {
@@ -88,6 +90,7 @@ impl StoreOptions {
             lookup_batch: 64,
             event_queue: 16_384,
             keyed_hasher: None,
+            logs_failed_connections: false,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The schema: applies migrations, and rejects a database at another version.
 
-use std::{cmp::Ordering, fmt::Write as _};
+use std::{cmp::Ordering, fmt::Write as _, io, time::Duration};
 
 use masthead_domain::case::RULES;
 use sqlx::{
-    Connection as _,
+    Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
     postgres::PgPoolOptions,
 };
@@ -19,6 +19,9 @@ use crate::{
     stored_keys::{self, KeysMade},
     totals,
 };
+
+/// How long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
@@ -156,6 +159,18 @@ async fn rules(database: &PgDatabase) -> Result<i16, SchemaError> {
         .map_err(unavailable)
 }
 
+pub(crate) async fn check_connection(connector: &Connector) -> Result<(), SchemaError> {
+    let connection = connect(connector).await?;
+    connection.close().await.map_err(unavailable)
+}
+
+/// Opens a connection within [`CONNECT_LIMIT`].
+pub(crate) async fn connect(connector: &Connector) -> Result<PgConnection, SchemaError> {
+    let late = |_| connector.not_connected(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    let connected = tokio::time::timeout(CONNECT_LIMIT, connector.connect()).await;
+    connected.map_err(late).flatten().map_err(unavailable)
+}
+
 /// Checks that the database has exactly the migrations and key rules of this program.
 pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     let needed = version();
@@ -189,7 +204,7 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     }
 }
 
-fn unavailable(error: sqlx::Error) -> SchemaError {
+pub(crate) fn unavailable(error: sqlx::Error) -> SchemaError {
     if let Some(pooler) = pooler_error(&error) {
         return pooler.into();
     }

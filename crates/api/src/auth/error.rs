@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use masthead_domain::access::Scope;
 use masthead_ports::tokens::TokenError;
 
 /// A header that cannot be used.
@@ -25,6 +26,9 @@ pub(crate) enum HeaderError {
 pub(crate) const SEVERAL_GROUPS: &str =
     "X-ClientGroupCode is missing: the token grants several tenants with this X-ClientCode and X-PaperCode.";
 
+/// The text where scope or tenant is not granted, or the tenant does not exist.
+const NOT_GRANTED: &str = "the token does not grant this call for this tenant";
+
 /// Why a caller is refused.
 #[derive(Debug)]
 pub(crate) enum AuthError {
@@ -36,8 +40,12 @@ pub(crate) enum AuthError {
     Token(TokenError),
     /// The tenant does not accept this source system.
     UnknownSourceSystem,
-    /// Scope or tenant is not granted, or the tenant does not exist.
+    /// The token grants none of the scopes that the call needs, for no tenant; with their names.
+    MissingScope(Box<str>),
+    /// The tenant is not granted with a scope that the call needs.
     NotGranted,
+    /// The tenant does not exist; to the client it looks like one that is not granted.
+    UnknownTenant,
     /// The tenants cannot be looked up now.
     TenantsUnavailable,
 }
@@ -57,6 +65,12 @@ impl HeaderError {
 }
 
 impl AuthError {
+    /// That the token grants none of these scopes.
+    pub(crate) fn missing_scope(scopes: &[Scope]) -> Self {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        Self::MissingScope(names.join(" or ").into())
+    }
+
     /// The text for the client; `""` where the code is enough.
     pub(crate) fn detail(&self) -> Cow<'static, str> {
         match self {
@@ -64,7 +78,9 @@ impl AuthError {
             Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
             Self::Token(error) => error.to_string().into(),
             Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
-            Self::NotGranted | Self::TenantsUnavailable => "".into(),
+            Self::MissingScope(scopes) => format!("{NOT_GRANTED}: it has no scope {scopes}").into(),
+            Self::NotGranted | Self::UnknownTenant => NOT_GRANTED.into(),
+            Self::TenantsUnavailable => "".into(),
         }
     }
 }

@@ -17,6 +17,7 @@ use masthead_ports::{
 use super::{
     error::{AuthError, HeaderError},
     headers::{CallerHeaders, GroupHeader},
+    refusal_log::REFUSALS,
 };
 use crate::http::request::{RequestContext, redacted};
 
@@ -38,8 +39,22 @@ impl Authenticator {
         Ok(caller)
     }
 
-    /// Verifies a caller whose token has one of these scopes for the tenant; with its token.
+    /// Verifies a caller whose token has one of these scopes for the tenant; with its token. A refusal is logged.
     pub(crate) async fn verify(
+        &self,
+        headers: &HeaderMap,
+        group: GroupHeader,
+        context: &RequestContext,
+        scopes: &[Scope],
+    ) -> Result<(Caller, Arc<VerifiedToken>), AuthError> {
+        let verified = self.verify_unlogged(headers, group, context, scopes).await;
+        if let Err(error) = &verified {
+            REFUSALS.record_caller(error, headers, context);
+        }
+        verified
+    }
+
+    async fn verify_unlogged(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
@@ -56,10 +71,10 @@ impl Authenticator {
         };
         // A tenant that is not granted and one that does not exist look the same to the client.
         if !allows_any(grant, scopes, &id) {
-            return Err(AuthError::NotGranted);
+            return Err(not_granted(grant, scopes));
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
-        let tenant = tenant.ok_or(AuthError::NotGranted)?;
+        let tenant = tenant.ok_or(AuthError::UnknownTenant)?;
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
@@ -88,13 +103,22 @@ impl Authenticator {
         match (granted.next(), granted.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(HeaderError::SeveralGroups.into()),
-            (None, _) => Err(AuthError::NotGranted),
+            (None, _) => Err(not_granted(grant, scopes)),
         }
     }
 }
 
 fn allows_any(grant: &Grant, scopes: &[Scope], tenant: &TenantId) -> bool {
     scopes.iter().any(|scope| grant.allows(*scope, tenant))
+}
+
+/// What is missing: the scopes depend on the token alone, so that naming them discloses nothing about tenants.
+fn not_granted(grant: &Grant, scopes: &[Scope]) -> AuthError {
+    if scopes.iter().any(|scope| grant.scopes.contains(scope)) {
+        AuthError::NotGranted
+    } else {
+        AuthError::missing_scope(scopes)
+    }
 }
 
 fn unavailable(error: &SourceError) -> AuthError {

@@ -117,9 +117,11 @@ impl From<&LegacyError> for PublishedError {
                 AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => {
                     infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG)
                 }
-                AuthError::NotBearer | AuthError::Token(_) | AuthError::NotGranted => {
-                    infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION)
-                }
+                AuthError::NotBearer
+                | AuthError::Token(_)
+                | AuthError::MissingScope(_)
+                | AuthError::NotGranted
+                | AuthError::UnknownTenant => infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION),
             },
             LegacyError::Request(error) => match error {
                 RequestError::Unavailable | RequestError::Internal => {

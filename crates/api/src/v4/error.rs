@@ -34,7 +34,7 @@ impl V4Error {
                 AuthError::Header(_) => Code::E400_00,
                 AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => Code::E503,
                 AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
-                AuthError::NotGranted => Code::E403,
+                AuthError::MissingScope(_) | AuthError::NotGranted | AuthError::UnknownTenant => Code::E403,
             },
             Self::Parameter(operation, _) => operation.parameter_code(),
             Self::Read(operation, error) => code_of_read_error(*operation, error),

@@ -2,14 +2,19 @@
 
 mod background;
 mod check_config;
+mod check_connections;
+mod confirm;
 mod environment;
+mod explain;
 mod import;
 mod migrate;
 mod migrate_from;
+mod pool;
 mod provider;
 mod reconcile;
 mod registrations;
 mod serve;
+mod settings;
 mod signals;
 mod sync;
 mod tenant;
@@ -35,7 +40,10 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             with_store(&settings_source, async |store| workspace::run(store, arguments).await)
         }
         Command::Token(arguments) => token::run(&settings_source, arguments),
-        Command::CheckConfig => check_config::run(&settings_source),
+        Command::Settings(arguments) => settings::run(&settings_source, arguments),
+        Command::CheckConfig(arguments) => check_config::run(&settings_source, arguments),
+        Command::Pool(arguments) => with_store(&settings_source, async |store| pool::run(store, arguments).await),
+        Command::Explain(arguments) => explain::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {

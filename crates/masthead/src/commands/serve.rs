@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
-    command_error::CommandError,
+    command_error::{CommandError, ErrorChain},
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
+    key_uses,
     logs::{self, LogWriter, access::AccessLog},
     mail::MailDelivery,
     ops::{self, Ops, ServiceHealth},
@@ -163,6 +164,7 @@ async fn serve(
     let serving = http_server::serve(listener, options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
+    background.spawn(|end| key_uses::run(store.workspaces(), end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
     background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
@@ -229,13 +231,15 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
 
 /// Starts without a database that is down, which readiness reports; refuses one at another schema version.
 async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
-    match store.check_schema().await {
+    // First a connection alone, whose error names the server and the reason.
+    let checked = match store.check_connection().await {
+        Ok(()) => store.check_schema().await,
+        Err(error) => Err(error),
+    };
+    match checked {
         Ok(()) => Ok(()),
         Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the database cannot be reached yet: serving 503 until it can"
-            );
+            tracing::warn!(reason = %ErrorChain(&error), "the database cannot be reached yet: serving 503 until it can");
             Ok(())
         }
         Err(

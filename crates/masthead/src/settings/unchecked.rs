@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     check,
     checker::Checker,
+    effective::{EffectiveSetting, Layers},
     errors::SettingsError,
     load::{self, Variables},
     model::{
@@ -18,6 +19,8 @@ use super::{
 pub struct UncheckedSettings {
     raw: Option<RawSettings>,
     errors: SettingsError,
+    layers: Layers,
+    warnings: Vec<String>,
 }
 
 impl UncheckedSettings {
@@ -25,8 +28,18 @@ impl UncheckedSettings {
     #[must_use]
     pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
         let mut errors = SettingsError::default();
-        let raw = load::load(file, variables, &mut errors);
-        Self { raw, errors }
+        let mut layers = Layers::default();
+        let raw = load::load(file, variables, &mut errors, &mut layers);
+        let misspelt = load::misspelt_variables(variables, &layers.reference);
+        let warnings = misspelt
+            .into_iter()
+            .map(|(name, meant)| format!("the variable {name} has no effect; did you mean {meant}?"));
+        Self {
+            raw,
+            errors,
+            warnings: warnings.collect(),
+            layers,
+        }
     }
 
     /// The same with the process's own environment. `file` takes precedence over `MASTHEAD_CONFIG`.
@@ -37,6 +50,18 @@ impl UncheckedSettings {
         let variables: Variables = std::env::vars_os().collect();
         let named = std::env::var_os("MASTHEAD_CONFIG").filter(|path| !path.is_empty());
         Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
+    }
+
+    /// Every setting in force, valid or not, in the order of the reference.
+    #[must_use]
+    pub fn effective(&self) -> Vec<EffectiveSetting> {
+        self.layers.effective()
+    }
+
+    /// Mistakes that are no error, such as a variable without effect.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// All settings of a server.

@@ -12,6 +12,7 @@ mod contract;
 mod http;
 mod journeys;
 mod mail;
+mod operators;
 mod pooler;
 mod providers;
 mod sources;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HOUR, MILLISECOND};
+use super::{HOUR, MILLISECOND, database_url};
 use crate::settings::{checker::Checker, model::DatabaseSettings, raw::RawDatabase, secret::SecretText};
 
 /// The replicas are looked at every 250 ms.
@@ -61,13 +61,13 @@ pub(in crate::settings) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> O
 }
 
 fn postgres_url(key: &str, url: SecretText, c: &mut Checker<'_>) -> Option<SecretText> {
-    let good = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.reveal().starts_with(scheme));
-    if !good {
-        c.errors.add(key, "must begin with postgres://");
+    match database_url::problem(url.reveal()) {
+        Some(problem) => {
+            c.errors.add(key, problem);
+            None
+        }
+        None => Some(url),
     }
-    good.then_some(url)
 }
 
 /// Comma-separated URLs; in a password a comma is `%2C`.

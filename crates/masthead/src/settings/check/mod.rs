@@ -3,6 +3,7 @@
 //! Every value is checked before the first `?`, so that all errors are reported.
 
 mod database;
+mod database_url;
 mod http;
 mod log;
 mod mail;
