@@ -81,6 +81,12 @@ pub struct SmtpMailer {
     permits: Semaphore,
 }
 
+const LATE: MailError = MailError {
+    kind: MailErrorKind::TryLater,
+    reason: "the SMTP server did not answer in time",
+    code: None,
+};
+
 impl SmtpMailer {
     /// Checks the options and loads the system's certificates; connects with the first mail.
     ///
@@ -110,6 +116,20 @@ impl SmtpMailer {
         })
     }
 
+    /// Opens a connection as for a mail: whether the server can be reached, is trusted, and accepts user and password.
+    ///
+    /// # Errors
+    /// Why no mail could be sent.
+    pub async fn check(&self, deadline: Instant) -> Result<(), MailError> {
+        let connected = async {
+            let connection = self.connections.get().await?;
+            self.connections.keep(connection);
+            Ok(())
+        };
+        let limit = deadline.min(Instant::now() + self.timeout);
+        timeout_at(limit.into(), connected).await.unwrap_or(Err(LATE))
+    }
+
     async fn try_send(&self, message: &OutgoingMessage) -> Result<(), MailError> {
         // It is never closed.
         let _permit = self.permits.acquire().await;
@@ -128,11 +148,7 @@ impl Mailer for SmtpMailer {
         let limit = deadline.min(Instant::now() + self.timeout);
         match timeout_at(limit.into(), self.try_send(&message)).await {
             Ok(sent) => sent,
-            Err(_) => Err(MailError {
-                kind: MailErrorKind::TryLater,
-                reason: "the SMTP server did not answer in time",
-                code: None,
-            }),
+            Err(_) => Err(LATE),
         }
     }
 }

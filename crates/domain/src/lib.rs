@@ -27,6 +27,7 @@ pub mod return_url;
 mod setting_groups;
 pub mod settings;
 pub mod state;
+pub mod suggestion;
 pub mod tenant;
 pub mod user_change;
 pub mod user_key;

@@ -11,6 +11,7 @@ use crate::{
     rate_limit::TenantRateLimits,
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
+    suggestion::did_you_mean,
     user_rules::UserRules,
 };
 
@@ -69,7 +70,7 @@ struct TenantSetting {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingError {
     /// The setting does not exist.
-    #[error("{0}: no such setting")]
+    #[error("{0}: no such setting{hint}", hint = did_you_mean(.0, SETTINGS.iter().map(|setting| setting.name)))]
     UnknownName(Box<str>),
     /// `Merge.{field}` has an unknown field or source.
     #[error("{0}: must name email, firstName, lastName or metadata.KEY, and be provider or store")]

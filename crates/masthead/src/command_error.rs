@@ -29,6 +29,24 @@ impl CommandError {
     }
 }
 
+/// An error with its causes, each once: errors of libraries repeat their cause in their own text.
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = self.0.to_string();
+        f.write_str(&last)?;
+        for cause in std::iter::successors(self.0.source(), |&cause| cause.source()) {
+            let text = cause.to_string();
+            if !last.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            last = text;
+        }
+        Ok(())
+    }
+}
+
 impl From<SettingsError> for CommandError {
     fn from(errors: SettingsError) -> Self {
         Self::new(format!("the settings are invalid:\n{errors}"))
@@ -38,11 +56,26 @@ impl From<SettingsError> for CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        let mut source = self.cause.as_deref().map(|cause| cause as &dyn Error);
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
+        match self.cause.as_deref() {
+            Some(cause) => write!(f, ": {}", ErrorChain(cause)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn cause_is_printed_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer: {0}")]
+        struct RepeatingError(#[source] io::Error);
+
+        let error = CommandError::context("nothing was changed")(RepeatingError(io::Error::other("inner")));
+        assert_eq!(error.to_string(), "nothing was changed: outer: inner");
     }
 }

@@ -76,6 +76,14 @@ impl MailDelivery {
         }))
     }
 
+    /// Opens a connection to the SMTP server as for a mail.
+    ///
+    /// # Errors
+    /// Why no mail could be sent.
+    pub async fn check(&self, deadline: Instant) -> Result<(), MailError> {
+        self.mailer.current().check(deadline).await
+    }
+
     /// What sends, which follows its settings.
     pub(crate) fn mailer(&self) -> Arc<dyn Reload> {
         Arc::clone(&self.mailer) as _
@@ -102,8 +110,13 @@ struct CurrentMailer(RwLock<Arc<SmtpMailer>>);
 #[async_trait]
 impl Mailer for CurrentMailer {
     async fn send(&self, mail: &RenderedMail, deadline: Instant) -> Result<(), MailError> {
-        let mailer = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        mailer.send(mail, deadline).await
+        self.current().send(mail, deadline).await
+    }
+}
+
+impl CurrentMailer {
+    fn current(&self) -> Arc<SmtpMailer> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -13,7 +13,7 @@ use masthead_ports::{
     clock::Clock,
     provider::{AccountSide, IdentityProvider, ProviderWriters, Providers},
     scan::{UserScan, UserScans},
-    source::{CallContext, SUBSCRIBE, SourceName, UserSource},
+    source::{CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 use masthead_provider_kit::{
     AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
@@ -102,6 +102,20 @@ impl Adapters {
         match self.of_tenant(&cx.tenant) {
             Some(provider) => provider.adapter().check(cx, known).await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Looks up an unknown user at the remote Users API of this tenant, which must confirm the absence.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) async fn check_remote(&self, cx: &CallContext, unknown_id: &str) -> Result<(), SourceError> {
+        const OPERATION: &str = "check";
+        let refused = |_| SourceError::new(OPERATION, SourceErrorKind::Refused);
+        let id = CustomerRegistrationId::parse(unknown_id).map_err(refused)?;
+        match self.remote.find(cx, &id.into()).await?.as_slice() {
+            [] => Ok(()),
+            [_, ..] => Err(SourceError::new(OPERATION, SourceErrorKind::Corrupt)),
         }
     }
 

@@ -197,6 +197,7 @@ pub(crate) fn store_with_replicas(
         replica_urls: urls.collect(),
         replica_max_lag: settings.replica_max_lag,
         keyed_hasher: Some(keyed_hasher(sealing)?),
+        logs_failed_connections: true,
         ..store_options(settings)
     })
 }

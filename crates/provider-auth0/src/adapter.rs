@@ -1,6 +1,6 @@
 //! The adapter: the Management API client of each tenant, and the registration.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use masthead_domain::{
@@ -13,8 +13,8 @@ use masthead_ports::{
     source::{CallContext, SourceError},
 };
 use masthead_provider_kit::{
-    AccountAbilities, AdapterParts, CheckHints, CheckReport, CheckResult, ProviderAdapter, ProviderRegistration,
-    SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
+    AccountAbilities, AdapterParts, CheckHints, CheckReport, CheckResult, CheckVerdict, ProviderAdapter,
+    ProviderRegistration, SetupError, TenantClients, UpstreamHealth, check_source, error_texts, register,
 };
 use time::OffsetDateTime;
 
@@ -61,6 +61,8 @@ pub const PROVIDER: ProviderRegistration = ProviderRegistration {
     create: |parts, cache| register(Auth0Adapter::new, parts, cache),
 };
 
+const CHECK: &str = "check";
+
 const HINTS: CheckHints = CheckHints {
     unknown_id: "auth0|masthead-check-nobody",
     address: "Auth0.Domain or Auth0.BaseUrl",
@@ -84,6 +86,35 @@ impl AccountAbilities for Auth0Adapter {
             .connection
             .is_none()
             .then(|| MissingSetting::new("Auth0.Connection"))
+    }
+}
+
+impl Auth0Adapter {
+    /// Looks for one user in each connection of the settings: Auth0 answers an unknown connection like an empty one.
+    async fn check_connections(&self, cx: &CallContext, settings: &Auth0Settings) -> Vec<CheckResult> {
+        let mut report = CheckReport::default();
+        let subject = "the connections";
+        let all: BTreeSet<&str> = settings
+            .connections
+            .iter()
+            .chain(&settings.connection)
+            .map(|name| &**name)
+            .collect();
+        let Ok(api) = self.api(&cx.tenant, CHECK) else {
+            return report.done();
+        };
+        for name in all {
+            match api.has_users_in(cx, CHECK, name).await {
+                Ok(true) => report.agrees(subject, format!("{name} has users")),
+                Ok(false) => report.add(
+                    subject,
+                    CheckVerdict::Untried,
+                    format!("{name} has no users: see the spelling in Auth0.Connections and Auth0.Connection"),
+                ),
+                Err(error) => report.differs(subject, format!("{name} cannot be read: {}", error.kind)),
+            }
+        }
+        report.done()
     }
 }
 
@@ -117,7 +148,9 @@ impl ProviderAdapter for Auth0Adapter {
         if setup.client(&settings.tls).is_err() {
             return Ok(CheckReport::unusable_tls("Auth0"));
         }
-        Ok(check_source(self, cx, known, HINTS).await)
+        let mut checked = check_source(self, cx, known, HINTS).await;
+        checked.extend(self.check_connections(cx, &settings).await);
+        Ok(checked)
     }
 
     fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {

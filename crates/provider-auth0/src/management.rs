@@ -8,6 +8,7 @@ use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
 use masthead_provider_kit::{AnswerError, HttpReply, ProviderCall, Secret, Upstream, json::JsonRows};
 
 use crate::{
+    lucene::{Auth0Field, Clause, QueryValue},
     name::AUTH0,
     refusal::{envelope, refusal},
     requests::{Auth0Requests, ListCall},
@@ -178,6 +179,26 @@ impl ManagementApi {
         self.upstream
             .call(ProviderCall::read(operation, cx), &request, read)
             .await
+    }
+
+    /// Whether any user has an identity in this connection.
+    pub(crate) async fn has_users_in(
+        &self,
+        cx: &CallContext,
+        operation: &'static str,
+        connection: &str,
+    ) -> Result<bool, SourceError> {
+        let Some(name) = QueryValue::new(connection) else {
+            return Ok(false);
+        };
+        let q = Clause::Is(Auth0Field::IdentityConnection, name).to_string();
+        let call = ListCall {
+            page: 0,
+            per_page: 1,
+            sort: None,
+            q: Some(&q),
+        };
+        Ok(self.page(cx, operation, call).await?.total > 0)
     }
 
     /// Whether the user is one of this tenant's: one of its identities is in a connection that is.

@@ -4,7 +4,11 @@ use std::error::Error as _;
 
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::EmailKey};
 use masthead_ports::source::{CallContext, SourceError, SourceErrorKind};
-use masthead_provider_kit::{CheckReport, CheckResult, CheckVerdict, SetupError, check::UNKNOWN_ADDRESS, error_texts};
+use masthead_provider_kit::{
+    CheckReport, CheckResult, CheckVerdict, SetupError,
+    check::{KNOWN_ID, UNKNOWN_ADDRESS},
+    error_texts,
+};
 use serde_json::Value;
 
 use crate::{
@@ -216,7 +220,7 @@ impl GenericApi {
     }
 
     async fn check_known(&self, cx: &CallContext, id: &CustomerRegistrationId, report: &mut CheckReport) {
-        let subject = "a known id";
+        let subject = KNOWN_ID;
         let account = match self.account(cx, id).await {
             Ok(Some(account)) => account,
             Ok(None) => {

@@ -14,6 +14,9 @@ use masthead_ports::source::{CallContext, SourceError, SourceErrorKind, SourceNa
 /// An address that no user has (RFC 2606: no domain is under `invalid`).
 pub const UNKNOWN_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
 
+/// The subject of the look-up of a known user by id, which is missing where none is known.
+pub const KNOWN_ID: &str = "a known id";
+
 /// The number of listed users, to find a known one.
 const LISTED: u16 = 10;
 
@@ -179,7 +182,7 @@ async fn check_known(
     hints: CheckHints,
     report: &mut CheckReport,
 ) {
-    let subject = "a known id";
+    let subject = KNOWN_ID;
     let found = source.find(cx, &id.clone().into()).await;
     let account = match found.map(|found| found.into_iter().next()) {
         Ok(Some(account)) => account,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use masthead_domain::suggestion::did_you_mean;
 use masthead_ports::source::SourceName;
 use thiserror::Error;
 
@@ -193,7 +194,8 @@ impl<'a> SettingReader<'a> {
                 let problem = "a secret is never stored here; set its file or its environment variable";
                 self.report(name, problem);
             } else if self.spec(name).is_none() {
-                self.report(name, "no such setting");
+                let names = self.specs.iter().map(|spec| spec.name);
+                self.report(name, format!("no such setting{}", did_you_mean(name, names)));
             }
         }
     }

@@ -64,6 +64,15 @@ pub enum AdminError {
     /// The pool would become a pool of unique addresses, but an address occurs more than once.
     #[error("the pool has several registrations with one address, which only pools of an outside provider may have")]
     AmbiguousAddresses,
+    /// No pool has this name.
+    #[error("there is no such pool")]
+    NoSuchPool,
+    /// The pool has tenants.
+    #[error("the pool has {0} tenants; remove them first")]
+    PoolHasTenants(i64),
+    /// The pool holds another number of registrations than was confirmed.
+    #[error("the pool holds {0} registrations")]
+    PoolHasRegistrations(i64),
     /// A workspace with this name exists.
     #[error("the workspace exists already")]
     WorkspaceExists,

@@ -15,7 +15,10 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
 
-use crate::database_url::DatabaseServers;
+use crate::{
+    connection_log::{ConnectionLog, name_server},
+    database_url::DatabaseServers,
+};
 
 /// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
 /// "Customized Options").
@@ -78,6 +81,8 @@ pub(crate) struct Connector {
     mark: Option<Arc<str>>,
     /// Of a replica: the position of the log that it has replayed.
     replayed: Option<Arc<AtomicU64>>,
+    /// Where failed connections are logged; `None` for commands, whose errors are printed.
+    log: Option<Arc<ConnectionLog>>,
 }
 
 impl Connector {
@@ -95,6 +100,7 @@ impl Connector {
                 begin: begin.into(),
                 mark: None,
                 replayed: None,
+                log: None,
             };
         }
         Self::direct(servers, settings)
@@ -108,7 +114,13 @@ impl Connector {
             begin: "BEGIN".into(),
             mark: Some(mark.into()),
             replayed: None,
+            log: None,
         }
+    }
+
+    /// The same, with failed connections logged here.
+    pub(crate) fn with_log(self, log: Option<Arc<ConnectionLog>>) -> Self {
+        Self { log, ..self }
     }
 
     /// The same to a replica: connections to one that is behind this position, or is no replica, are refused. After a crash
@@ -194,7 +206,7 @@ impl Connector {
         let options = &self.servers.all()[host];
         let connected = async {
             let connected = PgConnection::connect_with(options).await;
-            let mut connection = connected.map_err(|error| self.explained_at(options.get_host(), error))?;
+            let mut connection = connected.map_err(|error| self.not_connected_to(options, error))?;
             self.verify(&mut connection).await?;
             Ok(connection)
         };
@@ -215,6 +227,9 @@ impl Connector {
                 return Err(configuration(PoolerError::Unexpected));
             }
         }
+        if let Some(log) = &self.log {
+            log.record_success();
+        }
         if self.servers.must_write {
             let shown = sqlx::raw_sql("SHOW transaction_read_only")
                 .fetch_one(&mut *connection)
@@ -233,6 +248,19 @@ impl Connector {
         Err(sqlx::Error::Protocol(
             "the server is no replica, or is behind what it has shown before".into(),
         ))
+    }
+
+    /// The error of an attempt to connect, with the server's name; logged if it is new.
+    pub(crate) fn not_connected(&self, error: sqlx::Error) -> sqlx::Error {
+        self.not_connected_to(self.options(), error)
+    }
+
+    fn not_connected_to(&self, options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
+        let error = name_server(self.explained_at(options.get_host(), error), options);
+        if let Some(log) = &self.log {
+            log.record_failure(&error);
+        }
+        error
     }
 
     /// Maps the errors of a pooler to [`PoolerError`] and those of TLS to [`TlsError`].

@@ -158,7 +158,7 @@ impl PgDatabase {
         self.follow_host();
         tokio::select! {
             biased;
-            done = work => done.map_err(|error| self.connector.explained(error)),
+            done = work => done.map_err(|error| self.connector.not_connected(error)),
             () = refused => Err(configuration(PoolerError::Unexpected)),
             () = self.find_host() => Err(sqlx::Error::PoolTimedOut),
         }

@@ -70,6 +70,8 @@ pub struct StoreOptions {
     /// Hashes the ids and addresses of deleted users. Without it no user can be deleted, and where users were deleted nothing
     /// can be imported or synchronised: it could bring them back.
     pub keyed_hasher: Option<Arc<dyn KeyedHasher>>,
+    /// Whether failed connections are logged, each reason once: for a server, which goes on without its database.
+    pub logs_failed_connections: bool,
 }
 
 impl StoreOptions {
@@ -97,6 +99,7 @@ impl StoreOptions {
             event_queue: 16_384,
             process: "masthead".into(),
             keyed_hasher: None,
+            logs_failed_connections: false,
         }
     }
 }

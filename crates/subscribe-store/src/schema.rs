@@ -1,6 +1,6 @@
 //! The schema: applies migrations, and rejects a database that this program cannot serve.
 
-use std::{cmp::Ordering, fmt::Write as _, time::Duration};
+use std::{cmp::Ordering, fmt::Write as _, io, time::Duration};
 
 use masthead_domain::case::RULES;
 use sqlx::{Connection as _, PgConnection, migrate::Migration, postgres::PgPoolOptions};
@@ -20,6 +20,8 @@ use crate::{
 
 /// How long a migration waits for its locks.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the schema cannot be used.
 #[derive(Debug, Error)]
@@ -264,6 +266,18 @@ async fn rules(database: &PgDatabase) -> Result<i16, SchemaError> {
         .map_err(unavailable)
 }
 
+pub(crate) async fn check_connection(connector: &Connector) -> Result<(), SchemaError> {
+    let connection = connect(connector).await?;
+    connection.close().await.map_err(unavailable)
+}
+
+/// Opens a connection within [`CONNECT_LIMIT`].
+pub(crate) async fn connect(connector: &Connector) -> Result<PgConnection, SchemaError> {
+    let late = |_| connector.not_connected(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    let connected = tokio::time::timeout(CONNECT_LIMIT, connector.connect()).await;
+    connected.map_err(late).flatten().map_err(unavailable)
+}
+
 /// Checks that the database has the migrations and key rules of this program, and no newer ones but those beside which this
 /// program can serve.
 pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
@@ -285,7 +299,7 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     }
 }
 
-fn unavailable(error: sqlx::Error) -> SchemaError {
+pub(crate) fn unavailable(error: sqlx::Error) -> SchemaError {
     if let Some(pooler) = pooler_error(&error) {
         return pooler.into();
     }

@@ -1,6 +1,10 @@
 //! Classifies Postgres errors: the only module that reads SQLSTATEs and constraint names.
 
+use std::{borrow::Cow, io};
+
 use masthead_ports::source::{SourceError, SourceErrorKind};
+
+use crate::connection_error::ConnectionError;
 
 const CRID_KEY: &str = "registrations_crid_key";
 /// The unique index of addresses in pools that Masthead masters (migration 0001).
@@ -127,26 +131,93 @@ pub(crate) fn has_stale_plan(error: &SourceError) -> bool {
         .source
         .as_deref()
         .and_then(|cause| cause.downcast_ref::<DatabaseError>());
-    cause.is_some_and(|cause| PgErrorKind::from_sqlstate(&cause.state, None) == PgErrorKind::StalePlan)
+    cause.is_some_and(|cause| cause.is_stale_plan)
+}
+
+/// What an error means to an operator, with its SQLSTATE; without the values that messages of Postgres repeat.
+pub(crate) fn words(error: &sqlx::Error) -> Cow<'static, str> {
+    match error {
+        sqlx::Error::Database(error) => {
+            let state = error.code().unwrap_or_default();
+            match state_in_words(&state) {
+                Some(words) => format!("{words} ({state})").into(),
+                None => format!("postgres error {state}").into(),
+            }
+        }
+        sqlx::Error::Io(error) => io_in_words(error),
+        sqlx::Error::Tls(error) => format!("TLS failed: {error}").into(),
+        sqlx::Error::PoolTimedOut => "no connection to the database in time".into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// PostgreSQL manual, "Error Codes".
+fn state_in_words(state: &str) -> Option<&'static str> {
+    Some(match state {
+        "28P01" => "the role or its password is wrong",
+        "28000" => {
+            "the role may not log in: it does not exist, has no LOGIN, or pg_hba.conf has no line for it, perhaps only one for TLS"
+        }
+        "3D000" => "there is no database of this name",
+        "42501" => "the role lacks a right",
+        "25006" => "the database is read-only: a standby, or a primary without its place",
+        "53100" => "the disk of the database is full",
+        "53200" => "the database has no memory left",
+        "53300" => "the database has no connection left: see max_connections, and the connections of every server",
+        "57P03" => "the database is starting or stopping",
+        "57P01" | "57P02" => "the database ended the connection",
+        "42P01" | "42703" | "42883" => "a table, column or function is missing: see `masthead migrate`",
+        _ => return None,
+    })
+}
+
+fn io_in_words(error: &io::Error) -> Cow<'static, str> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "the connection is refused: no database listens there".into(),
+        io::ErrorKind::TimedOut => "no answer in time".into(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the host cannot be reached".into(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection".into()
+        }
+        io::ErrorKind::NotFound => "there is no such socket".into(),
+        // The standard library has no kind for failed look-ups of names.
+        _ if error.to_string().starts_with("failed to lookup address information") => {
+            "the name of the host cannot be resolved".into()
+        }
+        _ => error.to_string().into(),
+    }
+}
+
+/// Whether the server refuses the role or has no such database: class 28, and 3D000.
+pub(crate) fn is_refused_login(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .code()
+        .is_some_and(|state| state.starts_with("28") || state == "3D000")
 }
 
 /// The error without the parts that repeat values: only state and constraint remain.
 pub(crate) fn redacted(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    match error {
-        sqlx::Error::Database(error) => Box::new(DatabaseError {
-            state: error.code().unwrap_or_default().into_owned(),
-            constraint: error.constraint().unwrap_or_default().to_owned(),
+    if let Some(error) = ConnectionError::find(&error) {
+        return Box::new(error.clone());
+    }
+    match &error {
+        sqlx::Error::Database(cause) => Box::new(DatabaseError {
+            words: words(&error),
+            is_stale_plan: PgErrorKind::from_error(&error) == PgErrorKind::StalePlan,
+            constraint: cause.constraint().unwrap_or_default().to_owned(),
         }),
-        other => Box::new(other),
+        sqlx::Error::PoolTimedOut => words(&error).into(),
+        _ => Box::new(error),
     }
 }
 
 /// A database error that is safe to log: messages of Postgres contain the offending values.
 #[derive(Debug, thiserror::Error)]
-#[error("postgres error {state} {constraint}")]
+#[error("{words}{}{constraint}", if constraint.is_empty() { "" } else { ", constraint " })]
 struct DatabaseError {
-    state: String,
+    words: Cow<'static, str>,
     constraint: String,
+    is_stale_plan: bool,
 }
 
 #[cfg(test)]
@@ -169,6 +240,26 @@ mod tests {
             ("0A000", None, PgErrorKind::StalePlan),
         ] {
             assert_eq!(PgErrorKind::from_sqlstate(state, constraint), failure, "{state}");
+        }
+    }
+
+    #[test]
+    fn failures_to_connect_are_in_words() {
+        for (error, part) in [
+            (sqlx::Error::Io(io::ErrorKind::ConnectionRefused.into()), "refused"),
+            (
+                sqlx::Error::Io(io::Error::other(
+                    "failed to lookup address information: Name or service not known",
+                )),
+                "cannot be resolved",
+            ),
+            (sqlx::Error::Tls("server does not support TLS".into()), "TLS"),
+            (sqlx::Error::PoolTimedOut, "in time"),
+        ] {
+            assert!(words(&error).contains(part), "{error:?}");
+        }
+        for state in ["28P01", "28000", "3D000", "42501", "53300", "57P03"] {
+            assert!(state_in_words(state).is_some(), "{state}");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     bulk::PgBulkLookups,
     caller_rules::PgCallerRules,
     connect::Connector,
+    connection_log::ConnectionLog,
     database::PgDatabase,
     database_url::DatabaseServers,
     event_partitions::EventPartitions,
@@ -31,6 +32,7 @@ use crate::{
     search::PgSearch,
     search_queue::SearchQueue,
     stored_keys::KeysMade,
+    stored_user::StoredUsers,
     tenants::PgTenants,
     tombstones::Tombstones,
     totals::PgTotals,
@@ -92,7 +94,10 @@ impl Store {
             Connector::direct(&to_server, &[("statement_timeout", "0")])
         };
 
-        let generic = options.connector(&plain, GENERIC_PLANS);
+        let log = options
+            .logs_failed_connections
+            .then(|| Arc::new(ConnectionLog::default()));
+        let generic = options.connector(&plain, GENERIC_PLANS).with_log(log.clone());
         let replicas = ReplicaServers::new(options)?;
         let writes = || replicas.as_ref().map(|replicas| Arc::clone(replicas.state.writes()));
         let service = options
@@ -101,7 +106,7 @@ impl Store {
         let writing = options
             .database(generic.clone(), options.writing_connections)
             .with_writes(writes());
-        let searching = options.connector(&plain, BY_INDEX);
+        let searching = options.connector(&plain, BY_INDEX).with_log(log.clone());
         let search = options.database(searching.clone(), options.search_connections);
         let search = match &replicas {
             Some(replicas) => replicas.reads(search, options.search_connections),
@@ -116,7 +121,9 @@ impl Store {
             };
             ReplicaWatch::start(servers, Arc::clone(&replicas.state))
         });
-        let lazily = options.connector(&plain, &[("synchronous_commit", "off")]);
+        let lazily = options
+            .connector(&plain, &[("synchronous_commit", "off")])
+            .with_log(log);
         let on_replicas = replicas.as_ref().map(|replicas| {
             let connectors = replicas.connectors(GENERIC_PLANS);
             (Arc::clone(&replicas.state), connectors.collect())
@@ -285,6 +292,15 @@ impl Store {
         }
     }
 
+    /// What is stored about single users, for operators.
+    #[must_use]
+    pub fn stored_users(&self) -> StoredUsers {
+        StoredUsers {
+            pool: self.service.clone(),
+            tombstones: self.tombstones.clone(),
+        }
+    }
+
     /// Finds and merges what write-backs of earlier versions may have split.
     #[must_use]
     pub fn repairs(&self) -> Repairs {
@@ -305,6 +321,14 @@ impl Store {
     /// As [`schema::migrate`].
     pub async fn migrate(&self) -> Result<KeysMade, SchemaError> {
         schema::migrate(&self.migrations_url).await
+    }
+
+    /// Opens a connection and closes it: whether the database can be used, and if not, why. Waits 5 seconds at most.
+    ///
+    /// # Errors
+    /// [`SchemaError::Unavailable`] with the server and the reason, or [`SchemaError::Pooler`].
+    pub async fn check_connection(&self) -> Result<(), SchemaError> {
+        schema::check_connection(self.service.connector()).await
     }
 
     /// Checks that the database is at this program's version.

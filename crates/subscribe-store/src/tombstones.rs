@@ -7,6 +7,7 @@ use masthead_domain::{
     email::Email,
     event::{hash_text, hashed_user},
     tenant::PoolId,
+    user_key::UserKey,
 };
 use masthead_ports::keyed_hash::{HashPurpose, KeyedHash, KeyedHasher};
 use time::OffsetDateTime;
@@ -34,6 +35,15 @@ impl TombstoneKind {
 pub(crate) struct Tombstone {
     pub(crate) kind: TombstoneKind,
     hash: KeyedHash,
+}
+
+/// The dates of a tombstone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredTombstone {
+    /// When the user was deleted.
+    pub created_at: OffsetDateTime,
+    /// When a scan of the provider last returned such an account.
+    pub scanned_at: Option<OffsetDateTime>,
 }
 
 /// An id and address that may have a tombstone.
@@ -98,6 +108,37 @@ impl Tombstones {
             .iter()
             .map(|stones| stones.iter().find(is_found).copied())
             .collect())
+    }
+
+    /// The tombstones of a key; `None` where there is no key to recognise them with, and the pool has some.
+    pub(crate) async fn find_by_key(
+        &self,
+        transaction: &mut Transaction,
+        pool: PoolId,
+        key: &UserKey,
+    ) -> Result<Option<Vec<StoredTombstone>>, sqlx::Error> {
+        if !has_any(transaction, pool).await? {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(hasher) = self.0.as_deref() else {
+            return Ok(None);
+        };
+        let (kind, text) = match key {
+            UserKey::Id(id) => (TombstoneKind::Id, id.as_str()),
+            UserKey::Email(email) => (TombstoneKind::Email, email.as_str()),
+        };
+        let hashes = hasher.hashes(pool, HashPurpose::Tombstone, text);
+        let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
+        let found = sqlx::query_as!(
+            StoredTombstone,
+            "SELECT created_at, scanned_at FROM tombstones WHERE pool = $1 AND kind = $2 AND hash = ANY ($3)",
+            pool.0,
+            kind.name(),
+            &hashes as &[&[u8]],
+        )
+        .fetch_all(transaction)
+        .await?;
+        Ok(Some(found))
     }
 
     /// Writes the tombstones of deleted ids and addresses.

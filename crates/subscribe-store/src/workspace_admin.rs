@@ -36,6 +36,8 @@ pub struct KeyRow {
     pub number: i32,
     /// When it was created.
     pub created_at: OffsetDateTime,
+    /// When it was last used, up to an hour before; `None` for never since this is recorded.
+    pub last_used_at: Option<OffsetDateTime>,
 }
 
 /// Changes of a workspace; `None` keeps a value.
@@ -239,7 +241,7 @@ impl Admin {
 async fn find_keys(connection: &mut Transaction, workspace: &str) -> Result<Vec<KeyRow>, AdminError> {
     let keys = sqlx::query_as!(
         KeyRow,
-        "SELECT number, created_at FROM workspace_keys WHERE workspace = $1 ORDER BY number",
+        "SELECT number, created_at, last_used_at FROM workspace_keys WHERE workspace = $1 ORDER BY number",
         workspace,
     );
     Ok(keys.fetch_all(connection).await?)

@@ -20,7 +20,12 @@ use masthead_ports::{
 };
 use moka::future::Cache;
 
-use crate::{answer_cache::share, database::PgDatabase, sqlstate::source_error};
+use crate::{
+    answer_cache::share,
+    database::PgDatabase,
+    key_uses::{KeyId, KeyUses, LastUses},
+    sqlstate::source_error,
+};
 
 const OPERATION: &str = "workspaces";
 
@@ -28,8 +33,8 @@ const OPERATION: &str = "workspaces";
 const FRESH: Duration = Duration::from_secs(5);
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Each workspace under each of its credentials.
-type WorkspacesByCredential = Arc<HashMap<Credential, Arc<Workspace>>>;
+/// Each workspace under each of its credentials, with the number of the key.
+type WorkspacesByCredential = Arc<HashMap<Credential, (Arc<Workspace>, i32)>>;
 
 /// The workspaces of the database.
 pub struct PgWorkspaces {
@@ -38,6 +43,7 @@ pub struct PgWorkspaces {
     /// The last answer, used while the database is unavailable: exports then fail anyway, so a key that was removed
     /// meanwhile opens nothing.
     last_known: Mutex<Option<WorkspacesByCredential>>,
+    uses: KeyUses,
 }
 
 impl PgWorkspaces {
@@ -46,6 +52,42 @@ impl PgWorkspaces {
             pool,
             fresh: Cache::builder().max_capacity(1).time_to_live(FRESH).build(),
             last_known: Mutex::new(None),
+            uses: KeyUses::default(),
+        }
+    }
+
+    /// Writes when keys were last used, of each key at most once an hour unless `all` are wanted: for the end of a server.
+    ///
+    /// # Errors
+    /// The database is unavailable; the uses are written the next time.
+    pub async fn write_key_uses(&self, all: bool) -> Result<(), SourceError> {
+        let due = self.uses.take_due(all);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let LastUses {
+            workspaces,
+            numbers,
+            seconds,
+        } = due.columns();
+        // The ages of this process's clock, subtracted from the database's: servers may run apart.
+        let written = sqlx::query!(
+            "UPDATE workspace_keys AS k
+                SET last_used_at = greatest(k.last_used_at, now() - make_interval(secs => u.age))
+               FROM unnest($1::text[], $2::integer[], $3::double precision[]) AS u (workspace, number, age)
+              WHERE k.workspace = u.workspace AND k.number = u.number",
+            &workspaces as &[&str],
+            &numbers,
+            &seconds,
+        )
+        .execute(&self.pool)
+        .await;
+        match written {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.uses.put_back(&due);
+                Err(source_error(OPERATION)(error))
+            }
         }
     }
 
@@ -76,7 +118,11 @@ impl Workspaces for PgWorkspaces {
         // Concurrent callers wait for one answer.
         let known = self.fresh.try_get_with((), self.query_or_reuse()).await;
         let known = known.map_err(|error| share(OPERATION, error))?;
-        Ok(known.get(credential).cloned())
+        let Some((workspace, number)) = known.get(credential) else {
+            return Ok(None);
+        };
+        self.uses.record(&KeyId(workspace.id.clone(), *number));
+        Ok(Some(Arc::clone(workspace)))
     }
 }
 
@@ -84,7 +130,8 @@ async fn read(pool: &PgDatabase) -> Result<WorkspacesByCredential, SourceError> 
     let rows = sqlx::query!(
         r#"SELECT w.id, w.client_group, w.client, w.paper, w.suspended, w.strict, w.identifiers_per_payload,
                   w.users_per_minute, w.body_kilobytes,
-                  ARRAY(SELECT k.hash FROM workspace_keys AS k WHERE k.workspace = w.id ORDER BY k.number) AS "keys!"
+                  ARRAY(SELECT k.hash FROM workspace_keys AS k WHERE k.workspace = w.id ORDER BY k.number) AS "keys!",
+                  ARRAY(SELECT k.number FROM workspace_keys AS k WHERE k.workspace = w.id ORDER BY k.number) AS "numbers!"
              FROM workspaces AS w"#
     )
     .fetch_all(pool)
@@ -100,10 +147,10 @@ async fn read(pool: &PgDatabase) -> Result<WorkspacesByCredential, SourceError> 
             limits: parse_limits(row.identifiers_per_payload, row.users_per_minute, row.body_kilobytes)?,
             id,
         });
-        for key in row.keys {
+        for (key, number) in row.keys.into_iter().zip(row.numbers) {
             let key = key.try_into().map_err(|_| corrupt("a hash of another length"))?;
             let credential = Credential::new(&workspace.id, &KeyHash::from_bytes(key));
-            known.insert(credential, Arc::clone(&workspace));
+            known.insert(credential, (Arc::clone(&workspace), number));
         }
     }
     Ok(Arc::new(known))

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use masthead_domain::access::Scope;
 use masthead_ports::{rate_limit::RateExceeded, tokens::TokenError};
 
 /// A header that cannot be used.
@@ -26,6 +27,9 @@ pub(crate) enum HeaderError {
 pub(crate) const SEVERAL_GROUPS: &str =
     "X-ClientGroupCode is missing: the token grants several tenants with this X-ClientCode and X-PaperCode.";
 
+/// The text where scope or tenant is not granted, or the tenant does not exist.
+const NOT_GRANTED: &str = "the token does not grant this call for this tenant";
+
 /// Why a caller is refused.
 #[derive(Debug)]
 pub(crate) enum AuthError {
@@ -39,10 +43,14 @@ pub(crate) enum AuthError {
     UnknownSourceSystem,
     /// The token is bound to other source systems.
     SourceSystemNotGranted,
-    /// Scope or tenant is not granted, or the tenant does not exist.
-    NotGranted,
     /// A limit of requests or rows a minute is reached.
     RateLimited(RateExceeded),
+    /// The token grants none of the scopes that the call needs, for no tenant; with their names.
+    MissingScope(Box<str>),
+    /// The tenant is not granted with a scope that the call needs.
+    NotGranted,
+    /// The tenant does not exist; to the client it looks like one that is not granted.
+    UnknownTenant,
     /// The tenants cannot be looked up now.
     TenantsUnavailable,
 }
@@ -62,6 +70,12 @@ impl HeaderError {
 }
 
 impl AuthError {
+    /// That the token grants none of these scopes.
+    pub(crate) fn missing_scope(scopes: &[Scope]) -> Self {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        Self::MissingScope(names.join(" or ").into())
+    }
+
     /// The text for the client; `""` where the code is enough.
     pub(crate) fn detail(&self) -> Cow<'static, str> {
         match self {
@@ -70,7 +84,9 @@ impl AuthError {
             Self::Token(error) => error.to_string().into(),
             Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
             Self::SourceSystemNotGranted => "the token does not grant this X-SourceSystem".into(),
-            Self::NotGranted | Self::RateLimited(_) | Self::TenantsUnavailable => "".into(),
+            Self::MissingScope(scopes) => format!("{NOT_GRANTED}: it has no scope {scopes}").into(),
+            Self::NotGranted | Self::UnknownTenant => NOT_GRANTED.into(),
+            Self::RateLimited(_) | Self::TenantsUnavailable => "".into(),
         }
     }
 
@@ -83,7 +99,9 @@ impl AuthError {
             Self::NotBearer | Self::Token(_) | Self::UnknownSourceSystem | Self::SourceSystemNotGranted => {
                 Some((StatusCode::UNAUTHORIZED, self.detail()))
             }
-            Self::NotGranted => Some((StatusCode::FORBIDDEN, "the scope or the tenant is not granted".into())),
+            Self::MissingScope(_) | Self::NotGranted | Self::UnknownTenant => {
+                Some((StatusCode::FORBIDDEN, self.detail()))
+            }
             Self::RateLimited(_) => Some((StatusCode::TOO_MANY_REQUESTS, "a limit is reached".into())),
         }
     }

@@ -100,6 +100,12 @@ impl<'a> CallerHeaders<'a> {
         })
     }
 
+    /// The tenant and the source system that the headers name, where they can be read; for logs.
+    pub(super) fn named(headers: &'a HeaderMap) -> Option<(TenantId, Cow<'a, str>)> {
+        let parsed = Self::parse(headers, GroupHeader::Optional).ok()?;
+        Some((parsed.tenant, parsed.source_system))
+    }
+
     /// The text after the scheme.
     pub(super) fn token(&self) -> Result<&'a str, AuthError> {
         const SCHEME: &[u8] = b"bearer ";

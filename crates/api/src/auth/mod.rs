@@ -3,4 +3,5 @@
 pub(crate) mod error;
 pub(crate) mod headers;
 pub(crate) mod read_scope;
+pub(crate) mod refusal_lines;
 pub(crate) mod verify;

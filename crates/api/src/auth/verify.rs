@@ -19,6 +19,7 @@ use super::{
     error::{AuthError, HeaderError},
     headers::{CallerHeaders, GroupHeader},
     read_scope::{READ_SCOPES, ReadKind, ReadScopeGrants},
+    refusal_lines::REFUSALS,
 };
 use crate::http::request::{RequestContext, redacted};
 
@@ -66,7 +67,7 @@ impl Authenticator {
         self.verify(headers, group, context, READ_SCOPES).await
     }
 
-    /// Verifies a caller whose token has one of these scopes for the tenant; and that no limit refuses.
+    /// Verifies a caller whose token has one of these scopes for the tenant; and that no limit refuses. A refusal is logged.
     pub(crate) async fn verify(
         &self,
         headers: &HeaderMap,
@@ -77,6 +78,7 @@ impl Authenticator {
         let mut identity = None;
         let verified = self.verify_token(&mut identity, headers, group, context, scopes).await;
         verified.inspect_err(|error| {
+            REFUSALS.record_caller(error, headers, context);
             if let Some(refusal) = error.refusal() {
                 // They were parsed before; this is not the usual path.
                 let claimed = CallerHeaders::parse(headers, group).ok();
@@ -138,13 +140,13 @@ impl Authenticator {
         };
         // A tenant that is not granted and one that does not exist look the same to the client.
         if !allows_any(grant, scopes, &id) {
-            return Err(AuthError::NotGranted);
+            return Err(not_granted(grant, scopes));
         }
         if !token.identity.allows_source_system(&headers.source_system) {
             return Err(AuthError::SourceSystemNotGranted);
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
-        let tenant = tenant.ok_or(AuthError::NotGranted)?;
+        let tenant = tenant.ok_or(AuthError::UnknownTenant)?;
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
@@ -184,13 +186,22 @@ impl Authenticator {
         match (granted.next(), granted.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(HeaderError::SeveralGroups.into()),
-            (None, _) => Err(AuthError::NotGranted),
+            (None, _) => Err(not_granted(grant, scopes)),
         }
     }
 }
 
 fn allows_any(grant: &Grant, scopes: &[Scope], tenant: &TenantId) -> bool {
     scopes.iter().any(|scope| grant.allows(*scope, tenant))
+}
+
+/// What is missing: the scopes depend on the token alone, so that naming them discloses nothing about tenants.
+fn not_granted(grant: &Grant, scopes: &[Scope]) -> AuthError {
+    if scopes.iter().any(|scope| grant.scopes.contains(scope)) {
+        AuthError::NotGranted
+    } else {
+        AuthError::missing_scope(scopes)
+    }
 }
 
 fn unavailable(error: &SourceError) -> AuthError {

@@ -22,6 +22,7 @@ use super::{
     state::ExportState,
     view::{ExportView, USER_BYTES},
 };
+use crate::auth::refusal_lines::REFUSALS;
 use crate::http::{
     body::{RequestBody, read_json_body},
     deadline::by_deadline,
@@ -87,7 +88,12 @@ async fn answer<B: RequestBody>(
     body: B,
 ) -> Result<Vec<u8>, ExportError> {
     let parameters = ExportParameters::parse(path_workspace, parts.uri.query().unwrap_or_default());
-    let workspace = by_deadline(context.deadline, authenticate(&api.state, parts)).await?;
+    let workspace = by_deadline(context.deadline, authenticate(&api.state, parts)).await;
+    let refused = workspace.as_ref().err().and_then(refusal_reason);
+    if let Some(reason) = refused {
+        REFUSALS.record_export(reason, context);
+    }
+    let workspace = workspace?;
     let strict = parameters?.check(&workspace)?;
     let limits = workspace.limits;
     let kilobytes = usize::try_from(limits.body_kilobytes).unwrap_or(usize::MAX);
@@ -154,6 +160,16 @@ async fn authenticate(state: &ExportState, parts: &Parts) -> Result<Arc<Workspac
         Some(workspace) if workspace.suspended => Err(ExportError::Suspended),
         Some(workspace) => Ok(workspace),
         None => Err(ExportError::WrongKey),
+    }
+}
+
+/// The reason of a refusal with 401 or 403; `None` of another error.
+const fn refusal_reason(error: &ExportError) -> Option<&'static str> {
+    match error {
+        ExportError::NoCredentials => Some("there are no credentials of HTTP Basic"),
+        ExportError::WrongKey => Some("no workspace has this name and key"),
+        ExportError::Suspended => Some("the workspace is suspended"),
+        _ => None,
     }
 }
 

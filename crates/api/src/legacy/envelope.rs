@@ -120,9 +120,11 @@ impl From<&LegacyError> for PublishedError {
                 AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
                 | AuthError::TenantsUnavailable => infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG),
                 AuthError::RateLimited(_) => infrastructure(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
-                AuthError::NotBearer | AuthError::Token(_) | AuthError::NotGranted => {
-                    infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION)
-                }
+                AuthError::NotBearer
+                | AuthError::Token(_)
+                | AuthError::MissingScope(_)
+                | AuthError::NotGranted
+                | AuthError::UnknownTenant => infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION),
             },
             LegacyError::Request(error) => match error {
                 RequestError::Unavailable | RequestError::Internal => {

@@ -87,7 +87,7 @@ codes! {
     E400_90 => BAD_REQUEST, "The search cannot be answered - {Message}", Extension, "the search is too broad for the time it may take, or too deep for page numbers; the same request will fail again";
     E401 => UNAUTHORIZED, "Unauthorized - {Message}", Extension, "the token or the source system is refused";
     E401_01 => UNAUTHORIZED, "The login name or password is incorrect.", Extension, "no user has this login name and password; which of them is wrong is not reported";
-    E403 => FORBIDDEN, "Forbidden - the token does not grant this call for this tenant", Extension, "scope or tenant is not granted, or there is no such tenant";
+    E403 => FORBIDDEN, "Forbidden - {Message}", Extension, "scope or tenant is not granted, or there is no such tenant";
     E403_01 => FORBIDDEN, "The email is not verified.", Extension, "the password is right, and the address must be verified first";
     E403_02 => FORBIDDEN, "The user has no password.", Extension, "the user's state is `Lite`: it sets its first password by a link";
     E403_03 => FORBIDDEN, "The provider refuses the sign-in - {Message}", Extension, "the provider needs more than a password or locks the account for a while: locked_out, second_factor_needed, password_change_needed, challenge_needed, registration_incomplete or denied";

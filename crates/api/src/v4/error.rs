@@ -38,7 +38,7 @@ impl V4Error {
                 | AuthError::UnknownSourceSystem
                 | AuthError::SourceSystemNotGranted
                 | AuthError::Token(_) => Code::E401,
-                AuthError::NotGranted => Code::E403,
+                AuthError::MissingScope(_) | AuthError::NotGranted | AuthError::UnknownTenant => Code::E403,
                 AuthError::RateLimited(_) => Code::E429,
             },
             Self::Parameter(operation, _) => operation.parameter_code(),

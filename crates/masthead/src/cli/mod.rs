@@ -1,10 +1,13 @@
 //! The command line, as `--help` explains it.
 
 mod caller;
+mod check_config;
+mod explain;
 mod health;
 mod import;
 mod migrate_from;
 mod pairs;
+mod pool;
 mod provider;
 mod registrations;
 mod sync;
@@ -18,10 +21,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use caller::CallerCommand;
+pub(crate) use check_config::{CheckConfigArguments, SettingsArguments};
+pub(crate) use explain::ExplainArguments;
 pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
 pub(crate) use migrate_from::MigrateFromArguments;
 pub(crate) use pairs::parse_pair;
+pub(crate) use pool::PoolCommand;
 pub(crate) use provider::{ProviderCheckArguments, ProviderCommand};
 pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand};
 pub(crate) use sync::SyncArguments;
@@ -33,9 +39,13 @@ pub(crate) use workspace::{WorkspaceCommand, WorkspaceSettings};
 const EXAMPLES: &str = "\
 Examples:
   masthead check-config                        validate the configuration and report all errors; start nothing
+  masthead settings --effective                print the settings in force, and where each comes from
+  masthead check-config --connect              also try database, key set, mail and providers
   masthead migrate                             bring the database to this program's schema
   masthead tenant add north/daily/herald       create a tenant with a pool of its own
   masthead provider check --tenant north/daily/herald
+  masthead explain --tenant north/daily/herald --email ann@example.com
+                                               why does this user not appear?
   masthead workspace add herald --tenant north/daily/herald
                                                let marketing jobs export its users; print their key
   masthead import --tenant north/daily/herald users.ndjson
@@ -84,10 +94,17 @@ pub(crate) enum Command {
     /// Grants callers what their issuer cannot say, and denies callers and tokens.
     #[command(subcommand)]
     Caller(CallerCommand),
-    /// Validates the configuration and reports all errors; starts nothing.
-    CheckConfig,
     /// Reports whether a running server is ready, or alive.
     Health(HealthArguments),
+    /// Prints the reference of the settings, or those in force.
+    Settings(SettingsArguments),
+    /// Validates the configuration and reports all errors; starts nothing. --connect also tries what it names.
+    CheckConfig(CheckConfigArguments),
+    /// Lists and removes the pools of registrations.
+    #[command(subcommand)]
+    Pool(PoolCommand),
+    /// Explains why a user does not appear for a tenant, or why a token is refused.
+    Explain(ExplainArguments),
     /// Imports registrations from lines of JSON.
     Import(ImportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
@@ -148,6 +165,15 @@ mod tests {
             "masthead tenant list --json",
             "masthead tenant set a/b/c Api.MissAs400=true Api.SourceSystems=",
             "masthead tenant remove a/b/c",
+            "masthead tenant remove a/b/c --orphan --yes",
+            "masthead pool list --json",
+            "masthead pool remove daily --registrations 3 --yes",
+            "masthead settings",
+            "masthead explain --tenant a/b/c --email ann@example.com",
+            "masthead explain --tenant a/b/c --id 7 --show",
+            "masthead explain --tenant a/b/c --token -",
+            "masthead settings --effective",
+            "masthead check-config --connect",
             "masthead workspace add herald --tenant a/b/c --identifiers-per-payload 1000 --strict",
             "masthead workspace list --json",
             "masthead workspace set herald --strict false --users-per-minute 5000 --body-kilobytes 256",
@@ -212,6 +238,10 @@ mod tests {
             "masthead workspace add a/b --tenant a/b/c",
             "masthead workspace add herald",
             "masthead token --tenant a/b/c --scope root",
+            "masthead pool remove",
+            "masthead explain --tenant a/b/c",
+            "masthead explain --tenant a/b/c --id 7 --email a@example.com",
+            "masthead settings --efective",
             "masthead token --tenant a/b/c --expires-in 12",
             "masthead token",
             "masthead health --live --ready",

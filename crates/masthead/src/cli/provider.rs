@@ -15,7 +15,7 @@ pub(crate) enum ProviderCommand {
 #[command(after_help = "\
 Requests an unknown user by id and by e-mail, the first page of the list, and one user of that page; changes nothing.
 Prints one line for each request: agrees, differs or untried, the request, and the reason. Prints no user data and no secret.
-Exit code 1 if any request differs.")]
+Exit code 1 if any request differs, or no known user could be requested.")]
 pub(crate) struct ProviderCheckArguments {
     /// The tenant whose settings are tried; with --settings, whose secrets are read.
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]

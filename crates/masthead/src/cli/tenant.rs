@@ -41,7 +41,7 @@ pub(crate) enum TenantCommand {
         #[arg(value_name = "KEY=VALUE", value_parser = parse_pair, required = true)]
         settings: Vec<(String, String)>,
     },
-    /// Removes a tenant. Its registrations stay in their pool.
+    /// Removes a tenant with its workspaces, after showing what it has. Its registrations stay in their pool.
     Remove {
         /// The tenant: client group, client and paper.
         #[arg(value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
@@ -49,5 +49,8 @@ pub(crate) enum TenantCommand {
         /// Remove it even if it is the last tenant of its pool, whose registrations are then unreachable.
         #[arg(long)]
         orphan: bool,
+        /// Continues without a confirmation; needed where standard input is no terminal.
+        #[arg(long)]
+        yes: bool,
     },
 }

@@ -38,7 +38,7 @@ pub(crate) enum WorkspaceCommand {
         #[command(flatten)]
         settings: WorkspaceSettings,
     },
-    /// Lists every workspace with its tenant, its limits and the numbers of its keys.
+    /// Lists every workspace with its tenant, its limits, and its keys: number, date, and when each was last used.
     List {
         /// As one JSON array.
         #[arg(long)]

@@ -21,10 +21,19 @@ pub(super) fn with_store(
     let _log = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&database, sealing.as_ref())?;
-        let done = action(&store).await;
+        let done = match check_connection(&store).await {
+            Ok(()) => action(&store).await,
+            Err(error) => Err(error),
+        };
         store.close().await;
         done
     })
+}
+
+/// Refuses a database that cannot be used, with its name and the reason; later errors would show neither.
+pub(super) async fn check_connection(store: &Store) -> Result<(), CommandError> {
+    let checked = store.check_connection().await;
+    checked.map_err(CommandError::context("the database cannot be used"))
 }
 
 pub(super) const NO_LOG: &str = "the log cannot be started";

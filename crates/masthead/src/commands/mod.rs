@@ -3,17 +3,22 @@
 mod background;
 mod caller;
 mod check_config;
+mod check_connections;
+mod confirm;
 mod drain;
 mod environment;
+mod explain;
 mod health;
 mod import;
 mod listeners;
 mod migrate;
 mod migrate_from;
+mod pool;
 mod provider;
 mod reconcile;
 mod registrations;
 mod serve;
+mod settings;
 mod signals;
 mod sync;
 mod tenant;
@@ -41,8 +46,11 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         }
         Command::Token(arguments) => token::run(&settings_source, arguments),
         Command::Caller(command) => with_store(&settings_source, async |store| caller::run(store, command).await),
-        Command::CheckConfig => check_config::run(&settings_source),
         Command::Health(arguments) => health::run(&settings_source, arguments),
+        Command::Settings(arguments) => settings::run(&settings_source, arguments),
+        Command::CheckConfig(arguments) => check_config::run(&settings_source, arguments),
+        Command::Pool(arguments) => with_store(&settings_source, async |store| pool::run(store, arguments).await),
+        Command::Explain(arguments) => explain::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {

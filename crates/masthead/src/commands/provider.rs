@@ -17,7 +17,7 @@ use masthead_ports::{
     clock::Clock,
     source::{CallContext, Priority},
 };
-use masthead_provider_kit::{CheckResult, CheckVerdict};
+use masthead_provider_kit::{CheckResult, CheckVerdict, check::KNOWN_ID};
 use masthead_subscribe_store::Store;
 
 use super::environment::{NO_CLIENT, print_line, small_runtime, with_store};
@@ -77,8 +77,15 @@ async fn check(
         .iter()
         .filter(|one| one.verdict == CheckVerdict::Differs)
         .count();
+    // The absence of unknown users alone shows little: every wrong connection or mapping has it too.
+    let has_tried_a_user = checked
+        .iter()
+        .any(|one| one.subject == KNOWN_ID && one.verdict != CheckVerdict::Untried);
     match differing {
-        0 => Ok(()),
+        0 if has_tried_a_user => Ok(()),
+        0 => Err(CommandError::new(
+            "no user could be tried: give the id of one with --id, and see the settings that choose whose users these are",
+        )),
         _ => Err(CommandError::new(format!(
             "{differing} of {} requests differ from the settings",
             checked.len()

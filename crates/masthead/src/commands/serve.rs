@@ -28,10 +28,10 @@ use super::{
 use crate::{
     audit,
     clock::SystemClock,
-    command_error::CommandError,
+    command_error::{CommandError, ErrorChain},
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
-    limits,
+    key_uses, limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
@@ -205,6 +205,7 @@ async fn serve(
     let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
+    background.spawn(|end| key_uses::run(store.workspaces(), end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
     if settings.limits.shared {
         let usage = Arc::new(store.rate_usage());
@@ -299,13 +300,15 @@ fn serving_threads(setting: usize) -> usize {
 
 /// Starts without a database that is down, which readiness reports; refuses one at another schema version.
 async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
-    match store.check_schema().await {
+    // First a connection alone, whose error names the server and the reason.
+    let checked = match store.check_connection().await {
+        Ok(()) => store.check_schema().await,
+        Err(error) => Err(error),
+    };
+    match checked {
         Ok(()) => Ok(()),
         Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_) | SchemaError::InUse { .. })) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the database cannot be reached yet: serving 503 until it can"
-            );
+            tracing::warn!(reason = %ErrorChain(&error), "the database cannot be reached yet: serving 503 until it can");
             Ok(())
         }
         Err(

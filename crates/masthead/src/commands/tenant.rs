@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use masthead_domain::{settings::SettingError, tenant::TenantId};
-use masthead_subscribe_store::{AdminError, Store, TenantRow};
+use masthead_subscribe_store::{AdminError, PoolContent, Store, TenantRow};
 use serde_json::json;
 
-use super::environment::{print_line, print_warning, with_store};
+use super::{
+    confirm::confirm,
+    environment::{print_line, print_warning, with_store},
+};
 use crate::{
     cli::TenantCommand,
     command_error::CommandError,
@@ -49,7 +52,8 @@ async fn change(store: &Store, command: &TenantCommand, options: &ProviderSettin
             print_line(format_args!("added {tenant}"))
         }
         TenantCommand::List { json } => {
-            let tenants = admin.tenants().await.map_err(refused)?;
+            let tenants = admin.tenants().await;
+            let tenants = tenants.map_err(CommandError::context("the tenants cannot be read"))?;
             if *json {
                 return print_line(tenants.iter().map(as_json).collect::<serde_json::Value>());
             }
@@ -69,11 +73,51 @@ async fn change(store: &Store, command: &TenantCommand, options: &ProviderSettin
             warn(&warnings);
             print_line(format_args!("{tenant}{}", pairs(&settings)))
         }
-        TenantCommand::Remove { tenant, orphan } => {
+        TenantCommand::Remove { tenant, orphan, yes } => {
+            let content = admin.tenant_content(tenant).await.map_err(refused)?;
+            print_content(tenant, &content)?;
+            if !orphan && content.other_tenants.is_empty() && content.registrations > 0 {
+                return Err(refused(AdminError::WouldOrphan(content.registrations)));
+            }
+            confirm(&format!("Remove {tenant}?"), *yes)?;
             admin.remove_tenant(tenant, *orphan).await.map_err(refused)?;
             print_line(format_args!("removed {tenant}"))
         }
     }
+}
+
+/// What goes with a tenant, and what stays.
+fn print_content(tenant: &TenantId, content: &PoolContent) -> Result<(), CommandError> {
+    let PoolContent {
+        pool,
+        registrations,
+        mirrored,
+        events,
+        waiting_mails,
+        open_writes,
+        ..
+    } = content;
+    let workspaces = match &*content.workspaces {
+        [] => "no workspace".to_owned(),
+        names => format!("the workspaces {} with their keys", names.join(", ")),
+    };
+    print_line(format_args!("{tenant} has its settings and {workspaces}: they go"))?;
+    let bound = if content.has_more_events() { "at least " } else { "" };
+    print_line(format_args!(
+        "its pool {pool} has {registrations} registrations, {mirrored} mirrored users and {bound}{events} events: they stay"
+    ))?;
+    if waiting_mails + open_writes > 0 {
+        print_line(format_args!(
+            "{waiting_mails} of its mails wait to be sent, and {open_writes} of its writes are open: finish them first \
+             (`masthead reconcile --list`)"
+        ))?;
+    }
+    let others: Vec<_> = content.other_tenants.iter().map(ToString::to_string).collect();
+    print_line(if others.is_empty() {
+        "no other tenant has this pool: its users cannot be reached until one is added to it".to_owned()
+    } else {
+        format!("other tenants of the pool: {}", others.join(", "))
+    })
 }
 
 /// Settings that the provider cannot be called with are refused before anything is changed.

@@ -18,7 +18,7 @@ use masthead_ports::{clock::Clock, passwords::PlainPassword, tenants::Tenants};
 use serde_json::{Map, Value, json};
 
 use super::{
-    environment::{NO_CLIENT, NO_LOG, print_line, print_warning, small_runtime},
+    environment::{NO_CLIENT, NO_LOG, check_connection, print_line, print_warning, small_runtime},
     serve::dependencies,
 };
 use crate::{
@@ -50,6 +50,7 @@ pub(super) fn with_writes(
     let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&settings.database, Some(&settings.sealing))?;
+        check_connection(&store).await?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
         let sealing = Arc::new(wiring::sealer(&settings.sealing)?);
         let operations = UserOperations {

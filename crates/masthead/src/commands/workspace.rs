@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use masthead_domain::workspace::{KeyHash, WorkspaceId};
-use masthead_subscribe_store::{Admin, AdminError, Store, WorkspaceChange, WorkspaceRow};
+use masthead_subscribe_store::{Admin, AdminError, KeyRow, Store, WorkspaceChange, WorkspaceRow};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
@@ -110,7 +110,8 @@ fn unchanged(error: AdminError) -> CommandError {
 fn as_json(row: &WorkspaceRow) -> serde_json::Value {
     let keys = row.keys.iter().map(|key| {
         let created = key.created_at.format(&Rfc3339).unwrap_or_default();
-        json!({"number": key.number, "createdAt": created})
+        let used = key.last_used_at.and_then(|at| at.format(&Rfc3339).ok());
+        json!({"number": key.number, "createdAt": created, "lastUsedAt": used})
     });
     json!({
         "workspace": row.id.as_str(),
@@ -125,7 +126,14 @@ fn as_json(row: &WorkspaceRow) -> serde_json::Value {
 }
 
 fn as_text(row: &WorkspaceRow) -> String {
-    let keys: Vec<_> = row.keys.iter().map(|key| key.number.to_string()).collect();
+    let key = |key: &KeyRow| {
+        let used = match key.last_used_at {
+            Some(at) => format!("last used {}", at.date()),
+            None => "never used".to_owned(),
+        };
+        format!("{} ({}, {used})", key.number, key.created_at.date())
+    };
+    let keys: Vec<_> = row.keys.iter().map(key).collect();
     let mut text = format!(
         "{} of {}: {} identifiers a payload, {} users a minute, {} KB",
         row.id, row.tenant, row.limits.identifiers_per_payload, row.limits.users_per_minute, row.limits.body_kilobytes

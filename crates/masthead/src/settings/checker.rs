@@ -9,6 +9,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use masthead_domain::suggestion::did_you_mean;
 
 use super::{errors::SettingsError, secret::SecretText};
 
@@ -39,14 +40,22 @@ impl Checker<'_> {
     }
 
     pub(super) fn switch(&mut self, key: &str, text: &str) -> Option<bool> {
-        match text.trim() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => {
-                self.errors.add(key, "must be true or false");
-                None
-            }
+        self.choice(key, text, &[("true", true), ("false", false)])
+    }
+
+    /// The meaning of one of these words; `None` where it is another.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, text: &str, choices: &[(&'static str, T)]) -> Option<T> {
+        let given = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()));
+        if given.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let (last, others) = words
+                .split_last()
+                .map_or(("", &[][..]), |(last, others)| (*last, others));
+            let suggestion = did_you_mean(text, words.iter().copied());
+            self.errors
+                .add(key, format!("must be {} or {last}{suggestion}", others.join(", ")));
         }
+        given.map(|(_, meaning)| *meaning)
     }
 
     pub(super) fn duration(&mut self, key: &str, text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {

@@ -4,13 +4,15 @@ use std::{ffi::OsString, path::Path};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
-use super::{errors::SettingsError, fingerprint::SettingsFingerprint, raw::RawSettings};
+use masthead_domain::suggestion::did_you_mean;
 
-/// The reference with every key and its default.
-pub const REFERENCE: &str = include_str!("../../default.toml");
-
-/// A table whose keys are chosen by the operator.
-const FREE_TABLE: &str = "sealing.keys";
+use super::{
+    effective::{LayerTexts, Layers},
+    errors::{SettingsError, environment_name},
+    fingerprint::SettingsFingerprint,
+    raw::RawSettings,
+    reference::{FREE_TABLE, REFERENCE},
+};
 
 /// A table of sections whose names are chosen by the operator.
 const ISSUERS: &str = "issuers";
@@ -38,6 +40,7 @@ pub(super) fn load(
     file: Option<&Path>,
     variables: &Variables,
     errors: &mut SettingsError,
+    layers: &mut Layers,
 ) -> Option<(RawSettings, SettingsFingerprint)> {
     let reference = File::from_str(REFERENCE, FileFormat::Toml);
     let mut builder = Config::builder().add_source(reference.clone());
@@ -45,7 +48,10 @@ pub(super) fn load(
         // Built alone first: with an unreadable file, the rest is still checked.
         let source = File::from(path).format(FileFormat::Toml);
         match Config::builder().add_source(source.clone()).build() {
-            Ok(_) => builder = builder.add_source(source),
+            Ok(alone) => {
+                layers.file = texts(alone.cache);
+                builder = builder.add_source(source);
+            }
             Err(error) => errors.add_general(format!("the settings file {}: {}", path.display(), reason(&error))),
         }
     }
@@ -54,6 +60,9 @@ pub(super) fn load(
         .separator("__")
         .ignore_empty(true)
         .source(Some(text_variables(variables, errors)));
+    if let Ok(alone) = Config::builder().add_source(environment.clone()).build() {
+        layers.environment = texts(alone.cache);
+    }
     let merged = builder.add_source(environment).build();
     let reference = Config::builder().add_source(reference).build();
     let issuer = Config::builder()
@@ -66,6 +75,7 @@ pub(super) fn load(
             return None;
         }
     };
+    layers.reference = texts(reference.clone());
     let merged_with_reference = merged_with_reference(merged, (&reference, &issuer), "", errors);
     let fingerprint = SettingsFingerprint::new(&merged_with_reference);
     match merged_with_reference.try_deserialize() {
@@ -75,6 +85,41 @@ pub(super) fn load(
             None
         }
     }
+}
+
+/// The single values of a layer.
+fn texts(layer: Value) -> LayerTexts {
+    fn add(value: Value, key: &str, texts: &mut LayerTexts) {
+        match value.kind {
+            ValueKind::Table(table) => {
+                for (name, value) in table {
+                    let inner = if key.is_empty() { name } else { format!("{key}.{name}") };
+                    add(value, &inner, texts);
+                }
+            }
+            ValueKind::Array(_) => {}
+            _ => {
+                texts.insert(key.to_owned(), value.into_string().unwrap_or_default());
+            }
+        }
+    }
+    let mut texts = LayerTexts::new();
+    add(layer, "", &mut texts);
+    texts
+}
+
+/// Variables that look like a setting but for their underscores, each with the name of the setting: they have no effect.
+pub(super) fn misspelt_variables(variables: &Variables, reference: &LayerTexts) -> Vec<(String, String)> {
+    let joined = |name: &str| name.to_ascii_uppercase().replace("__", "_");
+    let names = variables.iter().filter_map(|(name, _)| name.to_str());
+    let ineffective = names.filter(|name| !name.to_ascii_uppercase().starts_with("MASTHEAD__"));
+    ineffective
+        .filter_map(|name| {
+            let meant = reference.keys().map(|key| environment_name(key));
+            let meant = meant.into_iter().find(|meant| joined(meant) == joined(name))?;
+            Some((name.to_owned(), meant))
+        })
+        .collect()
 }
 
 /// The variables of this program, as text.
@@ -124,7 +169,13 @@ fn merged_with_reference(
                     None if key == ISSUERS => {
                         whole.insert(name, merged_with_reference(value, (issuer, issuer), &inner, errors));
                     }
-                    None => errors.add(&inner, "no such setting"),
+                    None => errors.add(
+                        &inner,
+                        format!(
+                            "no such setting{}",
+                            did_you_mean(&name, known.keys().map(String::as_str))
+                        ),
+                    ),
                 }
             }
             Value::new(None, ValueKind::Table(whole))

@@ -2,11 +2,13 @@
 
 mod check;
 mod checker;
+mod effective;
 mod errors;
 mod fingerprint;
 mod load;
 mod model;
 mod raw;
+mod reference;
 mod secret;
 mod tenant_secrets;
 #[cfg(test)]
@@ -15,14 +17,16 @@ mod unchecked;
 mod warnings;
 
 pub(crate) use checker::{parse_duration, read_secret};
+pub use effective::{EffectiveSetting, SettingLayer};
 pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
-pub use load::{REFERENCE, Variables};
+pub use load::Variables;
 pub use model::{
     AuditSettings, DatabaseSettings, HttpSettings, IssuerSettings, LimitSettings, LogFormat, LogSettings, MailSettings,
     MetricsSettings, PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings,
     ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
+pub use reference::REFERENCE;
 pub use secret::SecretText;
 pub use tenant_secrets::{TenantSecrets, variable_prefix};
 pub use unchecked::UncheckedSettings;

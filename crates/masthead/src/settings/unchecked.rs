@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use super::{
     check,
     checker::Checker,
+    effective::{EffectiveSetting, Layers},
     errors::SettingsError,
     fingerprint::SettingsFingerprint,
     load::{self, Variables},
@@ -20,6 +21,8 @@ pub struct UncheckedSettings {
     raw: Option<RawSettings>,
     errors: SettingsError,
     fingerprint: SettingsFingerprint,
+    layers: Layers,
+    warnings: Vec<String>,
 }
 
 impl UncheckedSettings {
@@ -27,12 +30,19 @@ impl UncheckedSettings {
     #[must_use]
     pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
         let mut errors = SettingsError::default();
-        let loaded = load::load(file, variables, &mut errors);
+        let mut layers = Layers::default();
+        let loaded = load::load(file, variables, &mut errors, &mut layers);
         let (raw, fingerprint) = loaded.unzip();
+        let misspelt = load::misspelt_variables(variables, &layers.reference);
+        let warnings = misspelt
+            .into_iter()
+            .map(|(name, meant)| format!("the variable {name} has no effect; did you mean {meant}?"));
         Self {
             raw,
             errors,
             fingerprint: fingerprint.unwrap_or_default(),
+            warnings: warnings.collect(),
+            layers,
         }
     }
 
@@ -50,6 +60,18 @@ impl UncheckedSettings {
     #[must_use]
     pub fn fingerprint(&self) -> SettingsFingerprint {
         self.fingerprint.clone()
+    }
+
+    /// Every setting in force, valid or not, in the order of the reference.
+    #[must_use]
+    pub fn effective(&self) -> Vec<EffectiveSetting> {
+        self.layers.effective()
+    }
+
+    /// Mistakes that are no error, such as a variable without effect.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// All settings of a server.

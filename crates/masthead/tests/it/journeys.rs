@@ -208,8 +208,8 @@ fn commands_report_results_and_errors() {
             {"tenant": "north/daily/times", "pool": TENANT, "settings": {"Flow.UserProvider": "Okta"}},
         ])
     );
-    process::run_ok(&settings, &["tenant", "remove", "north/daily/times"], "");
-    process::run_err(&settings, &["tenant", "remove", "north/daily/times"], "");
+    process::run_ok(&settings, &["tenant", "remove", "north/daily/times", "--yes"], "");
+    process::run_err(&settings, &["tenant", "remove", "north/daily/times", "--yes"], "");
 
     // A repeated import skips all. Then two valid lines, one for another tenant, and one invalid line.
     let again = process::run_ok(

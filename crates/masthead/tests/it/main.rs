@@ -14,6 +14,7 @@ mod issuers;
 mod journeys;
 mod lifecycle;
 mod mail;
+mod operators;
 mod pooler;
 mod providers;
 mod sources;

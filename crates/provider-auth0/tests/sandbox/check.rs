@@ -68,3 +68,20 @@ async fn empty_list_is_untried_and_errors_come_first() {
     let mistakes = fixture.adapter.check(&fixture.cx(), None).await.unwrap_err();
     assert_eq!((mistakes.len(), fixture.sandbox.calls()), (1, 0));
 }
+
+/// Auth0 answers an unknown connection like an empty one, so that a misspelt one hides every user.
+#[tokio::test]
+async fn connection_without_users_is_named() {
+    let connections = [
+        ("Auth0.Connections", "Username-Password-Authentication,Usrname"),
+        ("Auth0.Connection", "Usrname"),
+    ];
+    let reported = check(&with(users(), &connections).await).await;
+    let of_connections: Vec<_> = reported.iter().filter(|one| one.subject == "the connections").collect();
+    let verdicts: Vec<_> = of_connections.iter().map(|one| one.verdict).collect();
+    assert_eq!(verdicts, [CheckVerdict::Agrees, CheckVerdict::Untried], "{reported:#?}");
+    assert!(
+        of_connections[1].explanation.contains("Usrname has no users"),
+        "{reported:#?}"
+    );
+}

@@ -23,7 +23,7 @@ use super::{
     run::WriteRunner,
 };
 use crate::{
-    auth::error::AuthError,
+    auth::{error::AuthError, refusal_lines::REFUSALS},
     http::{
         body::{RequestBody, read_json_body},
         json::WriteJson,
@@ -90,7 +90,12 @@ pub(crate) async fn write_user<B: RequestBody>(
     };
     let request = match accept(&input, caller, grant, state) {
         Ok(request) => request,
-        Err(error) => return responder.error(&error),
+        Err(error) => {
+            if let V4Error::Auth(refused) = &error {
+                REFUSALS.record_caller(refused, &parts.headers, &context);
+            }
+            return responder.error(&error);
+        }
     };
     let key = match idempotency::key(&parts.headers) {
         Ok(key) => key.filter(|_| target.operation.keeps_answer()),
@@ -121,8 +126,9 @@ fn accept(input: &WriteInput<'_>, caller: &Caller, grant: &Grant, state: &V4Stat
     let request = input.parse(tenant, &*state.sealing)?;
     match &request {
         WriteRequest::Delete(deletion) if deletion.purge && !grant.allows(Scope::UsersErase, &tenant.id) => {
-            state.callers.record_forbidden(caller, &AuthError::NotGranted);
-            Err(AuthError::NotGranted.into())
+            let refused = AuthError::missing_scope(&[Scope::UsersErase]);
+            state.callers.record_forbidden(caller, &refused);
+            Err(refused.into())
         }
         _ => Ok(request),
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use masthead_subscribe_store::check_database_url;
 
-use super::{HOUR, MILLISECOND};
+use super::{HOUR, MILLISECOND, database_url};
 use crate::settings::{checker::Checker, model::DatabaseSettings, raw::RawDatabase, secret::SecretText};
 
 /// The replicas are looked at every 250 ms.
@@ -63,12 +63,14 @@ pub(in crate::settings) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> O
 }
 
 fn postgres_url(key: &str, url: SecretText, c: &mut Checker<'_>) -> Option<SecretText> {
-    match check_database_url(url.reveal()) {
-        Ok(()) => Some(url),
-        Err(error) => {
-            c.errors.add(key, error.to_string());
+    let problem = database_url::problem(url.reveal())
+        .or_else(|| check_database_url(url.reveal()).err().map(|error| error.to_string()));
+    match problem {
+        Some(problem) => {
+            c.errors.add(key, problem);
             None
         }
+        None => Some(url),
     }
 }
 

@@ -41,7 +41,14 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
-    let forwarded_header = forwarded_header(&raw.forwarded_header, c);
+    let forwarded_header = c.choice(
+        "http.forwarded_header",
+        &raw.forwarded_header,
+        &[
+            ("X-Forwarded-For", ForwardedHeader::XForwardedFor),
+            ("Forwarded", ForwardedHeader::Forwarded),
+        ],
+    );
     let tls = tls(raw, c);
     Some(HttpSettings {
         listen: listen?,
@@ -65,16 +72,4 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
         tls: tls?,
     })
-}
-
-fn forwarded_header(text: &str, c: &mut Checker<'_>) -> Option<ForwardedHeader> {
-    if text.eq_ignore_ascii_case("X-Forwarded-For") {
-        Some(ForwardedHeader::XForwardedFor)
-    } else if text.eq_ignore_ascii_case("Forwarded") {
-        Some(ForwardedHeader::Forwarded)
-    } else {
-        c.errors
-            .add("http.forwarded_header", "must be X-Forwarded-For or Forwarded");
-        None
-    }
 }

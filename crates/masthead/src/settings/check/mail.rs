@@ -43,7 +43,15 @@ fn is_empty(raw: &RawSmtp) -> bool {
 
 fn check_smtp(raw: &RawSmtp, c: &mut Checker<'_>) -> Option<SmtpSettings> {
     let host = c.required("smtp.host", raw.host.trim());
-    let tls = tls(&raw.tls, c);
+    let tls = c.choice(
+        "smtp.tls",
+        &raw.tls,
+        &[
+            ("tls", SmtpTls::Implicit),
+            ("starttls", SmtpTls::StartTls),
+            ("none", SmtpTls::None),
+        ],
+    );
     let port = c.number("smtp.port", &raw.port, 0..=u64::from(u16::MAX));
     let credentials = credentials(raw, c);
     let from = c.required("smtp.from", &raw.from).and_then(|text| {
@@ -72,18 +80,6 @@ fn check_smtp(raw: &RawSmtp, c: &mut Checker<'_>) -> Option<SmtpSettings> {
         timeout: timeout?,
         connections: connections?,
     })
-}
-
-fn tls(text: &str, c: &mut Checker<'_>) -> Option<SmtpTls> {
-    match text {
-        "tls" => Some(SmtpTls::Implicit),
-        "starttls" => Some(SmtpTls::StartTls),
-        "none" => Some(SmtpTls::None),
-        _ => {
-            c.errors.add("smtp.tls", "must be tls, starttls or none");
-            None
-        }
-    }
 }
 
 #[expect(clippy::option_option, reason = "an error and no credentials are different")]

@@ -4,6 +4,7 @@
 
 mod audit;
 mod database;
+mod database_url;
 mod http;
 mod limits;
 mod log;

@@ -1,0 +1,7 @@
+//! An operator's tools over a real Postgres: what they show, and what they refuse without a confirmation.
+
+mod database_errors;
+mod explain;
+mod pools;
+mod refusals;
+mod settings;

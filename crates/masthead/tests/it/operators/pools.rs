@@ -1,0 +1,113 @@
+//! Removing tenants and pools, and the dates of keys.
+
+use masthead_dev_postgres::TestDatabase;
+use serde_json::{Value, json};
+
+use crate::support::process;
+
+const TENANT: &str = "north/daily/herald";
+
+/// A database with one tenant of three registrations and a workspace.
+pub(crate) fn prepared() -> (TestDatabase, Vec<(String, String)>) {
+    let lines: Vec<_> = (0..3)
+        .map(|n| {
+            json!({"tenant": TENANT, "customerRegistrationId": n.to_string(), "email": format!("r{n}@example.org")})
+                .to_string()
+        })
+        .collect();
+    let database = process::loaded_database(&[(TENANT.to_owned(), Vec::new())], &lines.join("\n"));
+    let settings = process::settings(&database.url().unwrap());
+    process::run_ok(&settings, &["workspace", "add", "herald", "--tenant", TENANT], "");
+    (database, settings)
+}
+
+fn pools(settings: &[(String, String)]) -> Value {
+    serde_json::from_str(&process::run_ok(settings, &["pool", "list", "--json"], "")).unwrap()
+}
+
+#[test]
+fn tenant_removal_needs_confirmation() {
+    let (_database, settings) = prepared();
+    let remove = ["tenant", "remove", TENANT];
+    let orphan = [&remove[..], &["--orphan"]].concat();
+    let refused = process::run(&settings, &remove, "y\n");
+    let shown = String::from_utf8(refused.stdout).unwrap();
+    for part in ["the workspaces herald", "3 registrations", "no other tenant"] {
+        assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+    }
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(error.contains("--orphan"), "{error}");
+    // There is no terminal to confirm it on.
+    assert!(process::run_err(&settings, &orphan, "y\n").contains("--yes"));
+    assert!(process::run_ok(&settings, &["tenant", "list"], "").contains(TENANT));
+    process::run_ok(&settings, &[&orphan[..], &["--yes"]].concat(), "");
+    assert_eq!(process::run_ok(&settings, &["tenant", "list"], ""), "");
+    assert_eq!(process::run_ok(&settings, &["workspace", "list"], ""), "");
+}
+
+#[test]
+fn pool_is_removed_only_when_confirmed() {
+    let (database, settings) = prepared();
+    let all = pools(&settings);
+    let expected = json!([TENANT, 3, 0, [TENANT], true]);
+    let names = ["pool", "registrations", "mirrored", "tenants", "mastersAccounts"];
+    assert_eq!(json!(names.map(|name| &all[0][name])), expected, "{all}");
+
+    let remove = ["pool", "remove", TENANT, "--yes"];
+    assert!(process::run_err(&settings, &remove, "").contains("1 tenants"));
+    process::run_ok(&settings, &["tenant", "remove", TENANT, "--orphan", "--yes"], "");
+    for wrong in [&remove[..], &[&remove[..], &["--registrations", "2"]].concat()] {
+        assert!(process::run_err(&settings, wrong, "").contains("--registrations 3"));
+    }
+    assert!(process::run_err(&settings, &["pool", "remove", "nowhere", "--yes"], "").contains("no such pool"));
+    let right = [&remove[..], &["--registrations", "3"]].concat();
+    assert!(
+        process::run_err(&settings, &right[..3], "").contains("--yes"),
+        "not asked on a terminal"
+    );
+    process::run_ok(&settings, &right, "");
+    assert_eq!(pools(&settings), json!([]));
+    assert_eq!(database.run("SELECT count(*) FROM registrations").unwrap().trim(), "0");
+}
+
+/// A table that a migration adds later must be in the list of the removal, or be a part of the log, which stays.
+#[test]
+fn pool_removal_covers_every_table() {
+    let (database, settings) = prepared();
+    let number = pools(&settings)[0]["number"].as_i64().unwrap();
+    process::run_ok(&settings, &["tenant", "remove", TENANT, "--orphan", "--yes"], "");
+    database
+        .run(&format!(
+            "INSERT INTO tombstones (pool, created_at, kind, hash) VALUES ({number}, now(), 'id', decode(repeat('00', 32), 'hex'));
+             INSERT INTO mirrors (pool, provider, precedence) VALUES ({number}, 'Auth0', '')"
+        ))
+        .unwrap();
+    process::run_ok(
+        &settings,
+        &["pool", "remove", TENANT, "--yes", "--registrations", "3"],
+        "",
+    );
+    let tables = database
+        .run(
+            "SELECT string_agg(c.table_name, ' ' ORDER BY c.table_name) FROM information_schema.columns AS c
+               JOIN information_schema.tables AS t USING (table_schema, table_name)
+              WHERE c.column_name = 'pool' AND t.table_type = 'BASE TABLE' AND t.table_schema = current_schema()",
+        )
+        .unwrap();
+    let tables: Vec<&str> = tables.split_whitespace().collect();
+    assert!(tables.contains(&"registrations") && tables.len() > 10, "{tables:?}");
+    for table in tables
+        .into_iter()
+        .filter(|table| !table.starts_with("events") && *table != "outbox")
+    {
+        let rows = database
+            .run(&format!("SELECT count(*) FROM {table} WHERE pool = {number}"))
+            .unwrap();
+        assert_eq!(rows.trim(), "0", "{table}");
+        let in_list = include_str!("../../../../subscribe-store/src/pool_admin.rs").contains(&format!("\"{table}\""));
+        assert!(
+            in_list || table == "tenants",
+            "{table} is not in the list of tables of a pool"
+        );
+    }
+}
