@@ -9,6 +9,7 @@
 
 mod chained;
 mod contract;
+mod database;
 mod http;
 mod journeys;
 mod mail;
