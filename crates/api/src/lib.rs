@@ -13,6 +13,7 @@ mod routes;
 mod v4;
 
 pub use crate::{
+    auth::read_scope::ReadScopeGrants,
     export::state::ExportState,
     http::{
         body::{BodyTimeoutError, RequestBody},
@@ -20,6 +21,7 @@ pub use crate::{
         limits::ApiLimits,
         request::{MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
         response::ApiResponse,
+        room::{AnswerMemory, AnswerRoom},
     },
     router::{Api, ApiState, refuse_at},
     routes::Route,

@@ -1,23 +1,29 @@
 //! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
+mod audit;
+mod certificate;
 mod cli;
 pub mod client_address;
 pub mod clock;
 mod command_error;
 mod commands;
+mod core_dumps;
 pub mod edge;
 mod hash_secrets;
 mod http_methods;
 pub mod identifiers;
+mod limits;
 pub mod logs;
 pub mod mail;
 pub mod ops;
 pub mod providers;
 mod purge;
+pub mod reload;
 mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
+mod token_issuers;
 mod wiring;
 mod writes;
 
@@ -39,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    core_dumps::forbid();
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

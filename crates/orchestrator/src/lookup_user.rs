@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use masthead_domain::{answer::UserAnswer, event::EventKind, flow::Sources, user_key::UserKey};
-use masthead_ports::provider::{IdentityProvider, Providers};
+use masthead_ports::{
+    provider::{IdentityProvider, Providers},
+    trace::SPANS,
+};
 
 use crate::{
     Caller, LookupRequest, ReadError,
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::{ResolveContext, resolve_one},
     source_pair::SourcePair,
     store_only::StoreOnly,
@@ -30,6 +33,7 @@ impl LookupUser {
     /// # Errors
     /// [`ReadError::NoSuchUser`] only if every queried source confirmed the absence; [`ReadError::Unavailable`] if one of
     /// them did not answer.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "look up user", skip_all)]
     pub async fn find(&self, caller: &Caller, request: &LookupRequest) -> Result<UserAnswer, ReadError> {
         let provider = match request.sources {
             Sources::Store => None,
@@ -50,8 +54,12 @@ impl LookupUser {
         let cx = caller.read_context(request.on_provider_failure);
         let key = UserKey::Id(request.crid.clone());
         let findings = self.sources.find(&cx, provider, &key).await;
-        self.log
-            .record_findings(caller, EventKind::SubscribeUserGetById, &findings);
+        self.log.record_findings(
+            caller,
+            EventKind::SubscribeUserGetById,
+            Asked::User(&request.crid),
+            &findings,
+        )?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),

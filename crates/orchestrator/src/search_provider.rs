@@ -12,7 +12,7 @@ use masthead_domain::{
     query::{AccessPath, OnProviderFailure, UserQuery},
     user_key::UserKey,
 };
-use masthead_ports::provider::Providers;
+use masthead_ports::{provider::Providers, trace::SPANS};
 
 use crate::{
     Caller, ReadError,
@@ -21,7 +21,7 @@ use crate::{
     mirror_list::MirrorLists,
     page::{check_depth, effective_query, empty_page, partial_reason, resolve_page},
     provider_reader::ProviderReader,
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::{ResolveContext, resolve_one},
     store_only::StoreOnly,
 };
@@ -42,6 +42,7 @@ impl SearchProvider {
     ///
     /// # Errors
     /// [`ReadError::NoSuchUser`] only if the provider confirmed the absence; [`ReadError::Unavailable`] if it did not answer.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "look up user at provider", skip_all)]
     pub async fn find(
         &self,
         caller: &Caller,
@@ -57,7 +58,7 @@ impl SearchProvider {
         findings.add(self.reader.find(&cx, &*provider, &key).await, None);
         let findings = PairFindings::provider_only(findings);
         self.log
-            .record_findings(caller, EventKind::SubscribeUserGetById, &findings);
+            .record_findings(caller, EventKind::SubscribeUserGetById, Asked::User(crid), &findings)?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),
@@ -70,6 +71,7 @@ impl SearchProvider {
     ///
     /// # Errors
     /// As [`ListUsers::search`](crate::ListUsers::search).
+    #[tracing::instrument(target = SPANS, level = "trace", name = "list users at provider", skip_all)]
     pub async fn search(
         &self,
         caller: &Caller,
@@ -87,7 +89,7 @@ impl SearchProvider {
             AccessPath::Contradiction => return Ok(empty_page(&caller.tenant, query)),
             AccessPath::Key(key) => findings.add(self.reader.find(&cx, &*provider, &key).await, None),
             AccessPath::List => {
-                let profiles = self.mirror.current_profiles(caller, &cx, &query.filter).await;
+                let profiles = self.mirror.current_profiles(caller, &cx, &query.filter).await?;
                 let lookup = if let Some(profiles) = profiles {
                     profiles
                 } else {
@@ -99,7 +101,9 @@ impl SearchProvider {
             }
         }
         let findings = PairFindings::provider_only(findings);
-        self.log.record_findings(caller, EventKind::SubscribeUserGet, &findings);
+        let asked = Asked::Users(&query.filter);
+        self.log
+            .record_findings(caller, EventKind::SubscribeUserGet, asked, &findings)?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),

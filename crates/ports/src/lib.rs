@@ -4,7 +4,9 @@
 
 pub mod accounts;
 pub mod attempts;
+pub mod audit;
 pub mod bulk;
+pub mod caller_rules;
 pub mod clock;
 pub mod events;
 pub mod idempotency;
@@ -14,6 +16,7 @@ pub mod mail;
 pub mod mirror;
 pub mod passwords;
 pub mod provider;
+pub mod rate_limit;
 pub mod readiness;
 pub mod registrations;
 pub mod scan;
@@ -22,5 +25,6 @@ pub mod secret_generator;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod trace;
 pub mod users;
 pub mod workspaces;

@@ -24,6 +24,7 @@ use crate::{
     search_queue::SearchQueue,
     slow_statements::StatementTimer,
     sqlstate::{has_stale_plan, source_error},
+    trace::traced,
 };
 
 const OPERATION: &str = "by_keys";
@@ -236,7 +237,7 @@ impl BulkLookups for PgBulkLookups {
     ) -> Result<BulkAnswer, SourceError> {
         let _turn = self.queue.wait_for_turn(OPERATION, cx).await?;
         let on = |database| self.rows(database, cx, keys, mirror_since);
-        let rows = self.reads.read(cx.tenant.pool, on).await?;
+        let rows = traced(OPERATION, self.reads.read(cx.tenant.pool, on)).await?;
         let mut rows_of_keys = BulkRows::new(keys.len());
         for row in &rows {
             rows_of_keys

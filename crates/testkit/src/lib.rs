@@ -9,6 +9,7 @@
 pub mod account_writer;
 pub mod accounts;
 pub mod answer_table;
+pub mod audit;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;
@@ -18,6 +19,7 @@ pub mod logs;
 pub mod mail;
 pub mod mirror;
 pub mod providers;
+pub mod rate_limits;
 pub mod registrations;
 pub mod scanning;
 pub mod sealing;

@@ -27,6 +27,8 @@ struct PurposeKeys {
     attempts: hmac::Key,
     idempotency: hmac::Key,
     tombstone: hmac::Key,
+    rate_limits: hmac::Key,
+    audit: hmac::Key,
 }
 
 impl DerivedKeyHasher {
@@ -65,6 +67,8 @@ impl PurposeKeys {
             attempts: key_for(b"attempts")?,
             idempotency: key_for(b"idempotency")?,
             tombstone: key_for(b"tombstone")?,
+            rate_limits: key_for(b"rate limits")?,
+            audit: key_for(b"audit")?,
         })
     }
 
@@ -75,6 +79,8 @@ impl PurposeKeys {
             HashPurpose::Attempts => &self.attempts,
             HashPurpose::Idempotency => &self.idempotency,
             HashPurpose::Tombstone => &self.tombstone,
+            HashPurpose::RateLimits => &self.rate_limits,
+            HashPurpose::Audit => &self.audit,
         };
         let mut context = hmac::Context::with_key(key);
         context.update(&pool.0.to_be_bytes());
@@ -109,12 +115,14 @@ mod tests {
 
     use super::*;
 
-    const PURPOSES: [HashPurpose; 5] = [
+    const PURPOSES: [HashPurpose; 6] = [
         HashPurpose::VerificationCode,
         HashPurpose::ResetLink,
         HashPurpose::Attempts,
         HashPurpose::Idempotency,
         HashPurpose::Tombstone,
+        HashPurpose::RateLimits,
+        HashPurpose::Audit,
     ];
 
     fn hasher(current: &str, fills: &[u8]) -> DerivedKeyHasher {

@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orchestrator", &["domain", "ports"]),
     ("single-flight", &[]),
     ("http-client", &[]),
+    ("telemetry", &["http-client"]),
     ("provider-kit", &["domain", "ports", "http-client", "single-flight"]),
     // A provider names no other; provider-generic is what presets are made of.
     (PROVIDER, &["domain", "ports", "provider-kit", "provider-generic"]),
@@ -17,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("subscribe-store", &["domain", "ports", "single-flight"]),
     ("tokens", &["domain", "ports", "http-client", "single-flight"]),
     ("credentials", &["domain", "ports"]),
+    ("rate-limits", &["domain", "ports"]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
         "masthead",
@@ -31,8 +33,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "delivery",
             "provider-kit",
             PROVIDER,
+            "rate-limits",
             "subscribe-store",
             "tokens",
+            "telemetry",
             "api",
         ],
     ),

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use masthead_ports::tokens::TokenError;
+use http::StatusCode;
+use masthead_ports::{rate_limit::RateExceeded, tokens::TokenError};
 
 /// A header that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +37,12 @@ pub(crate) enum AuthError {
     Token(TokenError),
     /// The tenant does not accept this source system.
     UnknownSourceSystem,
+    /// The token is bound to other source systems.
+    SourceSystemNotGranted,
     /// Scope or tenant is not granted, or the tenant does not exist.
     NotGranted,
+    /// A limit of requests or rows a minute is reached.
+    RateLimited(RateExceeded),
     /// The tenants cannot be looked up now.
     TenantsUnavailable,
 }
@@ -64,7 +69,22 @@ impl AuthError {
             Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
             Self::Token(error) => error.to_string().into(),
             Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
-            Self::NotGranted | Self::TenantsUnavailable => "".into(),
+            Self::SourceSystemNotGranted => "the token does not grant this X-SourceSystem".into(),
+            Self::NotGranted | Self::RateLimited(_) | Self::TenantsUnavailable => "".into(),
+        }
+    }
+
+    /// The status and the reason of the event of a refused call; `None` for other errors.
+    pub(crate) fn refusal(&self) -> Option<(StatusCode, Cow<'static, str>)> {
+        match self {
+            Self::Header(_)
+            | Self::TenantsUnavailable
+            | Self::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable) => None,
+            Self::NotBearer | Self::Token(_) | Self::UnknownSourceSystem | Self::SourceSystemNotGranted => {
+                Some((StatusCode::UNAUTHORIZED, self.detail()))
+            }
+            Self::NotGranted => Some((StatusCode::FORBIDDEN, "the scope or the tenant is not granted".into())),
+            Self::RateLimited(_) => Some((StatusCode::TOO_MANY_REQUESTS, "a limit is reached".into())),
         }
     }
 }

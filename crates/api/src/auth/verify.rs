@@ -1,14 +1,15 @@
-//! Verifies a caller: headers, token, grant, tenant, source system, in this order.
+//! Verifies a caller: headers, token, grant, tenant, source system, limits, in this order.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use masthead_domain::{
-    access::{Grant, Scope},
+    access::{Grant, Scope, TokenIdentity},
     tenant::TenantId,
 };
-use masthead_orchestrator::Caller;
+use masthead_orchestrator::{Caller, RefusalLog, RefusedCall};
 use masthead_ports::{
+    rate_limit::{Admission, CallerName, LimitedCaller, RateLimits},
     source::SourceError,
     tenants::Tenants,
     tokens::{TokenVerifier, VerifiedToken},
@@ -17,6 +18,7 @@ use masthead_ports::{
 use super::{
     error::{AuthError, HeaderError},
     headers::{CallerHeaders, GroupHeader},
+    read_scope::{READ_SCOPES, ReadKind, ReadScopeGrants},
 };
 use crate::http::request::{RequestContext, redacted};
 
@@ -24,31 +26,111 @@ use crate::http::request::{RequestContext, redacted};
 pub(crate) struct Authenticator {
     pub(crate) tenants: Arc<dyn Tenants>,
     pub(crate) tokens: Arc<dyn TokenVerifier>,
+    pub(crate) rate_limits: Arc<dyn RateLimits>,
+    pub(crate) read_scopes: ReadScopeGrants,
+    /// The events of refused calls.
+    pub(crate) refusals: RefusalLog,
+}
+
+/// A caller that may make its request.
+pub(crate) struct Verified {
+    pub(crate) caller: Caller,
+    pub(crate) token: Arc<VerifiedToken>,
+    /// Counts what it reads.
+    pub(crate) admission: Admission,
+    read_scopes: ReadScopeGrants,
+}
+
+impl Verified {
+    /// Checks that the token grants a read of this kind, and counts what it weighs. A caller that was verified with
+    /// [`READ_SCOPES`] has one of them, perhaps another.
+    pub(crate) fn check_read(&self, kind: ReadKind) -> Result<(), AuthError> {
+        if !self.read_scopes.allow(&self.token.grant, kind, &self.caller.tenant.id) {
+            return Err(AuthError::NotGranted);
+        }
+        if kind != ReadKind::LookUp {
+            self.admission.charge_list();
+        }
+        Ok(())
+    }
 }
 
 impl Authenticator {
-    /// Verifies a caller that reads users.
+    /// Verifies a caller that reads users; [`Verified::check_read`] must follow.
     pub(crate) async fn verify_reader(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
         context: &RequestContext,
-    ) -> Result<Caller, AuthError> {
-        let (caller, _) = self.verify(headers, group, context, &[Scope::UsersRead]).await?;
-        Ok(caller)
+    ) -> Result<Verified, AuthError> {
+        self.verify(headers, group, context, READ_SCOPES).await
     }
 
-    /// Verifies a caller whose token has one of these scopes for the tenant; with its token.
+    /// Verifies a caller whose token has one of these scopes for the tenant; and that no limit refuses.
     pub(crate) async fn verify(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
         context: &RequestContext,
         scopes: &[Scope],
-    ) -> Result<(Caller, Arc<VerifiedToken>), AuthError> {
+    ) -> Result<Verified, AuthError> {
+        let mut identity = None;
+        let verified = self.verify_token(&mut identity, headers, group, context, scopes).await;
+        verified.inspect_err(|error| {
+            if let Some(refusal) = error.refusal() {
+                // They were parsed before; this is not the usual path.
+                let claimed = CallerHeaders::parse(headers, group).ok();
+                self.record_refusal(claimed.as_ref(), identity.take(), context, refusal);
+            }
+        })
+    }
+
+    /// Records that a verified caller may not do what it asked for.
+    pub(crate) fn record_forbidden(&self, caller: &Caller, error: &AuthError) {
+        if let Some((status, reason)) = error.refusal() {
+            self.refusals.record(&RefusedCall {
+                status: status.as_u16(),
+                reason,
+                tenant: Some(&caller.tenant.id),
+                caller: Arc::clone(&caller.identity),
+                address: caller.address,
+                request_id: &caller.request_id,
+                source_system: &caller.source_system,
+            });
+        }
+    }
+
+    fn record_refusal(
+        &self,
+        claimed: Option<&CallerHeaders<'_>>,
+        identity: Option<Arc<TokenIdentity>>,
+        context: &RequestContext,
+        (status, reason): (StatusCode, Cow<'static, str>),
+    ) {
+        self.refusals.record(&RefusedCall {
+            status: status.as_u16(),
+            reason,
+            tenant: claimed.map(|claimed| &claimed.tenant),
+            caller: identity.unwrap_or_default(),
+            address: context.caller,
+            request_id: context.request_id.redacted(),
+            source_system: claimed.map_or("", |claimed| redacted(&claimed.source_system)),
+        });
+    }
+
+    /// Verifies the headers; `identity` is whom the token names, once it is verified.
+    async fn verify_token(
+        &self,
+        identity: &mut Option<Arc<TokenIdentity>>,
+        headers: &HeaderMap,
+        group: GroupHeader,
+        context: &RequestContext,
+        scopes: &[Scope],
+    ) -> Result<Verified, AuthError> {
         let headers = CallerHeaders::parse(headers, group)?;
-        let verified = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
-        let grant = &verified.grant;
+        let token = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
+        *identity = Some(Arc::clone(&token.identity));
+        let grant = &token.grant;
         let id = if headers.has_group {
             headers.tenant
         } else {
@@ -58,21 +140,35 @@ impl Authenticator {
         if !allows_any(grant, scopes, &id) {
             return Err(AuthError::NotGranted);
         }
+        if !token.identity.allows_source_system(&headers.source_system) {
+            return Err(AuthError::SourceSystemNotGranted);
+        }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
         let tenant = tenant.ok_or(AuthError::NotGranted)?;
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
+        let limited = LimitedCaller {
+            name: CallerName::Token(&token.identity),
+            tenant: &tenant,
+            address: context.caller,
+        };
+        let admission = self.rate_limits.admit(&limited).map_err(AuthError::RateLimited)?;
         let caller = Caller {
             tenant,
-            identity: Arc::clone(&verified.identity),
+            identity: Arc::clone(&token.identity),
             address: context.caller,
             // The audit log stores source system and request id.
             source_system: redacted(&headers.source_system).into(),
             request_id: context.request_id.redacted().into(),
             deadline: context.deadline,
         };
-        Ok((caller, verified))
+        Ok(Verified {
+            caller,
+            token,
+            admission,
+            read_scopes: self.read_scopes,
+        })
     }
 
     /// The only tenant with this client and paper, of any client group, that the token grants.
@@ -108,13 +204,17 @@ fn unavailable(error: &SourceError) -> AuthError {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use masthead_domain::caller_address::AuditAddress;
     use masthead_testkit::{
+        clock::StoppedClock,
+        events::RecordingEvents,
         tenants::{FakeTenants, tenant},
         tokens::{FakeTokens, grant},
     };
 
     use super::*;
     use crate::http::limits::ApiLimits;
+    use masthead_ports::rate_limit::Unlimited;
 
     #[tokio::test]
     async fn absent_group_is_the_only_granted_one() {
@@ -124,6 +224,11 @@ mod tests {
                 tenant("north/daily/herald", 1, &[]),
                 tenant("south/daily/herald", 2, &[]),
             ])),
+            refusals: RefusalLog::new(
+                Arc::new(RecordingEvents::default()),
+                Arc::new(StoppedClock::default()),
+                AuditAddress::Network,
+            ),
             tokens: Arc::new(
                 FakeTokens::new()
                     .granting("north", read(&["north/*/*"]))
@@ -132,6 +237,8 @@ mod tests {
                     .granting("neither", read(&["east/*/*"]))
                     .granting("writer", grant(&[Scope::UsersWrite], &["north/*/*"])),
             ),
+            rate_limits: Arc::new(Unlimited),
+            read_scopes: ReadScopeGrants::default(),
         };
         for (token, group, expected) in [
             ("north", None, Ok("north/daily/herald")),
@@ -156,7 +263,7 @@ mod tests {
             }
             let context = RequestContext::from_headers(&headers, &ApiLimits::default());
             let caller = callers.verify_reader(&headers, GroupHeader::Optional, &context).await;
-            let id = caller.map(|caller| caller.tenant.id.to_string());
+            let id = caller.map(|verified| verified.caller.tenant.id.to_string());
             let outcome = id.as_deref().map_err(|error| format!("{error:?}"));
             assert_eq!(outcome, expected.map_err(str::to_owned), "{token} {group:?}");
         }

@@ -1,9 +1,13 @@
 //! The commands of the program, one file each.
 
 mod background;
+mod caller;
 mod check_config;
+mod drain;
 mod environment;
+mod health;
 mod import;
+mod listeners;
 mod migrate;
 mod migrate_from;
 mod provider;
@@ -14,6 +18,7 @@ mod signals;
 mod sync;
 mod tenant;
 mod token;
+mod token_inspect;
 mod user;
 mod workspace;
 
@@ -27,7 +32,7 @@ use crate::{
 pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
     let settings_source = UncheckedSettings::from_process(cli.config.as_deref());
     match &cli.command {
-        Command::Serve => serve::run(&settings_source.settings()?),
+        Command::Serve => serve::run(&settings_source, cli.config.clone()),
         Command::Migrate(arguments) => migrate::run(&settings_source, arguments),
         Command::Tenant(arguments) => tenant::run(&settings_source, arguments),
         Command::Provider(arguments) => provider::run(&settings_source, arguments),
@@ -35,7 +40,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             with_store(&settings_source, async |store| workspace::run(store, arguments).await)
         }
         Command::Token(arguments) => token::run(&settings_source, arguments),
+        Command::Caller(command) => with_store(&settings_source, async |store| caller::run(store, command).await),
         Command::CheckConfig => check_config::run(&settings_source),
+        Command::Health(arguments) => health::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {

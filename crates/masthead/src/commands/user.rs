@@ -47,13 +47,16 @@ pub(super) fn with_writes(
     let settings = settings_source.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
-    let (_, _, _log) = log.map_err(CommandError::context(NO_LOG))?;
+    let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&settings.database, Some(&settings.sealing))?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
         let sealing = Arc::new(wiring::sealer(&settings.sealing)?);
         let operations = UserOperations {
-            use_cases: UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth),
+            use_cases: UseCases::new(
+                dependencies(&settings, &store, &adapters, &clock)?,
+                settings.search.max_depth,
+            ),
             writes: user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?,
             tenants: store.tenants(),
         };

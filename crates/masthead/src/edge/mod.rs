@@ -1,27 +1,33 @@
 //! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
 mod request_record;
+mod request_span;
 mod timed_body;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts as Head,
 };
 use hyper::body::{Body, Incoming};
-use masthead_api::{Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at};
+use masthead_api::{
+    AnswerMemory, AnswerRoom, Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
+};
 use masthead_domain::caller_address::CallerAddress;
-use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
+use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler, ResponseRoom};
+use tokio::time::timeout_at;
 
 pub use request_record::CountedBody;
 use request_record::{RequestLogger, RequestRecord};
+use request_span::{record_status, request_span};
 pub use timed_body::TimedBody;
+use tracing::Instrument as _;
 
 use crate::{
     identifiers::RequestIds,
     logs::access::{self, AccessLog, CallerCodes},
-    ops::{Ops, OpsPage, RequestTimes},
+    ops::{Ops, OpsPage, OpsReader, RequestTimes},
     server_errors::{RETRY_AFTER, api_error, overload_response},
     settings::HttpSettings,
 };
@@ -77,8 +83,8 @@ pub struct Edge<R> {
     ids: Arc<dyn RequestIds>,
     log: Arc<RequestLogger>,
     ops: Arc<Ops>,
-    /// Whether `/metrics` has an address of its own.
-    hides_metrics: bool,
+    /// What the operators' pages show here.
+    ops_reader: OpsReader,
 }
 
 /// What an [`Edge`] consists of.
@@ -95,8 +101,8 @@ pub struct EdgeParts<R> {
     pub access: AccessLog,
     /// The operators' pages.
     pub ops: Arc<Ops>,
-    /// Whether `/metrics` is served on another address and not here.
-    pub hides_metrics: bool,
+    /// Whether `/metrics` and the details of `/health/ready` are shown here too (`metrics.on_api_port`).
+    pub shows_metrics: bool,
 }
 
 impl<R: Routes> Edge<R> {
@@ -113,30 +119,47 @@ impl<R: Routes> Edge<R> {
                 times: RequestTimes::default(),
             }),
             ops: parts.ops,
-            hides_metrics: parts.hides_metrics,
+            ops_reader: if parts.shows_metrics {
+                OpsReader::Operator
+            } else {
+                OpsReader::Client
+            },
         }
     }
 
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
         let path = head.uri.path();
+        let deadline = record.began + self.http.request_deadline;
+        let room = head.extensions.get::<ResponseRoom>();
+        if let Some(room) = room
+            && !room.has_memory()
+            && timeout_at(deadline.into(), room.reserve(0)).await.is_err()
+        {
+            return refuse_at(path, ServerRefusal::Unavailable, record.id.clone(), RETRY_AFTER);
+        }
         let route = self.routes.route(path);
         let address = self.http.trusted_proxies.caller(peer, &head.headers);
         let caller = CallerAddress::new(address);
         let is_reported = address != peer.to_canonical();
         let context = RequestContext {
             request_id: record.id.clone(),
-            deadline: record.began + self.http.request_deadline,
+            deadline,
             caller: Some(if is_reported { caller.reported() } else { caller }),
+            room: room.map(answer_room).unwrap_or_default(),
         };
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
         let body = TimedBody::new(body, self.http.body_timeout);
+        let span = request_span(head, record.route.as_deref(), &record.id);
         // The routes share no mutable state: a panic leaves nothing inconsistent.
-        AssertUnwindSafe(self.routes.answer(route, context, head, body))
+        let answer = AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()
+            .instrument(span.clone())
             .await
             // The panic hook has logged where it was.
-            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER))
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER));
+        record_status(&span, answer.status());
+        answer
     }
 }
 
@@ -163,14 +186,16 @@ impl<R: Routes> RequestHandler for Edge<R> {
                 id: id.clone(),
                 caller: CallerCodes::from_headers(&head.headers),
             },
+            is_probe: false,
         });
         let path = head.uri.path();
-        let page = OpsPage::from_path(path).filter(|page| !(self.hides_metrics && *page == OpsPage::Metrics));
+        let page = OpsPage::from_path(path).filter(|page| Ops::shows(*page, self.ops_reader));
         let mut answer = if let Some(rejection) = rejection {
             refuse_at(path, api_error(rejection), id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             record.request.route = Some(page.path().into());
-            self.ops.answer(page, &head.method).await
+            record.is_probe = true;
+            self.ops.answer(page, &head.method, self.ops_reader).await
         } else {
             self.routed(&head, body, peer, &mut record.request).await
         };
@@ -207,13 +232,31 @@ impl<R: Routes> RequestHandler for Edge<R> {
                 id,
                 caller: CallerCodes::from_headers(&HeaderMap::new()),
             },
+            is_probe: false,
         });
         answer
     }
 
-    fn overload_response(&self) -> Vec<u8> {
-        overload_response()
+    fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {
+        overload_response(head.path())
     }
+
+    fn is_trusted_peer(&self, peer: IpAddr) -> bool {
+        self.http.trusted_proxies.trusts(peer.to_canonical())
+    }
+}
+
+/// The memory of the connection's server, for the API.
+struct ConnectionMemory(ResponseRoom);
+
+impl AnswerMemory for ConnectionMemory {
+    fn reserve(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.reserve(bytes))
+    }
+}
+
+fn answer_room(room: &ResponseRoom) -> AnswerRoom {
+    AnswerRoom::new(Arc::new(ConnectionMemory(room.clone())))
 }
 
 /// Whether the connection cannot be used any more: a body is missing, or its end unknown.

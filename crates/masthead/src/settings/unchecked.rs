@@ -1,15 +1,16 @@
 //! The loaded settings before they are checked.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use super::{
     check,
     checker::Checker,
     errors::SettingsError,
+    fingerprint::SettingsFingerprint,
     load::{self, Variables},
     model::{
-        DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
-        TokenSettings,
+        AuditSettings, DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings,
+        SyncSettings, TokenSettings,
     },
     raw::RawSettings,
 };
@@ -18,6 +19,7 @@ use super::{
 pub struct UncheckedSettings {
     raw: Option<RawSettings>,
     errors: SettingsError,
+    fingerprint: SettingsFingerprint,
 }
 
 impl UncheckedSettings {
@@ -25,8 +27,13 @@ impl UncheckedSettings {
     #[must_use]
     pub fn from_layers(file: Option<&Path>, variables: &Variables) -> Self {
         let mut errors = SettingsError::default();
-        let raw = load::load(file, variables, &mut errors);
-        Self { raw, errors }
+        let loaded = load::load(file, variables, &mut errors);
+        let (raw, fingerprint) = loaded.unzip();
+        Self {
+            raw,
+            errors,
+            fingerprint: fingerprint.unwrap_or_default(),
+        }
     }
 
     /// The same with the process's own environment. `file` takes precedence over `MASTHEAD_CONFIG`.
@@ -39,6 +46,12 @@ impl UncheckedSettings {
         Self::from_layers(file.or(named.as_deref().map(Path::new)), &variables)
     }
 
+    /// What each setting is, for comparing it with a later reading.
+    #[must_use]
+    pub fn fingerprint(&self) -> SettingsFingerprint {
+        self.fingerprint.clone()
+    }
+
     /// All settings of a server.
     ///
     /// # Errors
@@ -47,29 +60,43 @@ impl UncheckedSettings {
         self.part(|raw, c| {
             let http = check::http(&raw.http, c);
             let database = check::database(&raw.database, c);
-            let tokens = check::tokens(&raw.tokens, c);
+            let tokens = check::tokens(&raw.tokens, &raw.issuers, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
+            let limits = check::limits(&raw.limits, c);
             let providers = check::providers(&raw.providers, c);
             let passwords = check::passwords(&raw.passwords, c);
             let sync = check::sync(&raw.sync, c);
             let mail = check::mail(&raw.smtp, &raw.mail, c);
             let log = check::log(&raw.log, c);
+            let telemetry = check::telemetry(&raw.telemetry, c);
             let metrics = check::metrics(&raw.metrics, c);
+            let audit = check::audit(&raw.audit, c);
             Some(ServerSettings {
                 http: http?,
                 database: database?,
                 tokens: tokens?,
                 sealing: sealing?,
                 search: search?,
+                limits: limits?,
                 providers: providers?,
                 passwords: passwords?,
                 sync: sync?,
                 mail: mail?,
                 log: log?,
+                telemetry: telemetry?,
                 metrics: metrics?,
+                audit: audit?,
             })
         })
+    }
+
+    /// What the audit log keeps.
+    ///
+    /// # Errors
+    /// All errors of `[audit]`, and all unknown settings.
+    pub fn audit(&self) -> Result<AuditSettings, SettingsError> {
+        self.part(|raw, c| check::audit(&raw.audit, c))
     }
 
     /// The settings of the commands that only use the database.
@@ -111,6 +138,18 @@ impl UncheckedSettings {
         })
     }
 
+    /// Where a server with these settings answers: its API, and its operations port if it has one.
+    ///
+    /// # Errors
+    /// All errors of `[http]` and `[metrics]`, and all unknown settings.
+    pub fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>), SettingsError> {
+        self.part(|raw, c| {
+            let http = check::http(&raw.http, c);
+            let metrics = check::metrics(&raw.metrics, c);
+            Some((http?.listen, metrics?.listen))
+        })
+    }
+
     /// The settings of providers, by which tenants' settings are checked.
     ///
     /// # Errors
@@ -130,9 +169,9 @@ impl UncheckedSettings {
     /// The settings for minting a token.
     ///
     /// # Errors
-    /// All errors of `[tokens]`, and all unknown settings.
+    /// All errors of `[tokens]` and `[issuers]`, and all unknown settings.
     pub fn tokens(&self) -> Result<TokenSettings, SettingsError> {
-        self.part(|raw, c| check::tokens(&raw.tokens, c))
+        self.part(|raw, c| check::tokens(&raw.tokens, &raw.issuers, c))
     }
 
     fn part<T>(&self, check: impl FnOnce(&RawSettings, &mut Checker<'_>) -> Option<T>) -> Result<T, SettingsError> {

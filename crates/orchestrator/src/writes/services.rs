@@ -7,8 +7,8 @@ use std::{
 };
 
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, flow::Sources,
-    return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
+    account::Account, caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, email::Email,
+    event::EventKind, flow::Sources, return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{Ability, AccountWriter, MissingSetting},
@@ -20,7 +20,6 @@ use masthead_ports::{
     mail::{Mail, MailKind, MailValues},
     passwords::PasswordHasher,
     provider::{AccountSide, ProviderWriters},
-    registrations::WriteOrigin,
     sealing::Sealing,
     secret_generator::SecretGenerator,
     source::{CallContext, Priority, SourceName, UserSource},
@@ -28,6 +27,7 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::error::{WriteUserError, store_error};
 use crate::{Caller, mail_sealing::seal_mail};
@@ -70,6 +70,8 @@ pub struct WriteDependencies {
     pub secrets: Arc<dyn SecretGenerator>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What the audit log keeps of the addresses of callers.
+    pub audit_address: AuditAddress,
     /// The server can send mail.
     pub sends_mail: bool,
 }
@@ -133,6 +135,7 @@ impl Services {
             return Err(WriteUserError::NOT_DONE);
         }
         // A panic is reported by the hook; what the write has done is settled from its intent.
+        let write = write.in_current_span();
         self.tasks.spawn(write).await.unwrap_or(Err(WriteUserError::Corrupt))
     }
 
@@ -168,11 +171,7 @@ impl Services {
 
     /// The commit of a write with these events.
     pub(crate) fn commit(&self, call: &WriteCall, events: &[EventKind]) -> WriteCommit {
-        let origin = WriteOrigin {
-            request_id: Arc::clone(&call.caller.request_id),
-            source_system: Arc::clone(&call.caller.source_system),
-            at: self.ports.clock.now(),
-        };
+        let origin = call.caller.origin(self.ports.clock.now(), self.ports.audit_address);
         WriteCommit {
             idempotency: call.idempotency,
             ..WriteCommit::new(origin, events)

@@ -29,6 +29,7 @@ use crate::{
     slow_statements::StatementTimer,
     sqlstate::{has_stale_plan, source_error},
     totals::PgTotals,
+    trace::traced,
 };
 
 /// The first column of the table, after the query tag and the total.
@@ -87,7 +88,7 @@ impl PgSearch {
     ) -> Result<SearchRows, SourceError> {
         let on = |database| self.find_rows_on(database, cx, query, table);
         let search = self.reads.read(cx.tenant.pool, on);
-        self.queue.run(OPERATION, cx, search).await
+        traced(OPERATION, self.queue.run(OPERATION, cx, search)).await
     }
 
     async fn find_rows_on(

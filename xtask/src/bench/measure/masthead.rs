@@ -37,6 +37,9 @@ impl MastheadProgram {
             ("MASTHEAD__TOKENS__AUDIENCE", TOKEN_AUDIENCE),
             ("MASTHEAD__SEALING__CURRENT", "k1"),
             ("MASTHEAD__SEALING__KEYS__K1", &format!("{}==", "A".repeat(86))),
+            // The bench reads the details of readiness from the API, and starts servers side by side.
+            ("MASTHEAD__METRICS__LISTEN", "off"),
+            ("MASTHEAD__METRICS__ON_API_PORT", "true"),
             // No sync runs beside a measurement unless it is what is measured.
             ("MASTHEAD__SYNC__EVERY", "0s"),
         ];
@@ -52,8 +55,8 @@ impl MastheadProgram {
     }
 
     /// Adds settings, which replace earlier ones of the same name.
-    pub(super) fn with_settings(&self, settings: &[(&'static str, &str)]) -> Self {
-        let added = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    pub(super) fn with_settings<V: AsRef<str>>(&self, settings: &[(&'static str, V)]) -> Self {
+        let added = settings.iter().map(|(name, value)| (*name, value.as_ref().to_owned()));
         Self {
             path: self.path.clone(),
             settings: self.settings.iter().cloned().chain(added).collect(),
@@ -102,17 +105,9 @@ impl MastheadProgram {
         self.output(&arguments).map(drop)
     }
 
-    /// A token with which the users of tenants can be read; `tenant` may contain `*`.
-    pub(super) fn issue_token(&self, tenant: &str) -> TaskResult<String> {
-        self.output(&[
-            "token",
-            "--tenant",
-            tenant,
-            "--scope",
-            "users:read",
-            "--expires-in",
-            "12h",
-        ])
+    /// A token with these scopes for tenants; `tenant` may contain `*`.
+    pub(super) fn issue_token(&self, tenant: &str, scope: &str) -> TaskResult<String> {
+        self.output(&["token", "--tenant", tenant, "--scope", scope, "--expires-in", "12h"])
     }
 
     /// Starts the server and waits until it is ready. It logs to `log`.

@@ -2,8 +2,10 @@
 //!
 //! Every value is checked before the first `?`, so that all errors are reported.
 
+mod audit;
 mod database;
 mod http;
+mod limits;
 mod log;
 mod mail;
 mod metrics;
@@ -12,12 +14,16 @@ mod providers;
 mod sealing;
 mod search;
 mod sync;
+mod telemetry;
+mod tls;
 mod tokens;
 
 use std::time::Duration;
 
+pub(super) use audit::audit;
 pub(super) use database::database;
 pub(super) use http::http;
+pub(super) use limits::limits;
 pub(super) use log::log;
 pub(super) use mail::mail;
 pub(super) use metrics::metrics;
@@ -26,6 +32,7 @@ pub(super) use providers::providers;
 pub(super) use sealing::sealing;
 pub(super) use search::search;
 pub(super) use sync::sync;
+pub(super) use telemetry::telemetry;
 pub(super) use tokens::tokens;
 
 const MILLISECOND: Duration = Duration::from_millis(1);

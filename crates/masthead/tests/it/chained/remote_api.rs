@@ -3,15 +3,17 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, extract::Request};
-use masthead_api::{Api, ApiLimits, ApiState, ExportState};
+use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants};
 use masthead_domain::{
     access::Scope,
-    tenant::{PoolId, Tenant},
+    tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_orchestrator::{Dependencies, UseCases};
+use masthead_ports::rate_limit::Unlimited;
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
+    audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     contract::TenantAccounts,
     events::RecordingEvents,
@@ -60,6 +62,8 @@ impl RemoteApiServer {
                 providers: Arc::new(FakeProviders(None)),
                 mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: Arc::new(RecordingEvents::default()),
+                audit_log: Arc::new(FakeAuditLog::default()),
+                audit: audit_policy(),
                 clock: Arc::new(StoppedClock::default()),
             },
             1_000_000,
@@ -73,6 +77,8 @@ impl RemoteApiServer {
             writes: None,
             user_tokens: None,
             tenants: Arc::new(FakeTenants::new(tenants)),
+            rate_limits: Arc::new(Unlimited),
+            read_scopes: ReadScopeGrants::default(),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),
             limits: ApiLimits::default(),
@@ -106,7 +112,7 @@ fn name(number: i64) -> String {
 struct FixedToken;
 
 impl Secrets for FixedToken {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         Some(Secret::new(*b"reader"))
     }

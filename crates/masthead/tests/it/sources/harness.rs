@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettings};
+use masthead::{
+    clock::SystemClock,
+    providers::Adapters,
+    settings::{PrivateAddresses, ProviderSettings},
+};
 use masthead_domain::{
     account::Account,
     answer::{Completeness, User},
@@ -24,6 +28,7 @@ use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table,
+    audit::{FakeAuditLog, audit_policy},
     contract::list,
     events::RecordingEvents,
     mirror::FakeMirror,
@@ -200,8 +205,9 @@ impl SourceHarness {
         let tenant = Arc::new(tenant_of(source, &sandbox));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = ProviderSettings {
-            allow_private_addresses: true,
+            allow_private_addresses: PrivateAddresses::All,
             secrets_folder: SECRETS.clone(),
+            shared_secrets: false,
             connect_timeout: Duration::from_secs(5),
             call_timeout: PATIENT,
             max_answer_bytes: 1024 * 1024,
@@ -239,6 +245,8 @@ impl SourceHarness {
             providers,
             mirror,
             events: Arc::clone(&events) as _,
+            audit_log: Arc::new(FakeAuditLog::default()),
+            audit: audit_policy(),
             clock,
         };
         Self {
