@@ -34,6 +34,9 @@ SELECT format('ALTER ROUTINE %s OWNER TO masthead_owner', oid::regprocedure) FRO
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO masthead_server;
 ALTER DEFAULT PRIVILEGES FOR ROLE masthead_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO masthead_server;
+-- The numbers of registrations are taken before their rows, where a user's id is its number.
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO masthead_server;
+ALTER DEFAULT PRIVILEGES FOR ROLE masthead_owner IN SCHEMA public GRANT USAGE ON SEQUENCES TO masthead_server;
 
 -- The server reads the state of the schema, and adds events that it never changes.
 SELECT format('REVOKE %s ON %s FROM masthead_server',

@@ -9,6 +9,7 @@
 
 mod chained;
 mod contract;
+mod database;
 mod http;
 mod issuers;
 mod journeys;

@@ -8,7 +8,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Waits until no other program migrates this database; the session holds the lock until it ends.
 ///
-/// Asks again and again, since a statement that waits for the lock would have a snapshot, for whose end
+/// Tries again and again, since a statement that waits for the lock would have a snapshot, for whose end
 /// `CREATE INDEX CONCURRENTLY` of the holder waits.
 pub(super) async fn wait_for_lock(connection: &mut PgConnection, mut waiting: impl FnMut()) -> Result<(), sqlx::Error> {
     let database: String = sqlx::query_scalar("SELECT current_database()::text")

@@ -106,8 +106,8 @@ pub(crate) async fn applied<'c>(
     }
 }
 
-/// The oldest schema version whose program can serve beside the migrations after `version`; `None` if one of them does not
-/// say so.
+/// The oldest schema version whose program can serve beside the migrations after `version`; `None` if one of them
+/// states none.
 pub(crate) async fn oldest_compatible<'c>(
     executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
     version: i64,

@@ -62,7 +62,7 @@ async fn table_in_use_is_waited_for() {
         .execute("SET LOCAL application_name = 'a dump'; SELECT FROM papers")
         .await
         .unwrap();
-    // Older than a moment: of such sessions the operator is told.
+    // Older than a moment: such sessions are named to the operator.
     tokio::time::sleep(Duration::from_millis(1100)).await;
 
     let column = [migration(
@@ -186,7 +186,7 @@ async fn oldest_compatible_program_is_known() {
             "{version}"
         );
     }
-    // What another tool records does not say which programs fit.
+    // What another tool records does not name the programs that fit.
     connection.execute("INSERT INTO _sqlx_migrations SELECT 18, description, now(), true, checksum, 0 FROM _sqlx_migrations LIMIT 1").await.unwrap();
     assert_eq!(oldest_compatible(&mut connection, 15).await.unwrap(), None);
 }

@@ -86,13 +86,22 @@ impl ContractServer {
 
     /// The same with other settings.
     pub(crate) fn start_with(loaded: &[TenantFixture], change: impl FnOnce(&mut Vec<(String, String)>)) -> Self {
+        Self::start_as(loaded, |database| database.url().unwrap(), change)
+    }
+
+    /// The same with the URL that the server uses.
+    pub(crate) fn start_as(
+        loaded: &[TenantFixture],
+        url: impl FnOnce(&TestDatabase) -> String,
+        change: impl FnOnce(&mut Vec<(String, String)>),
+    ) -> Self {
         let tenants: Vec<_> = loaded.iter().map(TenantFixture::arguments).collect();
         let accounts = loaded
             .iter()
             .flat_map(|tenant| tenant.accounts.iter().map(|account| line(tenant.tenant, account)));
         let lines: Vec<_> = accounts.map(|line| line.to_string() + "\n").collect();
         let database = process::loaded_database(&tenants, &lines.concat());
-        let mut settings = process::settings(&database.url().unwrap());
+        let mut settings = process::settings(&url(&database));
         settings.push(setting("HTTP__MAX_BODY_BYTES", &contract_world::BODY_BYTES.to_string()));
         settings.push(setting("SEARCH__MAX_DEPTH", &contract_world::MAX_DEPTH.to_string()));
         // Generous limits: a busy machine must not fail a test.

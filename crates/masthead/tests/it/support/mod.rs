@@ -5,4 +5,5 @@ pub(crate) mod jwt;
 pub(crate) mod process;
 pub(crate) mod raw_http;
 pub(crate) mod readers;
+pub(crate) mod roles;
 pub(crate) mod sources;

@@ -166,11 +166,16 @@ fn arguments(paper: &str) -> (String, Vec<String>) {
 impl WriteServer {
     /// Starts the program with all tenants; `settings` override the usual ones.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_as(|database| database.url().unwrap(), settings)
+    }
+
+    /// The same with the URL that the program uses.
+    pub(crate) fn start_as(url: impl FnOnce(&TestDatabase) -> String, settings: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let papers = [HERALD, COURIER, MIRROR, TRIBUNE, DESCRIBED[0], DESCRIBED[1]];
         let database = process::loaded_database(&papers.map(arguments), "");
         let mailbox = runtime.block_on(Mailbox::start(MailboxConfig::default())).unwrap();
-        let mut all = process::settings(&database.url().unwrap());
+        let mut all = process::settings(&url(&database));
         let mut sandboxes = Vec::new();
         for paper in FEDERATED.into_iter().chain(DESCRIBED) {
             let (source, _) = provider(paper).unwrap();
