@@ -15,6 +15,9 @@ pub(super) async fn bind_api(address: SocketAddr) -> Result<TcpListener, Command
 /// second server on a machine, or one beside a Prometheus, must not fail for an address that no operator chose.
 pub(super) async fn bind_operations(settings: &MetricsSettings) -> Result<Option<TcpListener>, CommandError> {
     let Some(address) = settings.listen else {
+        if !settings.on_api_port {
+            tracing::info!("metrics.listen is off and metrics.on_api_port is false: /metrics is not served");
+        }
         return Ok(None);
     };
     match bind(address).await {
