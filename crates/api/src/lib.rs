@@ -20,6 +20,7 @@ pub use crate::{
         limits::ApiLimits,
         request::{MAX_REQUEST_ID_BYTES, REQUEST_ID, RequestContext, RequestId},
         response::ApiResponse,
+        room::{AnswerMemory, AnswerRoom},
     },
     router::{Api, ApiState, refuse_at},
     routes::Route,

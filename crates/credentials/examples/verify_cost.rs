@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         threads: NonZeroUsize::MIN,
         memory_kib: 262_144,
         queue: 16,
+        niceness: 0,
         cost: Argon2Cost::default(),
     };
     let hasher = PooledHasher::start(options, Arc::new(NoSecrets))?;

@@ -22,7 +22,7 @@ use crate::{
     hash_families::{self, MatchContext, ParsedHash, compute_argon2id, create_argon2id},
     mean_time::MeanTime,
     memory::Argon2Memory,
-    pool::{JobMemory, JobPool},
+    pool::{JobMemory, JobPool, PoolOptions},
     secrets::{HashSecrets, MissingSecretError, TenantHashSecrets},
 };
 
@@ -40,6 +40,8 @@ pub struct HasherOptions {
     pub memory_kib: u32,
     /// How many passwords wait at most.
     pub queue: usize,
+    /// How much the threads give way to others on Linux, 0 to 19 (nice(2)).
+    pub niceness: u8,
     /// The cost of new hashes.
     pub cost: Argon2Cost,
 }
@@ -69,12 +71,13 @@ impl PooledHasher {
         )
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the cost is out of Argon2's range"))?;
         Ok(Self {
-            pool: JobPool::start(
-                options.threads,
-                options.memory_kib,
-                options.cost.memory_kib,
-                options.queue,
-            )?,
+            pool: JobPool::start(PoolOptions {
+                threads: options.threads,
+                memory_kib: options.memory_kib,
+                kept_kib: options.cost.memory_kib,
+                queue: options.queue,
+                niceness: options.niceness,
+            })?,
             cost: options.cost,
             secrets,
             hash_time,

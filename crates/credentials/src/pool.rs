@@ -93,13 +93,42 @@ impl<T: Send, F: FnOnce(&mut Argon2Memory) -> T + Send> Job for TypedJob<T, F> {
     }
 }
 
+/// How jobs are run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolOptions {
+    pub(crate) threads: NonZeroUsize,
+    /// What the jobs take at once, with the memory that is kept for new hashes.
+    pub(crate) memory_kib: u32,
+    /// The memory of one new hash.
+    pub(crate) kept_kib: u32,
+    /// How many jobs wait.
+    pub(crate) queue: usize,
+    /// As [`crate::HasherOptions::niceness`].
+    pub(crate) niceness: u8,
+}
+
+/// Lowers the priority of this thread, so that a storm of sign-ins leaves the processors to look-ups. Only on Linux it is the
+/// priority of a thread, and not of the whole process (nice(2), "C library/kernel differences").
+fn give_way(niceness: u8) {
+    if cfg!(target_os = "linux") {
+        // A thread may always give way more; should it fail, jobs run at the usual priority.
+        let _ = rustix::process::nice(niceness.into());
+    }
+}
+
 impl JobPool {
-    /// Starts the threads. `memory_kib` bounds what the jobs take at once, with the memory that is kept for new hashes, of
-    /// `kept_kib` each; `queue` bounds the jobs that wait.
+    /// Starts the threads.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub(crate) fn start(threads: NonZeroUsize, memory_kib: u32, kept_kib: u32, queue: usize) -> io::Result<Self> {
+    pub(crate) fn start(options: PoolOptions) -> io::Result<Self> {
+        let PoolOptions {
+            threads,
+            memory_kib,
+            kept_kib,
+            queue,
+            niceness,
+        } = options;
         let mut pool = Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
@@ -119,7 +148,10 @@ impl JobPool {
         for number in 0..threads.get() {
             let shared = Arc::clone(&pool.shared);
             let thread = thread::Builder::new().name(format!("password-{number}"));
-            pool.threads.push(thread.spawn(move || shared.work())?);
+            pool.threads.push(thread.spawn(move || {
+                give_way(niceness);
+                shared.work();
+            })?);
         }
         Ok(pool)
     }

@@ -40,6 +40,13 @@ wal_level = replica
 max_wal_senders = 10
 ";
 
+/// Settings of a server with TLS; its files are beside its data.
+const TLS: &str = "\
+ssl = on
+ssl_cert_file = '../server.crt'
+ssl_key_file = '../server.key'
+";
+
 /// A cluster, running or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
@@ -71,6 +78,13 @@ impl Cluster {
             settings: REPLICATION,
             ..self
         }
+    }
+
+    /// The same cluster, which offers TLS with this certificate and key, in PEM, after its next start.
+    pub(crate) fn with_tls(self, certificate: &str, key: &str) -> Result<Self, Error> {
+        self.write(&self.folder.join("server.crt"), certificate)?;
+        self.write(&self.folder.join("server.key"), key)?;
+        Ok(Self { settings: TLS, ..self })
     }
 
     /// Creates a standby of this running cluster in another folder of the same user, by `pg_basebackup`.

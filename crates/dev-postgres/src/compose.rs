@@ -67,9 +67,11 @@ impl Compose {
     }
 
     /// The variables of `docker-compose.yml`.
-    fn variables(&self) -> [(&'static str, String); 2] {
+    fn variables(&self) -> [(&'static str, String); 4] {
         [
             ("POSTGRES_PASSWORD", self.password.clone()),
+            ("MASTHEAD_OWNER_PASSWORD", self.password.clone()),
+            ("MASTHEAD_SERVER_PASSWORD", self.password.clone()),
             ("MASTHEAD_POSTGRES_PORT", self.port.clone()),
         ]
     }

@@ -29,12 +29,17 @@ impl PrivateServer {
     /// Creates and starts a cluster, in less than a second. It needs server programs: the test stops it, so the server of
     /// `DATABASE_URL` and a container cannot take its place.
     pub fn start_new() -> Result<Self, Error> {
-        Self::start_cluster(|cluster| cluster)
+        Self::start_cluster(Ok)
     }
 
     /// The same, as the primary of [`PrivateServer::start_standby`].
     pub fn start_new_primary() -> Result<Self, Error> {
-        Self::start_cluster(Cluster::with_replication)
+        Self::start_cluster(|cluster| Ok(cluster.with_replication()))
+    }
+
+    /// The same as [`PrivateServer::start_new`], with TLS by this certificate and key, in PEM.
+    pub fn start_new_with_tls(certificate: &str, key: &str) -> Result<Self, Error> {
+        Self::start_cluster(|cluster| cluster.with_tls(certificate, key))
     }
 
     /// Creates and starts a streaming replica of this running server: see [`PrivateServer::start_new_primary`].
@@ -43,14 +48,14 @@ impl PrivateServer {
         Self::start_in(self.cluster.standby(folder)?, remove)
     }
 
-    fn start_cluster(change: impl FnOnce(Cluster) -> Cluster) -> Result<Self, Error> {
+    fn start_cluster(change: impl FnOnce(Cluster) -> Result<Cluster, Error>) -> Result<Self, Error> {
         let state = folder::state();
         let binaries = match Binaries::find()? {
             Some(binaries) => binaries,
             None => download::binaries(&state)?,
         };
         let (folder, user, remove) = new_folder(&state)?;
-        Self::start_in(change(Cluster::open(binaries, user, folder)?), remove)
+        Self::start_in(change(Cluster::open(binaries, user, folder)?)?, remove)
     }
 
     fn start_in(cluster: Cluster, remove: CleanUp) -> Result<Self, Error> {

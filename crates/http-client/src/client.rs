@@ -66,6 +66,9 @@ impl HttpClient {
         self.check(request.uri()).map_err(HttpError::unsent)?;
         add_defaults(&mut request);
         let options = &self.0.options;
+        if let Some(add_trace_headers) = options.add_trace_headers {
+            add_trace_headers(request.headers_mut());
+        }
         let now = tokio::time::Instant::now();
         let until = tokio::time::Instant::from_std(deadline).min(now + options.total_timeout);
         if until <= now {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use thiserror::Error;
 
 /// The options of an outbound client.
@@ -21,6 +22,8 @@ pub struct HttpOptions {
     pub allow_plain_http: bool,
     /// Root certificates (PEM) in addition to the platform's.
     pub extra_roots_pem: Option<Vec<u8>>,
+    /// Adds the headers by which the receiver continues the trace of the current span.
+    pub add_trace_headers: Option<fn(&mut HeaderMap)>,
 }
 
 impl Default for HttpOptions {
@@ -33,6 +36,7 @@ impl Default for HttpOptions {
             allow_private: false,
             allow_plain_http: false,
             extra_roots_pem: None,
+            add_trace_headers: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, pin::pin, sync::Arc};
 use http::{Request, Response, Version};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::conn::auto::Builder};
-use tokio::{net::TcpStream, sync::watch, time};
+use tokio::{sync::watch, time};
 
 use crate::{
     executor::TrackedExecutor,
@@ -17,22 +17,26 @@ use crate::{
     rules,
     socket::WatchedSocket,
     timers::{ConnectionTimers, TimeoutAction},
+    transport::Transport,
+    unsent::{ResponseRoom, UnsentBytes},
 };
 
 /// Serves the requests of one connection until either side ends it.
 pub(crate) async fn serve<H: RequestHandler>(
-    stream: TcpStream,
+    stream: Transport,
     peer: IpAddr,
     builder: Arc<Builder<TrackedExecutor>>,
     handler: Arc<H>,
     options: Arc<ServerOptions>,
     mut phase: watch::Receiver<Phase>,
+    unsent: Arc<UnsentBytes>,
 ) {
     let timers = Arc::new(ConnectionTimers::new(options.max_head_bytes()));
     let socket = WatchedSocket::new(stream, Arc::clone(&timers), Arc::clone(&handler), options.max_uri_bytes);
     let io = TokioIo::new(socket);
     let (requests, limits) = (Arc::clone(&timers), Arc::clone(&options));
-    let service = service_fn(move |request: Request<Incoming>| {
+    let total = Arc::clone(unsent.total());
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let is_http2 = request.version() == Version::HTTP_2;
         let has_fragment = || requests.with_head(|head| head.has_fragment(request.method(), request.uri()));
         let rejection = if !is_http2 && requests.may_have_fragment() && has_fragment() {
@@ -42,11 +46,13 @@ pub(crate) async fn serve<H: RequestHandler>(
         };
         // Counted before the handler runs, and until the response body is dropped.
         let open = OpenRequest::begin(&requests, is_http2);
+        let room = ResponseRoom::new(&unsent);
+        request.extensions_mut().insert(room.clone());
         let response = Arc::clone(&handler).handle(request, peer, rejection);
         async move {
             let response: Response<H::Body> = response.await;
             open.set_answered();
-            Ok::<_, std::convert::Infallible>(response.map(|body| TrackedBody::new(body, open)))
+            Ok::<_, std::convert::Infallible>(response.map(|body| TrackedBody::new(body, open, &room)))
         }
     });
     let mut connection = pin!(builder.serve_connection(io, service));
@@ -64,7 +70,8 @@ pub(crate) async fn serve<H: RequestHandler>(
                 return;
             }
             () = check.as_mut() => {
-                let after = match timers.check(&options) {
+                total.publish();
+                let after = match timers.check(&options, total.write_timeout(options.write_timeout)) {
                     TimeoutAction::CheckAgain(after) => after,
                     TimeoutAction::CloseIdle if !is_closing => {
                         is_closing = true;

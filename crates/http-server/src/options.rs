@@ -15,6 +15,14 @@ pub struct ServerOptions {
     pub keep_alive: Duration,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many of them one address may have, except a trusted peer ([`RequestHandler::is_trusted_peer`]).
+    ///
+    /// [`RequestHandler::is_trusted_peer`]: crate::RequestHandler::is_trusted_peer
+    pub max_connections_per_address: usize,
+    /// How many bytes of responses may wait on one connection for its client to take them; a single response may be larger.
+    pub max_unsent_bytes_per_connection: usize,
+    /// How many bytes of responses may wait on all connections together.
+    pub max_unsent_bytes: usize,
     /// How many requests may be open on an HTTP/2 connection.
     pub max_concurrent_streams: u32,
     /// The longest path and query, in bytes.

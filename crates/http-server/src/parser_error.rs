@@ -9,9 +9,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, StatusCode, header::CONNECTION};
 use http_body_util::{BodyExt, Full};
-use tokio::{io::AsyncWrite, net::TcpStream};
+use tokio::io::AsyncWrite;
 
-use crate::{raw_head::RawHead, rejection::Rejection, rules::codings};
+use crate::{raw_head::RawHead, rejection::Rejection, rules::codings, transport::Transport};
 
 /// Longer than any response of hyper itself: a status line and three fields.
 const LONGEST: usize = 200;
@@ -82,7 +82,7 @@ impl ReplacedResponse {
     }
 
     /// Writes the rest of it; then returns the number of bytes that hyper expects to have written.
-    pub(crate) fn poll_write(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+    pub(crate) fn poll_write(&mut self, stream: &mut Transport, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         while let Some(rest @ [_, ..]) = self.bytes.get(self.sent..) {
             self.sent += ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
         }

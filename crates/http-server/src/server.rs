@@ -12,11 +12,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     connection,
+    connections_by_address::ConnectionsByAddress,
     executor::TrackedExecutor,
     handler::RequestHandler,
     lifecycle::{Lifecycle, Phase},
+    listener::Listener,
     options::ServerOptions,
     overload::OverloadResponder,
+    tls::ServerTls,
+    transport::Transport,
+    unsent::{UnsentBytes, UnsentTotal},
     workers::WorkerHandle,
 };
 
@@ -31,25 +36,24 @@ pub struct DrainOutcome {
 ///
 /// A connection is assigned to the worker with the fewest connections and stays there. There must be a worker.
 pub async fn serve<H: RequestHandler>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: &Lifecycle,
 ) -> DrainOutcome {
+    let Listener { socket: listener, tls } = listener.into();
     let tasks = TaskTracker::new();
     let acceptor = Acceptor {
         builder: Arc::new(connection_builder(&options, &tasks)),
         room: Arc::new(Semaphore::new(options.max_connections)),
-        overload: OverloadResponder::new(
-            &workers
-                .first()
-                .map(|worker| worker.handler.overload_response())
-                .unwrap_or_default(),
-        ),
+        by_address: ConnectionsByAddress::default(),
+        overload: OverloadResponder::new(workers.first().map(|worker| Arc::clone(&worker.handler))),
+        unsent: Arc::new(UnsentTotal::new(options.max_unsent_bytes)),
         tasks: tasks.clone(),
         options: Arc::clone(&options),
         workers,
         lifecycle: lifecycle.clone(),
+        tls,
     };
     acceptor.accept_until_drain(&listener).await;
     // Connections that the kernel has accepted already are served: closing the listener would reset them.
@@ -107,11 +111,14 @@ fn connection_builder(options: &ServerOptions, tasks: &TaskTracker) -> Builder<T
 struct Acceptor<H> {
     builder: Arc<Builder<TrackedExecutor>>,
     room: Arc<Semaphore>,
-    overload: OverloadResponder,
+    by_address: ConnectionsByAddress,
+    overload: OverloadResponder<H>,
+    unsent: Arc<UnsentTotal>,
     tasks: TaskTracker,
     options: Arc<ServerOptions>,
     workers: Vec<WorkerHandle<H>>,
     lifecycle: Lifecycle,
+    tls: Option<Arc<ServerTls>>,
 }
 
 impl<H: RequestHandler> Acceptor<H> {
@@ -147,25 +154,44 @@ impl<H: RequestHandler> Acceptor<H> {
     fn assign(&self, stream: TcpStream, peer: IpAddr) {
         // Small responses must not wait for the client's acknowledgements.
         let _ = stream.set_nodelay(true);
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.overload.respond(stream, &self.tasks);
+        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.open_connections()) else {
             return;
         };
-        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.open_connections()) else {
+        let of_address = if worker.handler.is_trusted_peer(peer) {
+            None
+        } else if let Some(counted) = self
+            .by_address
+            .try_count(peer, self.options.max_connections_per_address)
+        {
+            Some(counted)
+        } else {
+            self.overload
+                .respond(stream, self.tls.is_none(), &self.tasks, "address");
+            return;
+        };
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            // Over TLS only a handshake could carry the response, which costs more than what is refused.
+            self.overload.respond(stream, self.tls.is_none(), &self.tasks, "all");
             return;
         };
         let guard = worker.count_connection();
         let (builder, handler) = (Arc::clone(&self.builder), Arc::clone(&worker.handler));
         let (options, phase) = (Arc::clone(&self.options), self.lifecycle.subscribe());
+        let total = Arc::clone(&self.unsent);
+        let unsent = UnsentBytes::new(options.max_unsent_bytes_per_connection, Arc::clone(&total));
+        let tls = self.tls.clone();
         // A socket is woken by the runtime that it is registered with: it moves from the accepting one to the worker's.
         let Ok(stream) = stream.into_std() else { return };
         let served = async move {
             metrics::gauge!("masthead_connections").increment(1);
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                connection::serve(stream, peer, builder, handler, options, phase).await;
+            if let Ok(stream) = TcpStream::from_std(stream)
+                && let Some(stream) = Transport::open(stream, tls, phase.clone()).await
+            {
+                connection::serve(stream, peer, builder, handler, options, phase, unsent).await;
             }
+            total.publish();
             metrics::gauge!("masthead_connections").decrement(1);
-            drop((room, guard));
+            drop((room, guard, of_address));
         };
         self.tasks.spawn_on(served, worker.runtime());
     }

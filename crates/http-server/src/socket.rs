@@ -10,7 +10,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -18,6 +17,7 @@ use crate::{
     handler::RequestHandler,
     parser_error::{self, ReplacedResponse},
     timers::ConnectionTimers,
+    transport::Transport,
 };
 
 /// How long, and how much, a client may still send after the last response.
@@ -27,7 +27,7 @@ const LINGER_BYTES: usize = 512 * 1024;
 /// A socket that reports to its timers, sends the handler's response instead of hyper's own to an invalid head, and closes
 /// without losing the last response.
 pub(crate) struct WatchedSocket<H> {
-    stream: TcpStream,
+    stream: Transport,
     timers: Arc<ConnectionTimers>,
     handler: Arc<H>,
     max_uri_bytes: usize,
@@ -45,7 +45,7 @@ struct Lingering {
 }
 
 impl<H: RequestHandler> WatchedSocket<H> {
-    pub(crate) fn new(stream: TcpStream, timers: Arc<ConnectionTimers>, handler: Arc<H>, max_uri_bytes: usize) -> Self {
+    pub(crate) fn new(stream: Transport, timers: Arc<ConnectionTimers>, handler: Arc<H>, max_uri_bytes: usize) -> Self {
         Self {
             stream,
             timers,
@@ -134,7 +134,15 @@ impl<H: RequestHandler> AsyncWrite for WatchedSocket<H> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        if self.stream.has_buffer() {
+            // What the client does not take stalls here, not in a write.
+            match result {
+                Poll::Pending => self.timers.set_write_stalled(),
+                Poll::Ready(_) => self.timers.clear_write_stalled(),
+            }
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -148,7 +148,8 @@ impl ConnectionTimers {
         self.is_http2.load(Relaxed)
     }
 
-    pub(crate) fn check(&self, options: &ServerOptions) -> TimeoutAction {
+    /// Checks every limit; `write_timeout` is the one that applies now.
+    pub(crate) fn check(&self, options: &ServerOptions, write_timeout: Duration) -> TimeoutAction {
         let now = self.accepted.elapsed();
         // Anything that begins right after this check is checked in time.
         let mut next = options
@@ -163,7 +164,7 @@ impl ConnectionTimers {
         if self
             .write_stalled
             .get()
-            .is_some_and(|since| is_over(since, options.write_timeout))
+            .is_some_and(|since| is_over(since, write_timeout))
         {
             return TimeoutAction::Cut;
         }
@@ -181,7 +182,7 @@ impl ConnectionTimers {
                     return TimeoutAction::CloseIdle;
                 }
             // An HTTP/2 client can leave responses unread although the socket accepts bytes.
-            } else if is_over(since, options.request_timeout + options.write_timeout) {
+            } else if is_over(since, options.request_timeout + write_timeout) {
                 return TimeoutAction::Cut;
             }
         }

@@ -20,6 +20,7 @@ use masthead_provider_kit::{
     HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, UpstreamHealth, error_texts,
 };
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
+use masthead_telemetry::add_trace_headers;
 use serde::Serialize;
 
 use crate::{
@@ -202,6 +203,7 @@ fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterP
         total_timeout: settings.call_timeout,
         max_body_bytes: settings.max_answer_bytes,
         allow_private: settings.allow_private_addresses,
+        add_trace_headers: Some(add_trace_headers),
         ..HttpOptions::default()
     })?;
     Ok(AdapterParts {

@@ -4,19 +4,22 @@ use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_para
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_credentials::{HasherOptions, PooledHasher};
-use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher};
+use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher, trace::SPANS};
 use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
+use masthead_telemetry::{Telemetry, TelemetryOptions};
 use masthead_tokens::{
     DerivedKeyHasher, Sealer, UserTokens, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions,
 };
 
 use crate::{
+    certificate::WatchedCertificate,
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
+    identifiers::process_name,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
-        TokenKeySource, TokenSettings,
+        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
+        TenantSecrets, TlsSettings, TokenKeySource, TokenSettings,
     },
 };
 
@@ -102,6 +105,39 @@ fn key_set_client() -> Result<HttpClient, CommandError> {
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
 
+/// The listener's certificate, with its files to watch.
+///
+/// # Errors
+/// A file cannot be read, or the certificate and its key cannot be used together.
+pub(crate) fn certificate(
+    settings: &TlsSettings,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<WatchedCertificate>, CommandError> {
+    let certificate = WatchedCertificate::start(settings, clock);
+    Ok(Arc::new(certificate.map_err(CommandError::context(NO_TLS))?))
+}
+
+/// The certificate cannot be used.
+pub(crate) const NO_TLS: &str = "the listener's TLS cannot be set up";
+
+/// The export of traces and metrics.
+///
+/// # Errors
+/// The client for the collector cannot be made.
+pub(crate) fn telemetry(settings: &TelemetrySettings) -> Result<Telemetry, CommandError> {
+    Telemetry::new(TelemetryOptions {
+        endpoint: settings.otlp_endpoint.clone(),
+        headers: settings.otlp_headers.clone(),
+        sample_ratio: settings.sample_ratio,
+        metrics_every: settings.metrics_every,
+        service_name: env!("CARGO_PKG_NAME"),
+        service_version: env!("CARGO_PKG_VERSION"),
+        service_instance: process_name(),
+        span_target: SPANS,
+    })
+    .map_err(CommandError::context("the settings of [telemetry] cannot be used"))
+}
+
 /// A secret text as the bytes of a key.
 pub(crate) fn key(secret: &SecretText) -> masthead_tokens::Secret {
     masthead_tokens::Secret::new(secret.reveal().as_bytes())
@@ -121,6 +157,7 @@ pub(crate) fn password_hasher(
             .unwrap_or(NonZero::<usize>::MIN),
         memory_kib: settings.memory_mib * 1024,
         queue: settings.queue,
+        niceness: settings.niceness,
         cost: settings.cost,
     };
     let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));

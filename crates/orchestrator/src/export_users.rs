@@ -19,6 +19,7 @@ use masthead_ports::{
     clock::Clock,
     provider::{IdentityProvider, Providers},
     source::{CallContext, Priority},
+    trace::SPANS,
 };
 use time::OffsetDateTime;
 
@@ -96,6 +97,7 @@ impl KeyOutcome {
 
 impl ExportUsers {
     /// Exports the requested users. Keys without an answer are [`ExportedUser::Unresolved`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "export users", skip_all)]
     pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> ExportAnswer {
         let cx = caller.context(Priority::Bulk);
         let keys: Vec<LookupKey> = request.keys.iter().flatten().cloned().collect();

@@ -7,7 +7,10 @@ use masthead_domain::{
     flow::Sources,
     query::{AccessPath, OnProviderFailure, UserQuery},
 };
-use masthead_ports::provider::{IdentityProvider, Providers};
+use masthead_ports::{
+    provider::{IdentityProvider, Providers},
+    trace::SPANS,
+};
 
 use crate::{
     Caller, ReadError, SearchRequest,
@@ -35,6 +38,7 @@ impl ListUsers {
     ///
     /// # Errors
     /// [`ReadError::TooDeep`] and [`ReadError::TooBroad`] require another request; [`ReadError::Unavailable`] allows a retry.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "list users", skip_all)]
     pub async fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<ListAnswer, ReadError> {
         check_depth(&request.query, self.max_depth)?;
         let query = &*effective_query(&request.query, &caller.tenant);

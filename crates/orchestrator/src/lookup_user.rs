@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use masthead_domain::{answer::UserAnswer, event::EventKind, flow::Sources, user_key::UserKey};
-use masthead_ports::provider::{IdentityProvider, Providers};
+use masthead_ports::{
+    provider::{IdentityProvider, Providers},
+    trace::SPANS,
+};
 
 use crate::{
     Caller, LookupRequest, ReadError,
@@ -30,6 +33,7 @@ impl LookupUser {
     /// # Errors
     /// [`ReadError::NoSuchUser`] only if every queried source confirmed the absence; [`ReadError::Unavailable`] if one of
     /// them did not answer.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "look up user", skip_all)]
     pub async fn find(&self, caller: &Caller, request: &LookupRequest) -> Result<UserAnswer, ReadError> {
         let provider = match request.sources {
             Sources::Store => None,

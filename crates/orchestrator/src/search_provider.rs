@@ -12,7 +12,7 @@ use masthead_domain::{
     query::{AccessPath, OnProviderFailure, UserQuery},
     user_key::UserKey,
 };
-use masthead_ports::provider::Providers;
+use masthead_ports::{provider::Providers, trace::SPANS};
 
 use crate::{
     Caller, ReadError,
@@ -42,6 +42,7 @@ impl SearchProvider {
     ///
     /// # Errors
     /// [`ReadError::NoSuchUser`] only if the provider confirmed the absence; [`ReadError::Unavailable`] if it did not answer.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "look up user at provider", skip_all)]
     pub async fn find(
         &self,
         caller: &Caller,
@@ -70,6 +71,7 @@ impl SearchProvider {
     ///
     /// # Errors
     /// As [`ListUsers::search`](crate::ListUsers::search).
+    #[tracing::instrument(target = SPANS, level = "trace", name = "list users at provider", skip_all)]
     pub async fn search(
         &self,
         caller: &Caller,

@@ -22,5 +22,6 @@ pub mod secret_generator;
 pub mod source;
 pub mod tenants;
 pub mod tokens;
+pub mod trace;
 pub mod users;
 pub mod workspaces;

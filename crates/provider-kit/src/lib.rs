@@ -10,6 +10,7 @@ pub mod breaker;
 pub mod budget;
 pub mod cache;
 pub mod call;
+mod call_span;
 pub mod check;
 pub mod client_credentials;
 #[cfg(test)]

@@ -19,11 +19,13 @@ use masthead_ports::{
     source::{SourceError, SourceErrorKind, SourceName},
 };
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 
 use crate::{
     breaker::{Admission, Breaker, BreakerOptions, BreakerState},
     budget::{BudgetOptions, CallBudget, Permit},
     call::{ProviderCall, ReplyError, note, rate_hint},
+    call_span::{call_span, record_outcome},
     client_credentials::{AccessToken, ClientCredentials},
     error_kind::{Effect, source_error},
     provider_metrics::ProviderMetrics,
@@ -199,7 +201,10 @@ impl Upstream {
         let started = Instant::now();
         call.calls.add();
         call.read.record_call();
-        let sent = self.client.send(request, call.deadline.into_std()).await;
+        let span = call_span(self.options.provider, call.operation, &request);
+        let sent = self.client.send(request, call.deadline.into_std());
+        let sent = sent.instrument(span.clone()).await;
+        let status = sent.as_ref().ok().map(|reply| reply.status.as_u16());
         let outcome = match sent {
             Ok(reply) => {
                 self.budget
@@ -230,6 +235,7 @@ impl Upstream {
         let label = outcome
             .as_ref()
             .map_or_else(|failed| failed.error.kind.name(), |_| "ok");
+        record_outcome(&span, status, label);
         self.metrics.called(call.operation, label, started.elapsed());
         self.metrics.state(self.budget.remaining(), self.breaker.state());
         outcome

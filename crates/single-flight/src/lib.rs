@@ -10,6 +10,7 @@ use std::{
 use futures_util::{FutureExt, future::Shared};
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 type InFlight<V> = Shared<oneshot::Receiver<V>>;
 
@@ -85,12 +86,14 @@ where
             key,
         };
         // The map entry tracks the task and is removed when the task ends.
-        tokio::spawn(async move {
+        let task = async move {
             let value = call.await;
             drop(leaving);
             // All callers may be gone.
             let _ = land.send(value);
-        });
+        };
+        // In the trace of the caller that started it.
+        tokio::spawn(task.in_current_span());
         Some(flight)
     }
 }

@@ -22,7 +22,9 @@ use crate::{
     replicas::Reads,
     row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
     search_queue::SearchQueue,
-    sqlstate::source_error,
+    slow_statements::StatementTimer,
+    sqlstate::{has_stale_plan, source_error},
+    trace::traced,
 };
 
 const OPERATION: &str = "by_keys";
@@ -133,11 +135,24 @@ impl PgBulkLookups {
         keys: &[LookupKey],
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
+        let find = || self.rows_once(database, cx, keys, mirror_since);
+        database.retry_stale(has_stale_plan, find).await
+    }
+
+    async fn rows_once(
+        &self,
+        database: &PgDatabase,
+        cx: &CallContext,
+        keys: &[LookupKey],
+        mirror_since: Option<OffsetDateTime>,
+    ) -> Result<Vec<PgRow>, SourceError> {
         let until = cx.deadline.min(Instant::now() + self.statement_timeout);
         let late = |why: &'static str| SourceError::with_cause(OPERATION, SourceErrorKind::Unavailable, why);
         let mut connection = database.acquire_by(until).await.map_err(source_error(OPERATION))?;
+        let timer = StatementTimer::start();
         let querying = self.query(&mut connection, cx, keys, mirror_since);
         let answer = tokio::time::timeout_at(until.into(), querying).await;
+        timer.stop(|| OPERATION.to_owned());
         let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
         if answer
             .as_ref()
@@ -222,7 +237,7 @@ impl BulkLookups for PgBulkLookups {
     ) -> Result<BulkAnswer, SourceError> {
         let _turn = self.queue.wait_for_turn(OPERATION, cx).await?;
         let on = |database| self.rows(database, cx, keys, mirror_since);
-        let rows = self.reads.read(cx.tenant.pool, on).await?;
+        let rows = traced(OPERATION, self.reads.read(cx.tenant.pool, on)).await?;
         let mut rows_of_keys = BulkRows::new(keys.len());
         for row in &rows {
             rows_of_keys

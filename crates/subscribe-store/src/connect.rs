@@ -8,10 +8,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, postgres::PgConnectOptions};
 use thiserror::Error;
+
+use crate::database_url::DatabaseServers;
 
 /// A custom session setting. Postgres accepts any setting whose prefix no extension has reserved (PostgreSQL manual,
 /// "Customized Options").
@@ -38,10 +42,37 @@ pub enum PoolerError {
     Parameter,
 }
 
+/// A connection that cannot be encrypted as its URL demands.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TlsError {
+    /// The server has no TLS.
+    #[error(
+        "the database server at {host} offers no TLS: set it up there (ssl = on), or write sslmode=disable into the URL where \
+         the network in between is trusted"
+    )]
+    NotOffered {
+        /// The host.
+        host: String,
+    },
+    /// The server's certificate is not trusted, or is of another host.
+    #[error(
+        "the certificate of the database server at {host} is refused ({reason}): see sslmode and sslrootcert of the URL"
+    )]
+    Certificate {
+        /// The host.
+        host: String,
+        /// The reason, without data of the connection.
+        reason: String,
+    },
+}
+
+/// How long the current host may take before the others are tried, too.
+pub(crate) const HEAD_START: Duration = Duration::from_millis(250);
+
 /// Opens connections with one set of session settings.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    options: PgConnectOptions,
+    servers: DatabaseServers,
     begin: Arc<str>,
     /// The value of [`MARK`] in every session that started with our settings; `None` through a pooler.
     mark: Option<Arc<str>>,
@@ -51,7 +82,7 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// Connections with these settings: per session, or through a pooler per transaction. Values are not quoted.
-    pub(crate) fn new(is_pooled: bool, options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(is_pooled: bool, servers: &DatabaseServers, settings: &[(&str, &str)]) -> Self {
         if is_pooled {
             // The pooler may give the session to another client after each transaction: only `SET LOCAL` is safe.
             let mut begin = String::from("BEGIN");
@@ -60,20 +91,20 @@ impl Connector {
             }
             return Self {
                 // The only parameter that sqlx sends and PgBouncer rejects by default.
-                options: options.extra_float_digits(None).statement_cache_capacity(0),
+                servers: servers.map(|options| options.extra_float_digits(None).statement_cache_capacity(0)),
                 begin: begin.into(),
                 mark: None,
                 replayed: None,
             };
         }
-        Self::direct(options, settings)
+        Self::direct(servers, settings)
     }
 
     /// Connections to Postgres itself.
-    pub(crate) fn direct(options: PgConnectOptions, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn direct(servers: &DatabaseServers, settings: &[(&str, &str)]) -> Self {
         let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
         Self {
-            options: options.options(settings.iter().copied()).options([(MARK, &mark)]),
+            servers: servers.map(|options| options.options(settings.iter().copied()).options([(MARK, &mark)])),
             begin: "BEGIN".into(),
             mark: Some(mark.into()),
             replayed: None,
@@ -106,19 +137,68 @@ impl Connector {
         begun.map_err(|error| self.explained(error))
     }
 
-    pub(crate) const fn options(&self) -> &PgConnectOptions {
-        &self.options
+    /// The number of the host that was last found to accept writes.
+    pub(crate) fn current_host(&self) -> usize {
+        self.servers.current.load(Ordering::Relaxed)
     }
 
-    /// Opens a connection and verifies that no unexpected pooler is in between.
+    /// Of the current host.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        let all = self.servers.all();
+        &all[self.current_host() % all.len()]
+    }
+
+    pub(crate) fn has_several_hosts(&self) -> bool {
+        self.servers.all().len() > 1
+    }
+
+    /// Whether a server that accepts no writes is refused.
+    pub(crate) const fn must_write(&self) -> bool {
+        self.servers.must_write
+    }
+
+    /// Opens a connection and verifies that no unexpected pooler is in between. Of several hosts the current one is tried
+    /// first; if it fails, or takes [`HEAD_START`], all others at once.
     ///
     /// # Errors
     /// The connection fails; [`sqlx::Error::Configuration`] with a [`PoolerError`] if a pooler is detected.
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connected = PgConnection::connect_with(&self.options).await;
-        let mut connection = connected.map_err(|error| self.explained(error))?;
-        self.verify(&mut connection).await?;
-        Ok(connection)
+        let first = self.current_host();
+        let mut others = (0..self.servers.all().len()).filter(|host| *host != first);
+        let mut attempts = FuturesUnordered::new();
+        attempts.push(self.connect_to(first));
+        let mut late = std::pin::pin!(tokio::time::sleep(HEAD_START));
+        let mut has_waited = false;
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = attempts.next() => Some(ended),
+                () = &mut late, if !has_waited => None,
+            };
+            has_waited = true;
+            match ended {
+                Some((host, Ok(connection))) => {
+                    self.servers.current.store(host, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                failed => {
+                    attempts.extend(others.by_ref().map(|host| self.connect_to(host)));
+                    if let (true, Some((_, Err(error)))) = (attempts.is_empty(), failed) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connect_to(&self, host: usize) -> (usize, Result<PgConnection, sqlx::Error>) {
+        let options = &self.servers.all()[host];
+        let connected = async {
+            let connected = PgConnection::connect_with(options).await;
+            let mut connection = connected.map_err(|error| self.explained_at(options.get_host(), error))?;
+            self.verify(&mut connection).await?;
+            Ok(connection)
+        };
+        (host, connected.await)
     }
 
     /// Rejects a connection that did not start with our settings: a pooler with `ignore_startup_parameters = options` drops
@@ -135,6 +215,14 @@ impl Connector {
                 return Err(configuration(PoolerError::Unexpected));
             }
         }
+        if self.servers.must_write {
+            let shown = sqlx::raw_sql("SHOW transaction_read_only")
+                .fetch_one(&mut *connection)
+                .await?;
+            if shown.try_get::<String, _>(0)? != "off" {
+                return Err(sqlx::Error::Protocol("the server accepts no writes".into()));
+            }
+        }
         let Some(replayed) = &self.replayed else { return Ok(()) };
         let least = replayed.load(Ordering::Acquire);
         let shown = sqlx::raw_sql(REPLAYED).fetch_optional(connection).await?;
@@ -147,8 +235,14 @@ impl Connector {
         ))
     }
 
-    /// Maps the errors of a pooler to [`PoolerError`]. PgBouncer reports all of its own errors with SQLSTATE 08P01.
+    /// Maps the errors of a pooler to [`PoolerError`] and those of TLS to [`TlsError`].
     pub(crate) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
+        self.explained_at(self.options().get_host(), error)
+    }
+
+    /// PgBouncer reports all of its own errors with SQLSTATE 08P01.
+    fn explained_at(&self, host: &str, error: sqlx::Error) -> sqlx::Error {
+        let error = tls_error(error, host);
         let sqlx::Error::Database(refused) = &error else {
             return error;
         };
@@ -174,10 +268,35 @@ pub(crate) fn configuration(error: PoolerError) -> sqlx::Error {
     sqlx::Error::Configuration(Box::new(error))
 }
 
+/// Names the host, where TLS failed.
+fn tls_error(error: sqlx::Error, host: &str) -> sqlx::Error {
+    let host = host.to_owned();
+    let named = match &error {
+        // "server does not support TLS" is the only error of this kind before a handshake.
+        sqlx::Error::Tls(cause) if cause.to_string().contains("does not support") => TlsError::NotOffered { host },
+        sqlx::Error::Tls(cause) => TlsError::Certificate {
+            host,
+            reason: cause.to_string(),
+        },
+        // rustls reports a certificate that it refuses as invalid data.
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => TlsError::Certificate {
+            host,
+            reason: cause.to_string(),
+        },
+        _ => return error,
+    };
+    sqlx::Error::Configuration(Box::new(named))
+}
+
 /// The pooler error inside an error, if any.
 pub(crate) fn pooler_error(error: &sqlx::Error) -> Option<PoolerError> {
+    configuration_error(error)
+}
+
+/// The error of this type inside an error of the configuration.
+pub(crate) fn configuration_error<E: std::error::Error + Clone + 'static>(error: &sqlx::Error) -> Option<E> {
     match error {
-        sqlx::Error::Configuration(cause) => cause.downcast_ref().copied(),
+        sqlx::Error::Configuration(cause) => cause.downcast_ref().cloned(),
         _ => None,
     }
 }

@@ -1,6 +1,12 @@
 //! Pooled connections and the statements on them: through a connection pooler always in a transaction (ADR 0086).
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -9,16 +15,19 @@ use futures_util::{
 };
 use masthead_domain::tenant::PoolId;
 use sqlx::{
-    Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
-    error::BoxDynError,
+    Connection as _, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
     pool::PoolConnection,
-    postgres::{PgArguments, PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    postgres::{PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
-    connect::{Connector, PoolerError, configuration, pooler_error},
+    connect::{Connector, HEAD_START, PoolerError, configuration, pooler_error},
+    older_connections::OlderConnections,
     pool_writes::PoolWrites,
+    repeatable::{Repeatable, STALE_TRIES},
+    slow_statements::{StatementTimer, name_of},
+    sqlstate::PgErrorKind,
 };
 
 /// A pool of connections with one set of settings.
@@ -29,15 +38,20 @@ pub(crate) struct PgDatabase {
     /// Wakes callers that wait for a connection when an unexpected pooler is detected. The pool itself would retry until the
     /// callers time out, without the reason.
     refused: Arc<Notify>,
+    older: OlderConnections,
+    /// The host that new connections lead to.
+    host: Arc<AtomicUsize>,
+    /// Held while another host is looked for.
+    search: Arc<Mutex<()>>,
     /// Where committed writes are marked; `None` without replicas.
     writes: Option<Arc<PoolWrites>>,
 }
 
 /// A transaction, rolled back when dropped.
-#[derive(Debug)]
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     pooled: bool,
+    older: OlderConnections,
     writes: Option<Arc<PoolWrites>>,
 }
 
@@ -56,10 +70,17 @@ impl PgDatabase {
                 shown
             })
         });
+        let older = OlderConnections::new(connector.must_write());
+        let outdated = older.clone();
+        let options =
+            options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!outdated.include(meta.age)))));
         Self {
             pool: options.connect_lazy_with(connector.options().clone()),
+            host: Arc::new(AtomicUsize::new(connector.current_host())),
+            search: Arc::default(),
             connector,
             refused,
+            older,
             writes: None,
         }
     }
@@ -84,6 +105,7 @@ impl PgDatabase {
         Ok(Transaction {
             inner: begun?,
             pooled: self.connector.is_pooled(),
+            older: self.older.clone(),
             writes: self.writes.clone(),
         })
     }
@@ -92,17 +114,89 @@ impl PgDatabase {
         self.pool.close().await;
     }
 
+    /// Repeats work whose plan is stale, on a newer connection each time.
+    pub(crate) async fn retry_stale<T, E, F>(
+        &self,
+        is_stale: impl Fn(&E) -> bool,
+        mut work: impl FnMut() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut done = work().await;
+        for _ in 1..STALE_TRIES {
+            if !done.as_ref().is_err_and(&is_stale) {
+                break;
+            }
+            tracing::info!("prepared statements no longer fit the schema: connections are replaced");
+            self.older.replace();
+            done = work().await;
+        }
+        done
+    }
+
+    async fn steps(&self, query: Repeatable) -> Result<Vec<Either<PgQueryResult, PgRow>>, sqlx::Error> {
+        if self.connector.is_pooled() {
+            let mut transaction = self.begin().await?;
+            let steps = transaction.fetch_many(query).try_collect().await?;
+            transaction.commit().await?;
+            return Ok(steps);
+        }
+        let mut connection = self.unless_refused(self.pool.acquire()).await?;
+        let (name, timer) = (query.sql.clone(), StatementTimer::start());
+        let steps: Result<Vec<_>, _> = connection.fetch_many(query).try_collect().await;
+        timer.stop(|| name_of(name.as_str()));
+        steps.inspect_err(|error| self.older.replace_after(error))
+    }
+
     /// The result of `work`, or the reason why the pool cannot connect.
     async fn unless_refused<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         // Boxed: the pool's own future is large, and is part of every use case's future.
         let work = Box::pin(work);
         let mut refused = std::pin::pin!(self.refused.notified());
         refused.as_mut().enable();
+        self.follow_host();
         tokio::select! {
             biased;
             done = work => done.map_err(|error| self.connector.explained(error)),
             () = refused => Err(configuration(PoolerError::Unexpected)),
+            () = self.find_host() => Err(sqlx::Error::PoolTimedOut),
         }
+    }
+
+    /// Lets new connections lead to the current host of the connector.
+    fn follow_host(&self) {
+        let current = self.connector.current_host();
+        if self.host.swap(current, Ordering::Relaxed) != current {
+            tracing::info!(
+                host = self.connector.options().get_host(),
+                "the database server has changed"
+            );
+            self.older.replace();
+            self.pool.set_connect_options(self.connector.options().clone());
+        }
+    }
+
+    /// Looks for a host that accepts writes while a caller waits for a connection; the pool itself would try the same host
+    /// again and again. Never ends: the pool goes on with the host that was found.
+    async fn find_host(&self) {
+        if self.connector.has_several_hosts() {
+            tokio::time::sleep(HEAD_START).await;
+            if let Ok(_searching) = self.search.try_lock()
+                // Boxed: it is part of every use case's future.
+                && let Ok(found) = Box::pin(self.connector.connect()).await
+            {
+                self.follow_host();
+                let _ = found.close().await;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction(<redacted>)")
     }
 }
 
@@ -184,16 +278,11 @@ impl<'c> Executor<'c> for &PgDatabase {
         E: 'q + Execute<'q, Postgres>,
     {
         let database = self.clone();
+        let query = Repeatable::new(query);
         let answered = async move {
-            let steps: Vec<_> = if database.connector.is_pooled() {
-                let mut transaction = database.begin().await?;
-                let steps = transaction.fetch_many(query).try_collect().await?;
-                transaction.commit().await?;
-                steps
-            } else {
-                let mut connection = database.unless_refused(database.pool.acquire()).await?;
-                connection.fetch_many(query).try_collect().await?
-            };
+            let query = query?;
+            let is_stale = |error: &sqlx::Error| PgErrorKind::from_error(error) == PgErrorKind::StalePlan;
+            let steps = database.retry_stale(is_stale, || database.steps(query.clone())).await?;
             Ok::<_, sqlx::Error>(stream::iter(steps.into_iter().map(Ok)))
         };
         stream::once(answered).try_flatten().boxed()
@@ -210,11 +299,26 @@ impl<'c> Executor<'c> for &'c mut Transaction {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
+        let mut query = match Repeatable::new(query) {
+            Ok(query) => query,
+            Err(error) => return stream::once(std::future::ready(Err(error))).boxed(),
+        };
         if self.pooled {
-            self.inner.fetch_many(Unnamed(query))
-        } else {
-            self.inner.fetch_many(query)
+            // A named statement stays in the server session, which the pooler may give to a client that uses the same name for
+            // another statement.
+            query.is_persistent = false;
         }
+        let (name, timer) = (query.sql.clone(), StatementTimer::start());
+        let older = self.older.clone();
+        let end = stream::poll_fn(move |_| {
+            timer.stop(|| name_of(name.as_str()));
+            std::task::Poll::Ready(None)
+        });
+        let steps = self
+            .inner
+            .fetch_many(query)
+            .inspect_err(move |error| older.replace_after(error));
+        steps.chain(end).boxed()
     }
 
     executor_methods!();
@@ -234,26 +338,4 @@ fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option
 /// A prepared statement outlives its transaction, and its name may clash on another connection.
 fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
     Box::pin(async { Err(sqlx::Error::Protocol("statements cannot be prepared separately".into())) })
-}
-
-/// Executes a statement without a name. A named one stays in the server session, which the pooler may give to a client that
-/// uses the same name for another statement.
-struct Unnamed<E>(E);
-
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
-    fn sql(self) -> SqlStr {
-        self.0.sql()
-    }
-
-    fn statement(&self) -> Option<&PgStatement> {
-        self.0.statement()
-    }
-
-    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
-        self.0.take_arguments()
-    }
-
-    fn persistent(&self) -> bool {
-        false
-    }
 }

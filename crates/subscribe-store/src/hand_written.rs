@@ -3,7 +3,7 @@
 
 use masthead_dev_postgres::TestDatabase;
 use masthead_domain::tenant::PoolId;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, Statement as _};
+use sqlx::{AssertSqlSafe, Column as _, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, Statement as _};
 
 use crate::{
     bulk::BY_KEYS,
@@ -43,15 +43,14 @@ pub(crate) async fn connect() -> (TestDatabase, PgConnection) {
     (database, connection)
 }
 
-#[tokio::test]
-async fn columns_are_read_where_they_are() {
-    let (_database, mut connection) = connect().await;
+/// The hand-written statements, and the columns that are read of them.
+fn statements_and_columns() -> Vec<(Vec<String>, String)> {
     let of = |text: &str| vec![text.to_owned()];
     let mirror = Table::Mirror {
         provider: "Auth0",
         precedence: "",
     };
-    for (statements, columns) in [
+    vec![
         (
             [BY_ID, BY_EMAIL, BY_EITHER].map(str::to_owned).to_vec(),
             format!("number {ACCOUNT}"),
@@ -81,7 +80,13 @@ async fn columns_are_read_where_they_are() {
                 "query_tag total {ENTRY} {ACCOUNT} whole scanned matched bound_part bound_value bound_crid {TOTALS}"
             ),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn columns_are_read_where_they_are() {
+    let (_database, mut connection) = connect().await;
+    for (statements, columns) in statements_and_columns() {
         let expected: Vec<&str> = columns.split_whitespace().collect();
         for sql in statements {
             let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await;
@@ -98,4 +103,41 @@ async fn columns_are_read_where_they_are() {
     assert_eq!(of_mirror[list::STANDING], "as_of");
     assert_eq!(of_mirror[list::ENTRY], "entry_pool");
     assert_eq!(of_mirror[list::REGISTRATION], "pool");
+}
+
+/// A statement whose columns change fails for ever on connections that have prepared it ("cached plan must not change result
+/// type"), so no statement may end in `*`.
+#[tokio::test]
+async fn new_columns_change_no_result() {
+    let (database, mut before) = connect().await;
+    let checked = std::fs::read_dir("../../.sqlx").unwrap().map(|entry| {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let cached: serde_json::Value = serde_json::from_str(&text).unwrap();
+        cached["query"].as_str().unwrap().to_owned()
+    });
+    let hand_written = statements_and_columns()
+        .into_iter()
+        .flat_map(|(statements, _)| statements);
+    let all: Vec<String> = checked.chain(hand_written).collect();
+    assert!(all.len() > 100);
+    let columns = async |connection: &mut PgConnection, sql: &str| {
+        let prepared = connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
+        let prepared = prepared.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let columns = prepared.columns().iter();
+        columns
+            .map(|column| (column.name().to_owned(), column.type_info().clone()))
+            .collect::<Vec<_>>()
+    };
+    let mut expected = Vec::new();
+    for sql in &all {
+        expected.push(columns(&mut before, sql).await);
+    }
+    let add = "SELECT format('ALTER TABLE %s ADD COLUMN of_a_later_version text', oid::regclass) FROM pg_class
+                WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition";
+    let script = database.run(add).unwrap().replace('\n', ";\n");
+    database.run(&script).unwrap();
+    let mut after = PgConnection::connect(&database.url().unwrap()).await.unwrap();
+    for (sql, expected) in all.iter().zip(&expected) {
+        assert_eq!(&columns(&mut after, sql).await, expected, "{sql}");
+    }
 }

@@ -1,12 +1,17 @@
 //! Options of the store, and the connections made from them.
 
-use std::{net::IpAddr, num::NonZero, sync::Arc, thread, time::Duration};
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use masthead_ports::keyed_hash::KeyedHasher;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use thiserror::Error;
 
-use crate::{connect::Connector, database::PgDatabase, search_queue::SearchLimits};
+use crate::{
+    connect::Connector,
+    database::PgDatabase,
+    database_url::{DatabaseServers, DatabaseUrlError},
+    search_queue::SearchLimits,
+};
 
 /// How many searches run at once on a database whose processors are unknown.
 const REMOTE_SEARCHES: usize = 4;
@@ -18,7 +23,8 @@ pub(crate) const BY_INDEX: &[(&str, &str)] = &[("enable_seqscan", "off")];
 /// Options of the store. [`StoreOptions::new`] has the defaults.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// `postgres://…`, as in libpq; through a connection pooler if `pooler` is set.
+    /// `postgres://…`, as in libpq; of several hosts the one that accepts writes is used. Hosts that are not on this machine need
+    /// TLS, unless `sslmode=disable` is written. Through a connection pooler if `pooler` is set.
     pub url: String,
     /// A URL that leads directly to Postgres, for migrations and maintenance; default `url`.
     pub direct_url: Option<String>,
@@ -101,20 +107,15 @@ impl std::fmt::Debug for StoreOptions {
 /// Options that cannot be used.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The URL cannot be parsed. The error does not repeat it, since it holds a password.
-    #[error("the database URL is not of the form postgres://user:password@host:port/database")]
-    BadUrl,
+    /// The URL cannot be used. The error does not repeat it, since it holds a password.
+    #[error("the database URL {0}")]
+    BadUrl(#[from] DatabaseUrlError),
     /// As [`OpenError::BadUrl`], for the URL of a replica.
-    #[error("the URL of replica {0} is not of the form postgres://user:password@host:port/database")]
-    BadReplicaUrl(usize),
+    #[error("the URL of replica {0} {1}")]
+    BadReplicaUrl(usize, DatabaseUrlError),
     /// A number of connections or a queue length is zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
-}
-
-pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, OpenError> {
-    let options: PgConnectOptions = url.parse().map_err(|_| OpenError::BadUrl)?;
-    Ok(options.application_name("masthead"))
 }
 
 impl StoreOptions {
@@ -138,10 +139,10 @@ impl StoreOptions {
     }
 
     /// The limits of searches on this server.
-    pub(crate) fn search_limits(&self, server: &PgConnectOptions) -> SearchLimits {
+    pub(crate) fn search_limits(&self, servers: &DatabaseServers) -> SearchLimits {
         let connections = to_size(self.search_connections);
         let running = match to_size(self.search_concurrency) {
-            0 if is_local(server) => thread::available_parallelism().map_or(2, NonZero::get).max(2),
+            0 if servers.are_local() => thread::available_parallelism().map_or(2, NonZero::get).max(2),
             0 => REMOTE_SEARCHES,
             set => set,
         };
@@ -153,7 +154,7 @@ impl StoreOptions {
     }
 
     /// A connector with the time limit, the settings that all statements need, and `extra`.
-    pub(crate) fn connector(&self, options: PgConnectOptions, extra: &[(&str, &str)]) -> Connector {
+    pub(crate) fn connector(&self, servers: &DatabaseServers, extra: &[(&str, &str)]) -> Connector {
         let timeout = self.statement_timeout.as_millis().to_string();
         // Compiling a plan or starting workers takes longer than any of these statements should.
         let settings = [
@@ -161,7 +162,7 @@ impl StoreOptions {
             ("jit", "off"),
             ("max_parallel_workers_per_gather", "0"),
         ];
-        Connector::new(self.pooler, options, &[&settings, extra].concat())
+        Connector::new(self.pooler, servers, &[&settings, extra].concat())
     }
 
     /// A pool that connects on first use, so that a server starts while its database is down.
@@ -176,13 +177,6 @@ impl StoreOptions {
             .test_before_acquire(true);
         PgDatabase::new(connector, options)
     }
-}
-
-/// Whether the server runs on this machine.
-fn is_local(server: &PgConnectOptions) -> bool {
-    let host = server.get_host();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    server.get_socket().is_some() || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn to_size(number: u32) -> usize {
@@ -212,8 +206,8 @@ mod tests {
                 search_connections: connections,
                 ..StoreOptions::new(format!("postgres://u@{host}/d"))
             };
-            let server = connect_options(&options.url).unwrap();
-            assert_eq!(options.search_limits(&server).running, expected, "{host}");
+            let servers = DatabaseServers::parse(&options.url).unwrap();
+            assert_eq!(options.search_limits(&servers).running, expected, "{host}");
         }
     }
 }

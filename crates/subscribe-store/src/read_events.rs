@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     connect::Connector,
     event_rows::{COPY, EventRows},
+    slow_statements::StatementTimer,
     sqlstate::{PgErrorKind, redacted},
 };
 
@@ -251,7 +252,11 @@ impl EventWriter {
                 Err(error) => error,
             };
             match error.0 {
-                PgErrorKind::Connection | PgErrorKind::Busy | PgErrorKind::Contention | PgErrorKind::Cancelled => {
+                PgErrorKind::Connection
+                | PgErrorKind::Busy
+                | PgErrorKind::Contention
+                | PgErrorKind::StalePlan
+                | PgErrorKind::Cancelled => {
                     tracing::warn!(cause = %error.1, waiting = batch.len(), "events of reads cannot be written for now");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -274,10 +279,11 @@ impl EventWriter {
     }
 
     async fn write(&mut self, rows: Vec<u8>) -> Result<(), (PgErrorKind, Cause)> {
-        let started = Instant::now();
+        let (started, timer) = (Instant::now(), StatementTimer::start());
         match tokio::time::timeout(TIME_LIMIT, self.copy(rows)).await {
             Ok(Ok(())) => {
                 metrics::histogram!("masthead_events_write_seconds").record(started.elapsed());
+                timer.stop(|| "copy events".to_owned());
                 Ok(())
             }
             Ok(Err(error)) => Err((PgErrorKind::from_error(&error), redacted(error))),

@@ -10,7 +10,7 @@ use masthead_ports::source::{
 
 use crate::{
     database::PgDatabase, lookup::Lookups, row::is_email_key, search::PgSearch, sqlstate::source_error,
-    tombstones::Tombstones,
+    tombstones::Tombstones, trace::traced,
 };
 
 const WERE_DELETED: &str = "deleted users";
@@ -70,7 +70,8 @@ impl UserSource for PgRegistrations {
             return Ok(Vec::new());
         }
         let (operation, key) = (key.operation(), key.clone());
-        self.lookups.find(operation, cx.tenant.pool, key, cx.deadline).await
+        let found = self.lookups.find(operation, cx.tenant.pool, key, cx.deadline);
+        traced(operation, found).await
     }
 
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {

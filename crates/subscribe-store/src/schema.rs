@@ -1,26 +1,25 @@
-//! The schema: applies migrations, and rejects a database at another version.
+//! The schema: applies migrations, and rejects a database that this program cannot serve.
 
-use std::{cmp::Ordering, fmt::Write as _};
+use std::{cmp::Ordering, fmt::Write as _, time::Duration};
 
 use masthead_domain::case::RULES;
-use sqlx::{
-    Connection as _,
-    migrate::{MigrateError, Migrator},
-    postgres::PgPoolOptions,
-};
+use sqlx::{Connection as _, PgConnection, migrate::Migration, postgres::PgPoolOptions};
 use thiserror::Error;
 
 use crate::{
-    connect::{Connector, PoolerError, pooler_error},
+    connect::{Connector, PoolerError, TlsError, configuration_error, pooler_error},
     database::PgDatabase,
+    database_url::DatabaseServers,
+    migration::{self, AppliedMigration, MIGRATIONS, MigrationError, MigrationNotice},
     mirror::MirrorError,
-    options::{OpenError, connect_options},
-    sqlstate::{is_undefined_table, redacted},
+    options::OpenError,
+    sqlstate::redacted,
     stored_keys::{self, KeysMade},
     totals,
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+/// How long a migration waits for its locks.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Why the schema cannot be used.
 #[derive(Debug, Error)]
@@ -31,6 +30,9 @@ pub enum SchemaError {
     /// An unexpected connection pooler, or one in a mode that cannot be used.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
+    /// The connection cannot be encrypted as the URL demands.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database lacks migrations of this program.
     #[error("the database is at schema version {found}, this program needs {needed}: run `masthead migrate`")]
     Behind {
@@ -46,6 +48,30 @@ pub enum SchemaError {
         found: i64,
         /// The newest version of this program.
         needed: i64,
+    },
+    /// The database has newer migrations, beside which this program cannot serve.
+    #[error(
+        "the database is at schema version {found}, which serves programs of schema version {oldest} and newer; this program \
+         is of {needed}"
+    )]
+    TooNew {
+        /// The newest applied version.
+        found: i64,
+        /// The oldest version whose program can serve beside it.
+        oldest: i64,
+        /// The newest version of this program.
+        needed: i64,
+    },
+    /// A table is in use, so that a migration was given up. It left nothing behind.
+    #[error(
+        "migration {version} was given up: a table that it changes has been in use for 10 minutes, for example by a dump or an \
+         import; run `masthead migrate` again when these sessions have ended: {sessions}"
+    )]
+    InUse {
+        /// The migration.
+        version: i64,
+        /// The application names and process numbers of sessions with locks.
+        sessions: String,
     },
     /// The stored keys of names follow older rules (ADR 0098): searches would miss users.
     #[error("the stored keys of names are made by rules {found}, this program needs {needed}: run `masthead migrate`")]
@@ -75,8 +101,17 @@ impl SchemaError {
     /// Whether the database answered, and its schema is not that of this program.
     pub(crate) const fn is_other_schema(&self) -> bool {
         match self {
-            Self::Behind { .. } | Self::Foreign { .. } | Self::KeysBehind { .. } | Self::KeysForeign { .. } => true,
-            Self::Open(_) | Self::Pooler(_) | Self::Unavailable(_) | Self::Migration(_) => false,
+            Self::Behind { .. }
+            | Self::Foreign { .. }
+            | Self::TooNew { .. }
+            | Self::KeysBehind { .. }
+            | Self::KeysForeign { .. } => true,
+            Self::Open(_)
+            | Self::Pooler(_)
+            | Self::Tls(_)
+            | Self::InUse { .. }
+            | Self::Unavailable(_)
+            | Self::Migration(_) => false,
         }
     }
 }
@@ -100,19 +135,52 @@ pub fn fingerprint() -> String {
     text
 }
 
-/// Applies missing migrations, recomputes stored keys if their rules have changed, and folds totals. Concurrent calls wait for each other,
-/// and an interrupted one is continued. The URL must lead directly to Postgres: the calls wait by a session lock, and a
-/// pooler shares sessions.
+/// How a database is migrated.
+pub struct MigrateOptions<'a> {
+    /// The version after which it stops; `None` for the newest.
+    pub to: Option<i64>,
+    /// Is given what happens.
+    pub report: &'a (dyn Fn(MigrationNotice) + Send + Sync),
+}
+
+impl Default for MigrateOptions<'_> {
+    fn default() -> Self {
+        Self {
+            to: None,
+            report: &|_| (),
+        }
+    }
+}
+
+/// Applies missing migrations, recomputes stored keys if their rules have changed, and folds totals; as [`migrate_with`], in
+/// silence.
+///
+/// # Errors
+/// As [`migrate_with`].
+pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
+    migrate_with(url, &MigrateOptions::default()).await
+}
+
+/// Applies missing migrations beside running servers. After the newest, recomputes stored keys if their rules have changed,
+/// and folds totals. Concurrent calls wait for each other, and an interrupted one is continued. A database with newer
+/// migrations, beside which this program can serve, is left as it is. The URL must lead directly to Postgres: the calls wait
+/// by a session lock, and a pooler shares sessions.
 ///
 /// # Errors
 /// The URL leads through a pooler, the database is unavailable or at an unknown version, or a migration fails.
-pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
-    let connector = Connector::direct(connect_options(url)?, &[]);
+pub async fn migrate_with(url: &str, options: &MigrateOptions<'_>) -> Result<KeysMade, SchemaError> {
+    let connector = Connector::direct(&DatabaseServers::parse(url).map_err(OpenError::from)?, &[]);
     let mut connection = connector.connect().await.map_err(unavailable)?;
-    let applied = MIGRATIONS.run(&mut connection).await;
+    let to = options.to.unwrap_or_else(version);
+    let wanted: Vec<&Migration> = MIGRATIONS.iter().filter(|migration| migration.version <= to).collect();
+    let applied = apply(&mut connection, &wanted, options).await;
     let closed = connection.close().await;
-    applied.map_err(not_applied)?;
+    applied?;
     closed.map_err(unavailable)?;
+    if to < version() {
+        // The statements of the next steps are those of the newest version.
+        return Ok(KeysMade::default());
+    }
     let database = PgDatabase::new(connector, PgPoolOptions::new().max_connections(1));
     let made = match keys(&database).await {
         Ok(made) => totals::fold_all(&database)
@@ -125,15 +193,55 @@ pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
     made
 }
 
-fn not_applied(error: MigrateError) -> SchemaError {
-    match error {
-        MigrateError::VersionMissing(found) | MigrateError::VersionMismatch(found) | MigrateError::Dirty(found) => {
-            SchemaError::Foreign {
-                found,
-                needed: version(),
-            }
-        }
-        other => SchemaError::Migration(Box::new(other)),
+async fn apply(
+    connection: &mut PgConnection,
+    wanted: &[&Migration],
+    options: &MigrateOptions<'_>,
+) -> Result<(), SchemaError> {
+    let applied = migration::applied(&mut *connection).await.map_err(unavailable)?;
+    if is_newer(&applied)? {
+        let oldest = migration::oldest_compatible(&mut *connection, version()).await;
+        accept(&applied, oldest.map_err(unavailable)?)?;
+    }
+    let done = migration::apply(connection, wanted, PATIENCE, options.report).await;
+    done.map_err(|error| match error {
+        MigrationError::Database(error) => unavailable(error),
+        MigrationError::InUse { version, sessions } => SchemaError::InUse {
+            version,
+            sessions: sessions.join(", "),
+        },
+        error => SchemaError::Migration(Box::new(error)),
+    })
+}
+
+/// Whether the database has newer migrations than this program.
+fn is_newer(applied: &[AppliedMigration]) -> Result<bool, SchemaError> {
+    let needed = version();
+    let is_known = |found: &AppliedMigration| {
+        MIGRATIONS
+            .iter()
+            .any(|known| known.version == found.version && known.checksum[..] == found.checksum[..])
+    };
+    let foreign = applied
+        .iter()
+        .find(|found| !found.success || found.version <= needed && !is_known(found));
+    match foreign {
+        Some(foreign) => Err(SchemaError::Foreign {
+            found: foreign.version,
+            needed,
+        }),
+        None => Ok(applied.iter().any(|found| found.version > needed)),
+    }
+}
+
+/// Accepts newer migrations if this program can serve beside them.
+fn accept(applied: &[AppliedMigration], oldest: Option<i64>) -> Result<(), SchemaError> {
+    let needed = version();
+    let found = applied.last().map_or(0, |newest| newest.version);
+    match oldest {
+        Some(oldest) if oldest <= needed => Ok(()),
+        Some(oldest) => Err(SchemaError::TooNew { found, oldest, needed }),
+        None => Err(SchemaError::Foreign { found, needed }),
     }
 }
 
@@ -156,29 +264,17 @@ async fn rules(database: &PgDatabase) -> Result<i16, SchemaError> {
         .map_err(unavailable)
 }
 
-/// Checks that the database has exactly the migrations and key rules of this program.
+/// Checks that the database has the migrations and key rules of this program, and no newer ones but those beside which this
+/// program can serve.
 pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
     let needed = version();
-    let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
-        sqlx::query_as("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
-            .persistent(false)
-            .fetch_all(pool)
-            .await;
-    let applied = match applied {
-        Ok(applied) => applied,
-        Err(error) if is_undefined_table(&error) => Vec::new(),
-        Err(error) => return Err(unavailable(error)),
-    };
-    for (found, checksum, success) in &applied {
-        let known = MIGRATIONS
-            .iter()
-            .any(|known| known.version == *found && known.checksum[..] == checksum[..]);
-        if !known || !success {
-            return Err(SchemaError::Foreign { found: *found, needed });
-        }
+    let applied = migration::applied(pool).await.map_err(unavailable)?;
+    if is_newer(&applied)? {
+        let oldest = migration::oldest_compatible(pool, needed).await;
+        accept(&applied, oldest.map_err(unavailable)?)?;
     }
-    let found = applied.last().map_or(0, |(version, _, _)| *version);
-    if applied.len() < MIGRATIONS.iter().count() {
+    let found = applied.last().map_or(0, |newest| newest.version);
+    if applied.iter().filter(|applied| applied.version <= needed).count() < MIGRATIONS.iter().count() {
         return Err(SchemaError::Behind { found, needed });
     }
     let (found, needed) = (rules(pool).await?, RULES);
@@ -192,6 +288,9 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
 fn unavailable(error: sqlx::Error) -> SchemaError {
     if let Some(pooler) = pooler_error(&error) {
         return pooler.into();
+    }
+    if let Some(tls) = configuration_error::<TlsError>(&error) {
+        return tls.into();
     }
     SchemaError::Unavailable(redacted(error))
 }

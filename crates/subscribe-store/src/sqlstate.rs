@@ -27,6 +27,8 @@ pub(crate) enum PgErrorKind {
     TenantMissing,
     /// A conflict of two transactions; a retry may succeed.
     Contention,
+    /// A migration has changed the columns of a prepared statement: it fails for ever on its connection.
+    StalePlan,
     /// The server is read-only or overloaded at the moment.
     Busy,
     /// Wrong credentials, permissions or schema: an operator must act.
@@ -67,6 +69,8 @@ impl PgErrorKind {
             },
             "23503" if constraint == Some(WORKSPACE_TENANT) => Self::TenantMissing,
             "40001" | "40P01" | "55P03" => Self::Contention,
+            // "cached plan must not change result type": the store uses no feature that a server may lack.
+            "0A000" => Self::StalePlan,
             // Read-only transaction (a standby, or a switch-over); too many connections; out of memory or disk.
             "25006" | "53000" | "53100" | "53200" | "53300" | "53400" => Self::Busy,
             // Undefined table, column or function; no permission; a statement that this server cannot parse.
@@ -86,7 +90,9 @@ impl PgErrorKind {
     /// The kind of source error.
     pub(crate) const fn kind(self) -> SourceErrorKind {
         match self {
-            Self::Connection | Self::Contention | Self::Busy | Self::Cancelled => SourceErrorKind::Unavailable,
+            Self::Connection | Self::Contention | Self::StalePlan | Self::Busy | Self::Cancelled => {
+                SourceErrorKind::Unavailable
+            }
             Self::Misconfigured => SourceErrorKind::Misconfigured,
             Self::Data
             | Self::CridTaken
@@ -104,9 +110,24 @@ pub(crate) fn is_undefined_table(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "42P01")
 }
 
+/// Whether the server accepts no writes: it is a standby, or has become one.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "25006")
+}
+
 /// Converts an error of sqlx to a source error.
 pub(crate) fn source_error(operation: &'static str) -> impl Fn(sqlx::Error) -> SourceError {
     move |error| SourceError::with_cause(operation, PgErrorKind::from_error(&error).kind(), redacted(error))
+}
+
+/// Whether a statement failed because its plan is stale: see [`PgErrorKind::StalePlan`].
+pub(crate) fn has_stale_plan(error: &SourceError) -> bool {
+    let cause = error
+        .source
+        .as_deref()
+        .and_then(|cause| cause.downcast_ref::<DatabaseError>());
+    cause.is_some_and(|cause| PgErrorKind::from_sqlstate(&cause.state, None) == PgErrorKind::StalePlan)
 }
 
 /// The error without the parts that repeat values: only state and constraint remain.
@@ -145,6 +166,7 @@ mod tests {
             ("28P01", None, PgErrorKind::Misconfigured),
             ("42P01", None, PgErrorKind::Misconfigured),
             ("40P01", None, PgErrorKind::Contention),
+            ("0A000", None, PgErrorKind::StalePlan),
         ] {
             assert_eq!(PgErrorKind::from_sqlstate(state, constraint), failure, "{state}");
         }

@@ -12,10 +12,11 @@ use crate::{
     bulk::PgBulkLookups,
     connect::Connector,
     database::PgDatabase,
+    database_url::DatabaseServers,
     import::Importer,
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
-    options::{BY_INDEX, OpenError, StoreOptions, connect_options},
+    options::{BY_INDEX, OpenError, StoreOptions},
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
@@ -72,19 +73,19 @@ impl Store {
     /// The URL is invalid, or a number is zero.
     pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
         options.check()?;
-        let plain = connect_options(&options.url)?;
+        let plain = DatabaseServers::parse(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
-        let to_server = connect_options(direct)?;
+        let to_server = DatabaseServers::parse(direct)?;
         let queue = SearchQueue::new(options.search_limits(&to_server), options.statement_timeout);
         let queue = Arc::new(queue);
         // Without a direct way to the server, the time limit is that of the role.
         let maintenance = if options.pooler && direct == options.url {
-            Connector::new(options.pooler, to_server, &[])
+            Connector::new(options.pooler, &to_server, &[])
         } else {
-            Connector::direct(to_server, &[("statement_timeout", "0")])
+            Connector::direct(&to_server, &[("statement_timeout", "0")])
         };
 
-        let generic = options.connector(plain.clone(), GENERIC_PLANS);
+        let generic = options.connector(&plain, GENERIC_PLANS);
         let replicas = ReplicaServers::new(options)?;
         let writes = || replicas.as_ref().map(|replicas| Arc::clone(replicas.state.writes()));
         let service = options
@@ -93,7 +94,7 @@ impl Store {
         let writing = options
             .database(generic.clone(), options.writing_connections)
             .with_writes(writes());
-        let searching = options.connector(plain.clone(), BY_INDEX);
+        let searching = options.connector(&plain, BY_INDEX);
         let search = options.database(searching.clone(), options.search_connections);
         let search = match &replicas {
             Some(replicas) => replicas.reads(search, options.search_connections),
@@ -108,7 +109,7 @@ impl Store {
             };
             ReplicaWatch::start(servers, Arc::clone(&replicas.state))
         });
-        let lazily = options.connector(plain, &[("synchronous_commit", "off")]);
+        let lazily = options.connector(&plain, &[("synchronous_commit", "off")]);
         let on_replicas = replicas.as_ref().map(|replicas| {
             let connectors = replicas.connectors(GENERIC_PLANS);
             (Arc::clone(&replicas.state), connectors.collect())

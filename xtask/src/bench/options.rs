@@ -58,6 +58,8 @@ pub(super) enum BenchPart {
     Mirror,
     /// The first sync of a provider with 50,000 users, beside look-ups.
     Sync,
+    /// Creates and updates beside pgbench, look-ups beside a storm of sign-ins, and what sign-ins cost and reveal.
+    Writes,
     /// Searches, lists and imports beside a Node service and OpenLDAP; only when it is named, since it needs npm.
     Peers,
 }

@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orchestrator", &["domain", "ports"]),
     ("single-flight", &[]),
     ("http-client", &[]),
+    ("telemetry", &["http-client"]),
     ("provider-kit", &["domain", "ports", "http-client", "single-flight"]),
     // A provider names no other; provider-generic is what presets are made of.
     (PROVIDER, &["domain", "ports", "provider-kit", "provider-generic"]),
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             PROVIDER,
             "subscribe-store",
             "tokens",
+            "telemetry",
             "api",
         ],
     ),

@@ -8,3 +8,4 @@ pub(crate) mod limits;
 pub(crate) mod percent;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod room;

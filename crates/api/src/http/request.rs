@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use masthead_domain::caller_address::CallerAddress;
 
-use super::limits::ApiLimits;
+use super::{limits::ApiLimits, room::AnswerRoom};
 
 /// The header that carries the request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
@@ -25,6 +25,8 @@ pub struct RequestContext {
     pub deadline: Instant,
     /// The address of the client; `None` where the server does not know it.
     pub caller: Option<CallerAddress>,
+    /// The memory for its answer.
+    pub room: AnswerRoom,
 }
 
 impl RequestContext {
@@ -37,6 +39,7 @@ impl RequestContext {
             // Timeouts use tokio's clock, which tests can pause.
             deadline: tokio::time::Instant::now().into_std() + limits.deadline,
             caller: None,
+            room: AnswerRoom::default(),
         }
     }
 }

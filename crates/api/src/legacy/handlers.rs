@@ -73,7 +73,13 @@ async fn answer(
     let caller = by_deadline(context.deadline, verify).await?;
     let query = parts.uri.query().unwrap_or_default();
     let (sources, read) = parse_request(path, query, &caller.tenant, &*state.sealing)?;
-    let answer = by_deadline(context.deadline, read_sources(state, &caller, sources, read)).await?;
+    let read = async {
+        if let LegacyRead::List(query) = &read {
+            context.room.reserve(usize::from(query.size), USER_BYTES).await;
+        }
+        read_sources(state, &caller, sources, read).await
+    };
+    let answer = by_deadline(context.deadline, read).await?;
     show_users(state, context, &caller, &answer)
 }
 

@@ -19,6 +19,7 @@ use crate::http::{
     deadline::by_deadline,
     request::RequestContext,
     response::ApiResponse,
+    room::AnswerRoom,
 };
 
 /// `GET /v4/Users?…`
@@ -30,7 +31,7 @@ pub(crate) async fn list_users(state: &V4State, context: RequestContext, parts: 
     let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
     let query = parts.uri.query().unwrap_or_default();
     let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
-    search(state, responder, &caller, None, parameters).await
+    search(state, responder, &caller, &context.room, None, parameters).await
 }
 
 /// `POST /v4/Users/Search`
@@ -54,7 +55,7 @@ pub(crate) async fn search_users<B: RequestBody>(
         Some(query) if !query.is_empty() && !ignore_unknown => Err(ParameterError::QueryBesideBody),
         _ => V4Parameters::from_json(&body, ignore_unknown),
     };
-    search(state, responder, &caller, None, parameters).await
+    search(state, responder, &caller, &context.room, None, parameters).await
 }
 
 /// `GET /v4/Users/{crid}`; with a parameter that only lists have, the list of the users that match every filter and have this
@@ -68,7 +69,7 @@ pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &P
     let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
     if has_list_parameter(query) {
         let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
-        return search(state, responder, &caller, Some(path_id), parameters).await;
+        return search(state, responder, &caller, &context.room, Some(path_id), parameters).await;
     }
     let lookup = async {
         let (request, options) = V4Parameters::from_query(query, V4Operation::GetUser, ignore_unknown)
@@ -89,6 +90,7 @@ async fn search(
     state: &V4State,
     responder: V4Responder,
     caller: &Caller,
+    room: &AnswerRoom,
     path_id: Option<&str>,
     parameters: Result<V4Parameters<'_>, ParameterError>,
 ) -> ApiResponse {
@@ -101,6 +103,7 @@ async fn search(
         }
         let search = parameters.into_search(path_id, tenant, &*state.sealing);
         let (request, options) = search.map_err(refused)?;
+        room.reserve(usize::from(request.query.size), USER_BYTES).await;
         let answer = state.use_cases.list_users.search(caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::ListUsers, error))?;
         Ok((answer, request, options))

@@ -11,7 +11,9 @@ use futures_util::{Stream, TryStreamExt};
 use http::Request;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use masthead_api::{ApiLimits, BodyTimeoutError, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at};
+use masthead_api::{
+    AnswerRoom, ApiLimits, BodyTimeoutError, RequestBody, RequestContext, RequestId, ServerRefusal, refuse_at,
+};
 use masthead_ports::source::SourceErrorKind;
 use masthead_testkit::{
     contract_cases::{ContractCase, Expectation},
@@ -140,6 +142,7 @@ async fn context_of_the_server_is_used() {
         request_id: RequestId::new("loop-7").unwrap(),
         deadline: Instant::now(),
         caller: None,
+        room: AnswerRoom::default(),
     };
     let request = request.body(String::new()).unwrap();
     let answer = read(answer(&api.api, Some(context), request).await).await;

@@ -28,6 +28,7 @@ fn hasher(cost: Argon2Cost) -> PooledHasher {
         threads: NonZeroUsize::MIN,
         memory_kib: 262_144,
         queue: 16,
+        niceness: 0,
         cost,
     };
     PooledHasher::start(options, Arc::new(NoSecrets)).unwrap()
@@ -199,6 +200,7 @@ fn cost_out_of_range_does_not_start() {
         threads: NonZeroUsize::MIN,
         memory_kib: 262_144,
         queue: 1,
+        niceness: 0,
         cost: Argon2Cost { memory_kib: 1, ..CHEAP },
     };
     assert!(PooledHasher::start(options, Arc::new(NoSecrets)).is_err());

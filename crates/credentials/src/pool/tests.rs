@@ -15,7 +15,14 @@ const ONE: NonZeroUsize = NonZeroUsize::MIN;
 const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 fn pool(threads: NonZeroUsize, memory_kib: u32, queue: usize) -> Arc<JobPool> {
-    Arc::new(JobPool::start(threads, memory_kib, KEPT, queue).unwrap())
+    let options = PoolOptions {
+        threads,
+        memory_kib,
+        kept_kib: KEPT,
+        queue,
+        niceness: 3,
+    };
+    Arc::new(JobPool::start(options).unwrap())
 }
 
 fn soon() -> Instant {
@@ -190,4 +197,17 @@ async fn memory_of_new_hashes_is_kept_until_another_job_needs_it() {
     while free() != (100, 0) {
         yield_now().await;
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn jobs_give_way_to_other_threads() {
+    let niceness = |_: &mut Argon2Memory| rustix::process::nice(0).unwrap();
+    let own = rustix::process::nice(0).unwrap();
+    let of_job = pool(ONE, 100, 1)
+        .run(JobMemory::Kept, soon(), niceness)
+        .await
+        .unwrap()
+        .value;
+    assert_eq!(of_job, (own + 3).min(19));
 }

@@ -14,7 +14,7 @@ mod workspace;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
@@ -64,8 +64,8 @@ pub(crate) enum Command {
     /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once. SIGHUP
     /// reloads the settings that may change, and SIGUSR1 opens the log file again.
     Serve,
-    /// Migrates the database to this program's schema. May run while an older version serves.
-    Migrate,
+    /// Migrates the database to this program's schema, while older versions serve (docs/upgrading.md).
+    Migrate(MigrateArguments),
     /// Creates, lists, changes and removes tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
@@ -95,6 +95,13 @@ pub(crate) enum Command {
     User(UserCommand),
     /// Settles writes that were left open between a provider and our store, and lists those that stay open.
     Reconcile(ReconcileArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    /// Stops after this version of the schema, for servers that cannot go on beside a newer one.
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) to: Option<i64>,
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
     let settings_source = UncheckedSettings::from_process(cli.config.as_deref());
     match &cli.command {
         Command::Serve => serve::run(&settings_source, cli.config.clone()),
-        Command::Migrate => migrate::run(&settings_source),
+        Command::Migrate(arguments) => migrate::run(&settings_source, arguments),
         Command::Tenant(arguments) => tenant::run(&settings_source, arguments),
         Command::Provider(arguments) => provider::run(&settings_source, arguments),
         Command::Workspace(arguments) => {

@@ -3,10 +3,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_http_server::{self as http_server, Lifecycle, ServerOptions, WorkerHandle, WorkerThreads};
+use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
 use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
+use masthead_telemetry::Telemetry;
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
@@ -34,7 +35,7 @@ use crate::{
     purge,
     reload::{Reload, Reloader},
     server_errors::RETRY_AFTER,
-    settings::{ServerSettings, UncheckedSettings},
+    settings::{HttpSettings, ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     wiring,
     writes::{self, user_writes},
@@ -50,14 +51,16 @@ pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) 
         Reloader::new(load, settings_source.fingerprint(), parts)
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let logs = logs::start_for_server(&settings.log, Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
+    let telemetry = settings.telemetry.as_ref().map(wiring::telemetry).transpose()?;
+    let spans = telemetry.as_ref().map(Telemetry::layer);
+    let logs = logs::start_for_server(&settings.log, spans, Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CommandError::context("the runtime cannot be started"))?;
     let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
-    let ended = runtime.block_on(serve(settings, reloader, &logs, clock, &threads));
+    let ended = runtime.block_on(serve(settings, reloader, &logs, telemetry, clock, &threads));
     drop(threads);
     // Tasks that still run have had their time.
     runtime.shutdown_background();
@@ -69,6 +72,7 @@ async fn serve(
     settings: &ServerSettings,
     reloader: impl FnOnce(Vec<Arc<dyn Reload>>) -> Reloader,
     logs: &Logs,
+    telemetry: Option<Telemetry>,
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
 ) -> Result<(), CommandError> {
@@ -78,14 +82,10 @@ async fn serve(
     let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
     let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
-    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
-    if mail.is_none() {
-        tracing::info!("smtp.host is not set: no mail is sent");
-    }
-    let listener = bind_api(settings.http.listen).await?;
-    let address = listener
-        .local_addr()
-        .map_err(CommandError::context("the listening socket has no address"))?;
+    let mail = mail_delivery(settings)?;
+    let tls = settings.http.tls.as_ref();
+    let certificate = tls.map(|tls| wiring::certificate(tls, Arc::clone(&clock))).transpose()?;
+    let (listener, address) = bind_api(settings.http.listen).await?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
@@ -117,11 +117,7 @@ async fn serve(
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
             sealing: Arc::clone(&sealing),
-            limits: ApiLimits {
-                body_bytes: http.max_body_bytes,
-                deadline: http.request_deadline,
-                retry_after: RETRY_AFTER,
-            },
+            limits: api_limits(&http),
         };
         let edge = Edge::new(EdgeParts {
             routes: masthead_api::Api::new(api),
@@ -138,30 +134,40 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
+    let telemetry = telemetry.map(|telemetry| {
+        let ops = Arc::clone(&ops);
+        telemetry.start(move || ops.metrics_text())
+    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
     tasks.spawn(warm_up(verifier));
     // Each part that follows its settings without a restart.
     let followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
-    tasks.spawn(follow_requests(
-        requests,
-        reloader(followers),
-        Arc::clone(&logs.control),
-    ));
+    let (reloader, control) = (reloader(followers), Arc::clone(&logs.control));
+    tasks.spawn(follow_requests(requests, reloader, control));
+    let tls = certificate.map(|certificate| {
+        let tls = certificate.tls();
+        tasks.spawn(certificate.watch());
+        tls
+    });
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
         tasks.spawn(serve_operations(listener, Arc::clone(&options), ops));
     }
 
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    let serving = http_server::serve(listener, options, workers, &lifecycle);
+    tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
+    let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
     tasks.shutdown().await;
+    // Last, so that the spans of the drain are sent as well.
+    if let Some(telemetry) = telemetry {
+        telemetry.stop().await;
+    }
     ended
 }
 
@@ -174,6 +180,23 @@ pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn C
         mirror: store.mirror(),
         events: store.read_events(),
         clock: Arc::clone(clock),
+    }
+}
+
+/// The sender of mails, if there is one.
+fn mail_delivery(settings: &ServerSettings) -> Result<Option<MailDelivery>, CommandError> {
+    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
+    if mail.is_none() {
+        tracing::info!("smtp.host is not set: no mail is sent");
+    }
+    Ok(mail)
+}
+
+const fn api_limits(http: &HttpSettings) -> ApiLimits {
+    ApiLimits {
+        body_bytes: http.max_body_bytes,
+        deadline: http.request_deadline,
+        retry_after: RETRY_AFTER,
     }
 }
 
@@ -229,7 +252,7 @@ fn serving_threads(setting: usize) -> usize {
 async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
     match store.check_schema().await {
         Ok(()) => Ok(()),
-        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_))) => {
+        Err(error @ (SchemaError::Unavailable(_) | SchemaError::Migration(_) | SchemaError::InUse { .. })) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the database cannot be reached yet: serving 503 until it can"
@@ -239,8 +262,10 @@ async fn refuse_wrong_schema(store: &Store) -> Result<(), CommandError> {
         Err(
             error @ (SchemaError::Open(_)
             | SchemaError::Pooler(_)
+            | SchemaError::Tls(_)
             | SchemaError::Behind { .. }
             | SchemaError::Foreign { .. }
+            | SchemaError::TooNew { .. }
             | SchemaError::KeysBehind { .. }
             | SchemaError::KeysForeign { .. }),
         ) => Err(CommandError::context("the database cannot be used")(error)),

@@ -1,22 +1,28 @@
 //! The outer layer around the API: request ids, limits, panics, access lines and metrics of every request.
 
 mod request_record;
+mod request_span;
 mod timed_body;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts as Head,
 };
 use hyper::body::{Body, Incoming};
-use masthead_api::{Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at};
+use masthead_api::{
+    AnswerMemory, AnswerRoom, Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
+};
 use masthead_domain::caller_address::CallerAddress;
-use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler};
+use masthead_http_server::{Lifecycle, RawHead, Rejection, RequestHandler, ResponseRoom};
+use tokio::time::timeout_at;
 
 pub use request_record::CountedBody;
 use request_record::{RequestLogger, RequestRecord};
+use request_span::{record_status, request_span};
 pub use timed_body::TimedBody;
+use tracing::Instrument as _;
 
 use crate::{
     identifiers::RequestIds,
@@ -123,24 +129,37 @@ impl<R: Routes> Edge<R> {
 
     async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
         let path = head.uri.path();
+        let deadline = record.began + self.http.request_deadline;
+        let room = head.extensions.get::<ResponseRoom>();
+        if let Some(room) = room
+            && !room.has_memory()
+            && timeout_at(deadline.into(), room.reserve(0)).await.is_err()
+        {
+            return refuse_at(path, ServerRefusal::Unavailable, record.id.clone(), RETRY_AFTER);
+        }
         let route = self.routes.route(path);
         let address = self.http.trusted_proxies.caller(peer, &head.headers);
         let caller = CallerAddress::new(address);
         let is_reported = address != peer.to_canonical();
         let context = RequestContext {
             request_id: record.id.clone(),
-            deadline: record.began + self.http.request_deadline,
+            deadline,
             caller: Some(if is_reported { caller.reported() } else { caller }),
+            room: room.map(answer_room).unwrap_or_default(),
         };
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
         let body = TimedBody::new(body, self.http.body_timeout);
+        let span = request_span(head, record.route(), &record.id);
         // The routes share no mutable state: a panic leaves nothing inconsistent.
-        AssertUnwindSafe(self.routes.answer(route, context, head, body))
+        let answer = AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()
+            .instrument(span.clone())
             .await
             // The panic hook has logged where it was.
-            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER))
+            .unwrap_or_else(|_| refuse_at(path, ServerRefusal::Internal, record.id.clone(), RETRY_AFTER));
+        record_status(&span, answer.status());
+        answer
     }
 }
 
@@ -218,9 +237,26 @@ impl<R: Routes> RequestHandler for Edge<R> {
         answer
     }
 
-    fn overload_response(&self) -> Vec<u8> {
-        overload_response()
+    fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {
+        overload_response(head.path())
     }
+
+    fn is_trusted_peer(&self, peer: IpAddr) -> bool {
+        self.http.trusted_proxies.trusts(peer.to_canonical())
+    }
+}
+
+/// The memory of the connection's server, for the API.
+struct ConnectionMemory(ResponseRoom);
+
+impl AnswerMemory for ConnectionMemory {
+    fn reserve(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.reserve(bytes))
+    }
+}
+
+fn answer_room(room: &ResponseRoom) -> AnswerRoom {
+    AnswerRoom::new(Arc::new(ConnectionMemory(room.clone())))
 }
 
 /// Whether the connection cannot be used any more: a body is missing, or its end unknown.

@@ -8,10 +8,21 @@ mod writer;
 use std::{io, panic, sync::Arc};
 
 use masthead_ports::clock::Clock;
-use tracing_subscriber::{fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use masthead_telemetry::SpanLayer;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    Layer,
+    filter::{FilterExt as _, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    reload,
+    util::SubscriberInitExt,
+};
 
 use access::AccessLog;
 pub use control::LogControl;
+use control::LevelHandle;
 pub use file::LogFile;
 pub use writer::{LogGuard, LogWriter};
 
@@ -38,20 +49,20 @@ pub fn start(
     output: impl io::Write + Send + 'static,
     clock: Arc<dyn Clock>,
 ) -> io::Result<Logs> {
-    start_on(settings, output, None, clock)
+    start_on(settings, output, None, None, clock)
 }
 
-/// Starts logging for a server, to its file or to standard output.
+/// Starts logging for a server, to its file or to standard output, and the recording of spans if there is a layer for it.
 ///
 /// # Errors
 /// The file cannot be opened, or the writing thread cannot be started.
-pub fn start_for_server(settings: &LogSettings, clock: Arc<dyn Clock>) -> io::Result<Logs> {
+pub fn start_for_server(settings: &LogSettings, spans: Option<SpanLayer>, clock: Arc<dyn Clock>) -> io::Result<Logs> {
     match &settings.file {
         Some(path) => {
             let file = LogFile::open(path)?;
-            start_on(settings, file.clone(), Some(file), clock)
+            start_on(settings, file.clone(), Some(file), spans, clock)
         }
-        None => start(settings, io::stdout(), clock),
+        None => start_on(settings, io::stdout(), None, spans, clock),
     }
 }
 
@@ -59,28 +70,59 @@ fn start_on(
     settings: &LogSettings,
     output: impl io::Write + Send + 'static,
     file: Option<LogFile>,
+    spans: Option<SpanLayer>,
     clock: Arc<dyn Clock>,
 ) -> io::Result<Logs> {
     let (writer, guard) = LogWriter::start(output)?;
-    let (filter, level) = reload::Layer::new(control::filter(&settings.level));
-    let lines = fmt::layer().with_writer(writer.clone()).with_ansi(false);
-    let registry = tracing_subscriber::registry().with(filter);
-    // Fails if a subscriber is set already, as in tests: that one is used then.
-    let _ = match settings.format {
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_current_span(false))
-            .try_init(),
-        LogFormat::Pretty => registry.with(lines).try_init(),
+    let registry = tracing_subscriber::registry();
+    let filter = control::filter(&settings.level);
+    // Starting fails if a subscriber is set already, as in tests: that one is used then.
+    let level: LevelHandle = match spans {
+        None => {
+            let (filter, level) = reload::Layer::new(filter);
+            let _ = registry
+                .with(filter)
+                .with(lines(settings.format, writer.clone()))
+                .try_init();
+            Box::new(move |filter| level.reload(filter))
+        }
+        // The filter is that of the lines alone: spans have a level that is never logged.
+        Some(spans) => {
+            let (filter, level) = reload::Layer::new(filter);
+            let events = filter.and(filter_fn(|metadata| metadata.is_event()));
+            let _ = registry
+                .with(spans)
+                .with(lines(settings.format, writer.clone()).with_filter(events))
+                .try_init();
+            Box::new(move |filter| level.reload(filter))
+        }
     };
     log_panics();
     let access = AccessLog::new(writer.clone(), settings.format, clock);
-    let control = Arc::new(LogControl::new(level, access.clone(), file));
+    let control = Arc::new(LogControl::new(&settings.level, level, access.clone(), file));
     Ok(Logs {
         writer,
         access,
         control,
         guard,
     })
+}
+
+/// The layer that writes lines: of events, without the spans around them.
+fn lines<S>(format: LogFormat, writer: LogWriter) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(false);
+    match format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Pretty => lines.boxed(),
+    }
 }
 
 /// Panics are logged by location only: their text may contain request data.

@@ -40,13 +40,18 @@ impl MetricsPage {
         }
         let began = Instant::now();
         measure();
-        let text = Bytes::from(self.handle.render());
+        let text = Bytes::from(self.render());
         let took: Duration = began.elapsed();
         *last = Some(RenderedPage {
             text: text.clone(),
             until: Instant::now() + took * REUSED_FOR,
         });
         text
+    }
+
+    /// The metrics as they are now.
+    pub(super) fn render(&self) -> String {
+        self.handle.render()
     }
 
     pub(super) fn upkeep(&self) {

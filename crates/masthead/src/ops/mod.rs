@@ -33,6 +33,9 @@ use crate::{
     server_errors::{RETRY_AFTER, api_error, overload_response},
 };
 
+/// The body of `/health/live`.
+pub(crate) const ALIVE: &str = r#"{"alive":true}"#;
+
 /// Serves the operators' pages.
 pub struct Ops {
     health: ServiceHealth,
@@ -119,7 +122,7 @@ impl Ops {
             OpsPage::Live => {
                 let body = match (reader, self.api_address) {
                     (OpsReader::Operator, Some(api)) => format!(r#"{{"alive":true,"api":"{api}"}}"#),
-                    _ => r#"{"alive":true}"#.to_owned(),
+                    _ => ALIVE.to_owned(),
                 };
                 text(StatusCode::OK, "application/json", body)
             }
@@ -148,6 +151,12 @@ impl Ops {
     pub async fn upkeep(&self) {
         self.metrics.upkeep();
         self.health.report().await;
+    }
+
+    /// All metrics, in the text format of Prometheus, rendered anew.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.measure();
+        self.metrics.render()
     }
 
     fn measure(&self) {
@@ -201,7 +210,7 @@ impl RequestHandler for Ops {
         reject(&HeaderMap::new(), rejection)
     }
 
-    fn overload_response(&self) -> Vec<u8> {
-        overload_response()
+    fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {
+        overload_response(head.path())
     }
 }

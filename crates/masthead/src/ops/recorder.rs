@@ -98,6 +98,26 @@ fn describe() {
         "masthead_password_refused_total",
         "passwords that found no room or no time, by reason"
     );
+    describe_counter!(
+        "masthead_tls_handshakes_total",
+        "TLS handshakes of the listener, by result: ok, ok_with_certificate (the caller's), failed, timeout, refused"
+    );
+    describe_gauge!(
+        "masthead_tls_certificate_expiry_timestamp_seconds",
+        "when the listener's certificate expires, in seconds since 1970"
+    );
+    describe_counter!(
+        "masthead_tls_certificate_reloads_total",
+        "changed certificates of the listener, by result: ok, failed (the one of before stays)"
+    );
+    describe_counter!(
+        "masthead_telemetry_exports_total",
+        "messages to the OpenTelemetry collector, by signal (traces, metrics) and outcome (ok, failed)"
+    );
+    describe_counter!(
+        "masthead_telemetry_spans_dropped_total",
+        "spans that found no room in the queue to the collector"
+    );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
     describe_gauge!(

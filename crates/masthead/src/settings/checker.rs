@@ -121,7 +121,11 @@ impl Checker<'_> {
     }
 }
 
-pub(super) fn read_secret(path: &str) -> Result<String, String> {
+/// The text of a secret's file without the line break at its end; at most 64 KiB.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn read_secret(path: &str) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.kind().to_string())?;
     let bytes = file

@@ -13,14 +13,14 @@ mod tenant_secrets;
 mod tests;
 mod unchecked;
 
-pub(crate) use checker::parse_duration;
+pub(crate) use checker::{parse_duration, read_secret};
 pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
     DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TokenKeySource,
-    TokenSettings,
+    ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings,
+    TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
@@ -38,6 +39,8 @@ pub struct ServerSettings {
     pub mail: MailSettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[telemetry]`; `None` if nothing is sent.
+    pub telemetry: Option<TelemetrySettings>,
     /// `[metrics]`
     pub metrics: MetricsSettings,
 }
@@ -54,6 +57,9 @@ pub struct HttpSettings {
     pub write_timeout: Duration,
     pub keep_alive: Duration,
     pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub max_unsent_bytes_per_connection: usize,
+    pub max_unsent_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_body_bytes: usize,
     pub max_uri_bytes: usize,
@@ -62,6 +68,20 @@ pub struct HttpSettings {
     pub drain_idle: Duration,
     pub drain_delay: Duration,
     pub trusted_proxies: TrustedProxies,
+    /// `None` if the listener speaks no TLS.
+    pub tls: Option<TlsSettings>,
+}
+
+/// The settings of `[http]` that begin with `tls_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct TlsSettings {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub client_ca_file: Option<PathBuf>,
+    pub client_certificate_is_required: bool,
+    pub handshake_timeout: Duration,
+    pub max_handshakes: usize,
 }
 
 impl HttpSettings {
@@ -74,6 +94,9 @@ impl HttpSettings {
             write_timeout: self.write_timeout,
             keep_alive: self.keep_alive,
             max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
+            max_unsent_bytes_per_connection: self.max_unsent_bytes_per_connection,
+            max_unsent_bytes: self.max_unsent_bytes,
             max_concurrent_streams: self.max_concurrent_streams,
             max_uri_bytes: self.max_uri_bytes,
             max_header_bytes: self.max_header_bytes,
@@ -164,6 +187,7 @@ pub struct PasswordSettings {
     pub threads: usize,
     pub memory_mib: u32,
     pub queue: usize,
+    pub niceness: u8,
     pub cost: Argon2Cost,
 }
 
@@ -217,6 +241,19 @@ pub enum LogFormat {
     Json,
     /// Readable text.
     Pretty,
+}
+
+/// `[telemetry]`, where a collector is named.
+#[derive(Debug, Clone)]
+pub struct TelemetrySettings {
+    /// The base URL of the collector.
+    pub otlp_endpoint: String,
+    /// The headers of each request to it; their values are not in `Debug`.
+    pub otlp_headers: HeaderMap,
+    /// The share of traces that are recorded, from 0 to 1.
+    pub sample_ratio: f64,
+    /// How often metrics are sent; `None` never.
+    pub metrics_every: Option<Duration>,
 }
 
 /// `[metrics]`

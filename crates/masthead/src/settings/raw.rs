@@ -18,6 +18,7 @@ pub(super) struct RawSettings {
     pub(super) smtp: RawSmtp,
     pub(super) mail: RawMail,
     pub(super) log: RawLog,
+    pub(super) telemetry: RawTelemetry,
     pub(super) metrics: RawMetrics,
 }
 
@@ -32,6 +33,9 @@ pub(super) struct RawHttp {
     pub(super) write_timeout: String,
     pub(super) keep_alive: String,
     pub(super) max_connections: String,
+    pub(super) max_connections_per_address: String,
+    pub(super) max_unsent_bytes_per_connection: String,
+    pub(super) max_unsent_bytes: String,
     pub(super) max_concurrent_streams: String,
     pub(super) max_body_bytes: String,
     pub(super) max_uri_bytes: String,
@@ -41,6 +45,12 @@ pub(super) struct RawHttp {
     pub(super) drain_delay: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
+    pub(super) tls_certificate_file: String,
+    pub(super) tls_key_file: String,
+    pub(super) tls_client_ca_file: String,
+    pub(super) tls_client_certificates: String,
+    pub(super) tls_handshake_timeout: String,
+    pub(super) tls_max_handshakes: String,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +123,7 @@ pub(super) struct RawPasswords {
     pub(super) threads: String,
     pub(super) memory_mib: String,
     pub(super) queue: String,
+    pub(super) niceness: String,
     pub(super) argon2_memory_kib: String,
     pub(super) argon2_iterations: String,
     pub(super) argon2_parallelism: String,
@@ -154,6 +165,16 @@ pub(super) struct RawLog {
     pub(super) format: String,
     pub(super) level: String,
     pub(super) file: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTelemetry {
+    pub(super) otlp_endpoint: String,
+    pub(super) otlp_headers: String,
+    pub(super) otlp_headers_file: String,
+    pub(super) sample_ratio: String,
+    pub(super) metrics_every: String,
 }
 
 #[derive(Deserialize)]

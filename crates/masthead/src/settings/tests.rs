@@ -381,3 +381,46 @@ fn operations_port_can_be_turned_off() {
         assert_eq!((settings.metrics.listen, settings.metrics.on_api_port), (None, true));
     }
 }
+
+#[test]
+fn telemetry_is_off_without_an_endpoint() {
+    let settings = settings_source(None, &whole()).settings().unwrap();
+    assert!(settings.telemetry.is_none());
+}
+
+#[test]
+fn telemetry_is_checked_and_its_headers_are_secret() {
+    let mut pairs = whole();
+    pairs.extend([
+        ("MASTHEAD__TELEMETRY__OTLP_ENDPOINT", "http://otel.example:4318"),
+        (
+            "MASTHEAD__TELEMETRY__OTLP_HEADERS",
+            "Authorization=Bearer hidden-word, X-Team=hidden-word",
+        ),
+        ("MASTHEAD__TELEMETRY__METRICS_EVERY", "0s"),
+    ]);
+    let settings = settings_source(None, &pairs).settings().unwrap();
+    assert!(!format!("{settings:?}").contains("hidden-word"));
+    let telemetry = settings.telemetry.unwrap();
+    assert_eq!(telemetry.otlp_headers["authorization"], "Bearer hidden-word");
+    assert_eq!((telemetry.sample_ratio, telemetry.metrics_every), (0.1, None));
+
+    for (key, value, named) in [
+        (
+            "OTLP_ENDPOINT",
+            "http://u:hidden-word@otel.example",
+            "telemetry.otlp_endpoint",
+        ),
+        ("OTLP_ENDPOINT", "otel.example:4317", "telemetry.otlp_endpoint"),
+        ("OTLP_HEADERS", "hidden-word", "telemetry.otlp_headers"),
+        ("SAMPLE_RATIO", "2", "telemetry.sample_ratio"),
+        ("SAMPLE_RATIO", "NaN", "telemetry.sample_ratio"),
+        ("METRICS_EVERY", "2h", "telemetry.metrics_every"),
+    ] {
+        let mut pairs = pairs.clone();
+        let key = format!("MASTHEAD__TELEMETRY__{key}");
+        pairs.push((&key, value));
+        let error = settings_source(None, &pairs).settings().unwrap_err().to_string();
+        assert!(error.contains(named) && !error.contains("hidden-word"), "{error}");
+    }
+}

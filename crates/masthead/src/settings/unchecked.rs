@@ -68,6 +68,7 @@ impl UncheckedSettings {
             let sync = check::sync(&raw.sync, c);
             let mail = check::mail(&raw.smtp, &raw.mail, c);
             let log = check::log(&raw.log, c);
+            let telemetry = check::telemetry(&raw.telemetry, c);
             let metrics = check::metrics(&raw.metrics, c);
             Some(ServerSettings {
                 http: http?,
@@ -80,6 +81,7 @@ impl UncheckedSettings {
                 sync: sync?,
                 mail: mail?,
                 log: log?,
+                telemetry: telemetry?,
                 metrics: metrics?,
             })
         })

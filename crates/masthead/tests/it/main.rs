@@ -18,4 +18,5 @@ mod providers;
 mod sources;
 mod support;
 mod sync;
+mod telemetry;
 mod writes;

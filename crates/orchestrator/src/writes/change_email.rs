@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
-    user_key::UserKey,
+    customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{Ability, AccountWriter},
     intents::IntentKind,
     mail::{MailKind, MailValues},
     source::CallContext,
-    users::UserWriteError,
+    trace::SPANS,
+    users::{QueuedMail, UserWriteError},
 };
 
 use super::{
@@ -35,6 +35,7 @@ impl ChangeEmail {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "change address", skip_all)]
     pub async fn change(
         &self,
         call: WriteCall,
@@ -62,7 +63,9 @@ impl Services {
             Sides::Store => {
                 let before = self.stored(&cx, crid).await?.ok_or(WriteUserError::NoSuchUser)?;
                 let mut commit = self.commit(call, &[EventKind::SubscribeUserChangeEmail]);
-                commit.mails.extend(self.notice(&cx, &before, email));
+                commit
+                    .mails
+                    .extend(self.notice(&cx, before.email.as_ref(), &before.first_name, email));
                 self.ports.users.set_email(&cx, crid, email, verified, &commit).await?;
                 Ok(Written::done(()))
             }
@@ -83,6 +86,10 @@ impl Services {
         let content = IntentContent::SetEmail {
             email: email.as_str().to_owned(),
             verified: at_provider,
+            old: before
+                .email
+                .as_ref()
+                .map(|old| (old.as_str().to_owned(), before.first_name.to_string())),
         };
         let intended = Intended {
             kind: IntentKind::SetEmail,
@@ -104,7 +111,9 @@ impl Services {
             ],
         );
         commit.intent = Some(intent);
-        commit.mails.extend(self.notice(cx, &before, email));
+        commit
+            .mails
+            .extend(self.notice(cx, before.email.as_ref(), &before.first_name, email));
         let following = Self::following(cx);
         let users = &self.ports.users;
         let stored = users
@@ -119,10 +128,16 @@ impl Services {
     }
 
     /// The notice to the old address, where it is another and the server can send mail.
-    fn notice(&self, cx: &CallContext, before: &Account, email: &Email) -> Option<masthead_ports::users::QueuedMail> {
-        let old = before.email.as_ref().filter(|old| old.key() != email.key())?;
+    pub(crate) fn notice(
+        &self,
+        cx: &CallContext,
+        old: Option<&Email>,
+        first_name: &str,
+        email: &Email,
+    ) -> Option<QueuedMail> {
+        let old = old.filter(|old| old.key() != email.key())?;
         let values = MailValues {
-            first_name: before.first_name.clone(),
+            first_name: first_name.into(),
             ..MailValues::default()
         };
         self.ports

@@ -9,6 +9,7 @@ use masthead_ports::{
     keyed_hash::KeyedHash,
     passwords::PlainPassword,
     source::CallContext,
+    trace::SPANS,
     users::{UserWriteError, WriteCommit},
 };
 
@@ -40,6 +41,7 @@ impl ChangePassword {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "set password", skip_all)]
     pub async fn set(
         &self,
         call: WriteCall,

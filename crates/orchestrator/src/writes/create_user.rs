@@ -13,6 +13,7 @@ use masthead_ports::{
     passwords::PasswordHash,
     passwords::PlainPassword,
     source::CallContext,
+    trace::SPANS,
     users::{NewRegistration, PendingRegistration, UserWriteError},
 };
 
@@ -74,6 +75,7 @@ impl CreateUser {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "create user", skip_all)]
     pub async fn create(&self, call: WriteCall, request: CreateRequest) -> Result<Written<Created>, WriteUserError> {
         let services = Arc::clone(&self.services);
         self.services
@@ -250,7 +252,7 @@ impl Services {
     ) -> Result<Written<Created>, WriteUserError> {
         let begun = self.now();
         let requested = RequestedAccount::from(new);
-        let content = IntentContent::create(new);
+        let content = IntentContent::create(new, password_url);
         let intended = Intended {
             kind: IntentKind::Create,
             crid: None,

@@ -7,6 +7,7 @@ use masthead_ports::{
     accounts::{Ability, AccountWriter},
     intents::IntentKind,
     source::CallContext,
+    trace::SPANS,
     users::{UserWriteError, WriteCommit},
 };
 
@@ -40,6 +41,7 @@ impl DeleteUser {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "delete user", skip_all)]
     pub async fn delete(&self, call: WriteCall, request: DeleteRequest) -> Result<Written<()>, WriteUserError> {
         let services = Arc::clone(&self.services);
         self.services

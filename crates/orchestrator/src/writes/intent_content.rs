@@ -2,7 +2,7 @@
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
-    tenant::TenantId, user_change::UserChange,
+    return_url::ReturnUrl, tenant::TenantId, user_change::UserChange,
 };
 use masthead_ports::{
     accounts::NewAccount,
@@ -23,6 +23,9 @@ pub(crate) enum IntentContent {
         last_name: String,
         verified: bool,
         metadata: Vec<(String, String)>,
+        /// Where the user sets a password, of an account that is mailed a link for it.
+        #[serde(default)]
+        password_url: Option<String>,
     },
     /// A change.
     Update {
@@ -37,7 +40,13 @@ pub(crate) enum IntentContent {
     /// A new password, which is not kept.
     SetPassword,
     /// A new address.
-    SetEmail { email: String, verified: bool },
+    SetEmail {
+        email: String,
+        verified: bool,
+        /// The old address and the first name for the notice to it.
+        #[serde(default)]
+        old: Option<(String, String)>,
+    },
     /// A deletion.
     Delete { purge: bool },
 }
@@ -49,7 +58,7 @@ pub(crate) struct IntentContentError;
 
 impl IntentContent {
     /// The content of a create.
-    pub(crate) fn create(new: &NewAccount) -> Self {
+    pub(crate) fn create(new: &NewAccount, password_url: Option<&ReturnUrl>) -> Self {
         Self::Create {
             email: new.email.as_str().to_owned(),
             first_name: new.first_name.to_string(),
@@ -60,6 +69,7 @@ impl IntentContent {
                 .iter()
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
+            password_url: password_url.map(|url| url.as_str().to_owned()),
         }
     }
 
@@ -89,6 +99,7 @@ impl IntentContent {
             last_name,
             verified,
             metadata,
+            password_url: _,
         } = self
         else {
             return None;

@@ -6,20 +6,19 @@ use std::{
 };
 
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
-    event::EventOutcome, tenant::Tenant, user_key::UserKey,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{Ability, AccountWriter},
     intents::{Intent, IntentId, IntentKind, IntentStep},
     provider::AccountSide,
-    registrations::WriteOrigin,
-    source::{CallContext, Priority, SourceError, SourceErrorKind},
+    source::{CallContext, Priority, SourceError},
     tenants::Tenants,
-    users::{UserWriteError, WriteCommit},
 };
 
-use super::{change_password::AT_BOTH, intent_content::IntentContent, services::Services, settle, two_sided::Settled};
+use super::{
+    intent_content::IntentContent, repeat_in_store::Reconciled, services::Services, settle, two_sided::Settled,
+};
 
 /// How long one intent may take, and others are kept from it.
 const LEASE: Duration = Duration::from_mins(1);
@@ -38,19 +37,6 @@ const PAUSES: [Duration; 5] = [
 ];
 
 const NO_TENANT: &str = "the tenant is gone";
-
-/// What became of an intent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reconciled {
-    /// Both sides are done.
-    Done,
-    /// The provider had not written; nothing was.
-    NotWritten,
-    /// It stays open, for this reason, and is tried again.
-    Postponed(&'static str),
-    /// It stays open until an operator decides, for this reason.
-    Unsettled(&'static str),
-}
 
 /// What an operator knows of an intent that cannot be settled by a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,107 +237,6 @@ impl Services {
             },
             IntentContent::Delete { .. } => settle::deleted(account.as_ref()).map(|()| None),
         })
-    }
-
-    async fn repeat_in_store(
-        &self,
-        cx: &CallContext,
-        intent: &Intent,
-        content: &IntentContent,
-        account: Option<Account>,
-    ) -> Reconciled {
-        let crid = account
-            .as_ref()
-            .map(|account| &account.crid)
-            .or(intent.new.crid.as_ref());
-        let Some(crid) = crid.cloned() else {
-            return Reconciled::Unsettled("the account has no id");
-        };
-        let users = &self.ports.users;
-        let stored = match content {
-            IntentContent::Create { .. } => match content.requested_account() {
-                Some(requested) => {
-                    let events = [EventKind::AuthSystemUserCreate, EventKind::SubscribeUserCreate];
-                    let commit = self.commit_of(intent, &events, EventOutcome::Found);
-                    let from_pending = true;
-                    let new = requested.registration(&crid);
-                    users.create(cx, &new, from_pending, &commit).await.map(|_| ())
-                }
-                None => return Reconciled::Unsettled("its content cannot be read"),
-            },
-            IntentContent::Update { .. } => {
-                let events = [EventKind::AuthSystemUserUpdate, EventKind::SubscribeUserUpdate];
-                let commit = self.commit_of(intent, &events, EventOutcome::Found);
-                match &account {
-                    Some(account) => {
-                        let change = content.change();
-                        self.update_or_create(cx, &crid, &change, account, &commit)
-                            .await
-                            .map(|_| ())
-                    }
-                    None => return Reconciled::Unsettled("the account is gone"),
-                }
-            }
-            IntentContent::SetPassword => {
-                let outcome = match intent.step {
-                    IntentStep::Store => EventOutcome::Found,
-                    IntentStep::Provider | IntentStep::Unsettled => EventOutcome::Unknown,
-                };
-                let commit = self.commit_of(intent, AT_BOTH, outcome);
-                users.set_password(cx, &crid, None, &commit).await.map(|_| ())
-            }
-            IntentContent::SetEmail { email, verified } => {
-                let events = [
-                    EventKind::AuthSystemUserChangeEmail,
-                    EventKind::SubscribeUserChangeEmail,
-                ];
-                let commit = self.commit_of(intent, &events, EventOutcome::Found);
-                match Email::parse(email) {
-                    Ok(email) => users
-                        .set_email(cx, &crid, &email, Some(*verified), &commit)
-                        .await
-                        .map(|_| ()),
-                    Err(_) => return Reconciled::Unsettled("its content cannot be read"),
-                }
-            }
-            IntentContent::Delete { purge } => {
-                let events = [EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete];
-                let commit = self.commit_of(intent, &events, EventOutcome::Found);
-                self.delete_or_record(cx, &crid, *purge, &commit).await
-            }
-        };
-        outcome_in_store(stored)
-    }
-
-    fn commit_of(&self, intent: &Intent, events: &[EventKind], outcome: EventOutcome) -> WriteCommit {
-        let origin = WriteOrigin {
-            request_id: Arc::from(&*intent.new.request_id),
-            source_system: Arc::from(&*intent.new.source_system),
-            at: self.now(),
-        };
-        WriteCommit {
-            events: events.iter().map(|&kind| (kind, outcome)).collect(),
-            intent: Some(intent.id),
-            idempotency: intent.new.idempotency,
-            ..WriteCommit::new(origin, &[])
-        }
-    }
-}
-
-fn outcome_in_store(stored: Result<(), UserWriteError>) -> Reconciled {
-    match stored {
-        Ok(()) => Reconciled::Done,
-        Err(UserWriteError::NoSuchUser) => Reconciled::Unsettled("our store has no such user"),
-        Err(UserWriteError::EmailTaken { .. }) => Reconciled::Unsettled("another user of our store has the address"),
-        Err(UserWriteError::IdTaken) => Reconciled::Unsettled("another user of our store has the id"),
-        Err(UserWriteError::Changed) => Reconciled::Postponed("the user has changed meanwhile"),
-        Err(UserWriteError::Source(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "an intent is not settled");
-            match error.kind {
-                SourceErrorKind::Corrupt => Reconciled::Unsettled("our store has contradictory data"),
-                _ => Reconciled::Postponed("our store does not answer"),
-            }
-        }
     }
 }
 

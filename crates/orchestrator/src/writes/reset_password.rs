@@ -10,6 +10,7 @@ use masthead_ports::{
     mail::MailKind,
     passwords::PlainPassword,
     source::CallContext,
+    trace::SPANS,
     users::ResetLink,
 };
 use time::OffsetDateTime;
@@ -49,6 +50,7 @@ impl ResetPassword {
     ///
     /// # Errors
     /// A source did not answer, mail is not configured, or the return address is not allowed.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "start password reset", skip_all)]
     pub async fn start(
         &self,
         call: WriteCall,
@@ -80,6 +82,7 @@ impl ResetPassword {
     ///
     /// # Errors
     /// [`WriteUserError::LinkInvalid`] for one that is unknown, used, ended or expired.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "validate reset link", skip_all)]
     pub async fn validate(&self, call: &WriteCall, value: &str) -> Result<ValidLink, WriteUserError> {
         let cx = Services::context(call);
         let hashes = self.services.link_hashes(&cx, value);
@@ -94,6 +97,7 @@ impl ResetPassword {
     ///
     /// # Errors
     /// [`WriteUserError::LinkInvalid`] for a link that cannot be used; otherwise as for setting a password.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "finish password reset", skip_all)]
     pub async fn finish(
         &self,
         call: WriteCall,

@@ -28,6 +28,7 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::error::{WriteUserError, store_error};
 use crate::{Caller, mail_sealing::seal_mail};
@@ -133,6 +134,7 @@ impl Services {
             return Err(WriteUserError::NOT_DONE);
         }
         // A panic is reported by the hook; what the write has done is settled from its intent.
+        let write = write.in_current_span();
         self.tasks.spawn(write).await.unwrap_or(Err(WriteUserError::Corrupt))
     }
 

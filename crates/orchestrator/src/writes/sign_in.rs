@@ -14,6 +14,7 @@ use masthead_ports::{
     passwords::{PasswordCheck, PasswordMatch},
     provider::AccountSide,
     source::CallContext,
+    trace::SPANS,
     users::{StoredCredentials, WriteCommit},
 };
 use thiserror::Error;
@@ -93,6 +94,7 @@ impl AuthenticateUser {
     ///
     /// # Errors
     /// See [`SignInError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "sign in", skip_all)]
     pub async fn sign_in(
         &self,
         call: WriteCall,
@@ -112,6 +114,7 @@ impl AuthenticateUser {
     ///
     /// # Errors
     /// [`SignInError::Blocked`], or the store did not answer.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "admit signed-in user", skip_all)]
     pub async fn admit(&self, call: &WriteCall, account: &Account) -> Result<(), SignInError> {
         let services = &self.services;
         let cx = Services::context(call);

@@ -9,6 +9,7 @@ use masthead_ports::{
     accounts::{Ability, AccountChange, AccountWriter},
     intents::IntentKind,
     source::CallContext,
+    trace::SPANS,
     users::{UserWriteError, WriteCommit},
 };
 
@@ -44,6 +45,7 @@ impl UpdateUser {
     ///
     /// # Errors
     /// See [`WriteUserError`].
+    #[tracing::instrument(target = SPANS, level = "trace", name = "update user", skip_all)]
     pub async fn update(&self, call: WriteCall, request: UpdateRequest) -> Result<Written<()>, WriteUserError> {
         let services = Arc::clone(&self.services);
         self.services

@@ -9,6 +9,7 @@ use masthead_ports::{
     accounts::{Ability, NewAccount},
     keyed_hash::HashPurpose,
     source::CallContext,
+    trace::SPANS,
     users::{CodeCheck, PendingRegistration, UserWriteError, WriteCommit},
 };
 
@@ -32,6 +33,7 @@ impl VerifyEmail {
     /// # Errors
     /// [`WriteUserError::WrongCode`], [`WriteUserError::UnknownEmail`], [`WriteUserError::AlreadyVerified`]; otherwise as for
     /// a create or an update.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "verify address", skip_all)]
     pub async fn verify(
         &self,
         call: WriteCall,
@@ -49,6 +51,7 @@ impl VerifyEmail {
     ///
     /// # Errors
     /// The store did not answer, mail is not configured, or the return address is not allowed.
+    #[tracing::instrument(target = SPANS, level = "trace", name = "send code", skip_all)]
     pub async fn send_code(
         &self,
         call: WriteCall,

@@ -288,6 +288,40 @@ async fn store_follows_later() {
 }
 
 #[tokio::test]
+async fn write_finished_later_sends_its_mails() {
+    let (fixture, id) = prepared(Kind::SetEmail).await;
+    fixture.users.fail_next("set_email", WriteFault::Unavailable);
+    write(&fixture, Kind::SetEmail, &id).await.unwrap();
+    assert!(fixture.users.mails().is_empty());
+    assert_eq!(reconcile(&fixture).await, [Reconciled::Done]);
+    let notice = fixture.last_mail();
+    assert_eq!(
+        (&notice["kind"], &notice["to"], &notice["first_name"]),
+        (&"email-changed".into(), &"ann@example.com".into(), &"Ann".into())
+    );
+
+    let fixture = WriteFixture::new(FEDERATED);
+    fixture.users.fail_next("create", WriteFault::Unavailable);
+    let without_password = CreateRequest {
+        password: None,
+        return_url: Some("https://herald.example/account".into()),
+        ..request("bob@example.com")
+    };
+    let created = fixture.writes.create.create(fixture.call(), without_password).await;
+    assert_eq!(created.unwrap().pending, Some("Subscribe"));
+    assert_eq!(reconcile(&fixture).await, [Reconciled::Done]);
+    assert_eq!(fixture.users.mails().len(), 1);
+    let link = fixture.last_mail();
+    assert!(
+        link["link"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://herald.example/account"),
+        "{link}"
+    );
+}
+
+#[tokio::test]
 async fn store_that_stays_silent_is_tried_again() {
     let (fixture, id) = prepared(Kind::Update).await;
     for _ in 0..3 {

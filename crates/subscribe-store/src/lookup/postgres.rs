@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     connect::Connector,
+    slow_statements::StatementTimer,
     sqlstate::{PgErrorKind, redacted},
 };
 
@@ -73,13 +74,16 @@ impl PgLookups {
 impl LookupBackend for PgLookups {
     async fn query(&mut self, keys: &[(PoolId, &UserKey)], deadline: Instant) -> Result<Vec<KeyResult>, BatchError> {
         let held = self.connection.is_some();
-        match self.query_once(keys, deadline).await {
+        let timer = StatementTimer::start();
+        let answered = match self.query_once(keys, deadline).await {
             // A kept connection may be dead for long: one retry is fair, more would be a storm.
-            Err((PgErrorKind::Connection, _)) if held => {
-                self.query_once(keys, deadline).await.map_err(|(_, error)| error)
-            }
-            answered => answered.map_err(|(_, error)| error),
-        }
+            Err((PgErrorKind::Connection, _)) if held => self.query_once(keys, deadline).await,
+            // A migration may end between preparing and executing.
+            Err((PgErrorKind::StalePlan, _)) => self.query_once(keys, deadline).await,
+            answered => answered,
+        };
+        timer.stop(|| "look-up by key".to_owned());
+        answered.map_err(|(_, error)| error)
     }
 
     async fn close(self) {
@@ -116,7 +120,7 @@ impl PgLookups {
             }
         };
         let failure = PgErrorKind::from_error(&error);
-        if failure != PgErrorKind::Connection {
+        if !matches!(failure, PgErrorKind::Connection | PgErrorKind::StalePlan) {
             self.connection = Some(connection);
         }
         let cause = redacted(error).into();

@@ -29,6 +29,7 @@ use crate::{
     database::PgDatabase,
     search::{PgSearch, Table, matches_no_key},
     tombstones::Tombstones,
+    trace::traced,
 };
 
 /// The mirrors of all pools.
@@ -64,6 +65,15 @@ impl PgMirror {
     }
 }
 
+/// Does the work of a query, in a span of its own.
+async fn traced_query<T>(
+    name: &'static str,
+    work: impl Future<Output = Result<T, MirrorError>>,
+) -> Result<T, SourceError> {
+    let work = async { work.await.map_err(MirrorError::to_source_error(name)) };
+    traced(name, work).await
+}
+
 #[async_trait]
 impl UserMirror for PgMirror {
     async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<Option<MirrorPage>, SourceError> {
@@ -88,16 +98,12 @@ impl UserMirror for PgMirror {
                 UserKey::Email(email) => list::profiles_by_email(&self.pool, &cx.tenant, email).await,
             }
         };
-        read_in_time(cx, profiles)
-            .await
-            .map_err(MirrorError::to_source_error("mirror profiles"))
+        traced_query("mirror profiles", read_in_time(cx, profiles)).await
     }
 
     async fn status(&self, cx: &CallContext) -> Result<Option<MirrorStatus>, SourceError> {
         let standing = list::standing(&self.pool, &cx.tenant);
-        read_in_time(cx, standing)
-            .await
-            .map_err(MirrorError::to_source_error("mirror standing"))
+        traced_query("mirror standing", read_in_time(cx, standing)).await
     }
 
     async fn record_accounts(
@@ -107,9 +113,7 @@ impl UserMirror for PgMirror {
         as_of: OffsetDateTime,
     ) -> Result<ChangeCounts, SourceError> {
         let fed = feed::feed(self.writes(&cx.tenant), accounts, as_of);
-        write_in_time(cx, fed)
-            .await
-            .map_err(MirrorError::to_source_error("mirror feed"))
+        traced_query("mirror feed", write_in_time(cx, fed)).await
     }
 
     async fn record_absence(
@@ -119,9 +123,7 @@ impl UserMirror for PgMirror {
         as_of: OffsetDateTime,
     ) -> Result<(), SourceError> {
         let marked = feed::absent(&self.writing, &cx.tenant, id, as_of);
-        write_in_time(cx, marked)
-            .await
-            .map_err(MirrorError::to_source_error("mirror absent"))
+        traced_query("mirror absent", write_in_time(cx, marked)).await
     }
 
     async fn start_run(&self, cx: &CallContext, beginning: StartRun<'_>) -> Result<StartOutcome, SourceError> {
@@ -169,8 +171,6 @@ impl UserMirror for PgMirror {
 
     async fn preview_changes(&self, cx: &CallContext, accounts: &[Account]) -> Result<Vec<ProfileChange>, SourceError> {
         let previewed = feed::preview(&self.pool, &cx.tenant, &self.tombstones, accounts);
-        read_in_time(cx, previewed)
-            .await
-            .map_err(MirrorError::to_source_error("mirror preview"))
+        traced_query("mirror preview", read_in_time(cx, previewed)).await
     }
 }

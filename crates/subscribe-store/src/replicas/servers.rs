@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::PgConnectOptions;
-
 use super::{reads::Reads, state::Replicas};
 use crate::{
     connect::Connector,
     database::PgDatabase,
-    options::{BY_INDEX, OpenError, StoreOptions, connect_options},
+    database_url::{DatabaseServers, DatabaseUrlError},
+    options::{BY_INDEX, OpenError, StoreOptions},
 };
 
 /// The replicas of the settings.
 pub(crate) struct ReplicaServers {
     options: StoreOptions,
-    servers: Vec<PgConnectOptions>,
+    servers: Vec<DatabaseServers>,
     pub(crate) state: Arc<Replicas>,
 }
 
@@ -27,8 +26,11 @@ impl ReplicaServers {
         if options.replica_urls.is_empty() {
             return Ok(None);
         }
-        let parse =
-            |(number, url): (usize, &String)| connect_options(url).map_err(|_| OpenError::BadReplicaUrl(number));
+        let parse = |(number, url): (usize, &String)| match DatabaseServers::parse(url) {
+            // A replica that was promoted is found out by what it shows.
+            Ok(servers) if servers.must_write => Err(OpenError::BadReplicaUrl(number, DatabaseUrlError::Hosts)),
+            parsed => parsed.map_err(|error| OpenError::BadReplicaUrl(number, error)),
+        };
         let servers: Vec<_> = (1..).zip(&options.replica_urls).map(parse).collect::<Result<_, _>>()?;
         Ok(Some(Self {
             state: Arc::new(Replicas::new(servers.len(), Arc::default())),
@@ -39,8 +41,8 @@ impl ReplicaServers {
 
     /// For each replica a connector with these settings besides those that all statements need.
     pub(crate) fn connectors(&self, extra: &[(&str, &str)]) -> impl Iterator<Item = Connector> {
-        let connect = |(number, server): (usize, &PgConnectOptions)| {
-            let connector = self.options.connector(server.clone(), extra);
+        let connect = |(number, server): (usize, &DatabaseServers)| {
+            let connector = self.options.connector(server, extra);
             connector.for_replica(self.state.replayed(number))
         };
         self.servers.iter().enumerate().map(connect)
@@ -48,7 +50,7 @@ impl ReplicaServers {
 
     /// The same without a check of new connections: for the watch, which must see a replica that is behind.
     pub(crate) fn unchecked_connectors(&self) -> impl Iterator<Item = Connector> {
-        let connect = |server: &PgConnectOptions| self.options.connector(server.clone(), &[]);
+        let connect = |server: &DatabaseServers| self.options.connector(server, &[]);
         self.servers.iter().map(connect)
     }
 

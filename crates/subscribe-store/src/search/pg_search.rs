@@ -26,8 +26,10 @@ use crate::{
     replicas::Reads,
     row::{RowError, is_empty, read_account},
     search_queue::SearchQueue,
-    sqlstate::source_error,
+    slow_statements::StatementTimer,
+    sqlstate::{has_stale_plan, source_error},
     totals::PgTotals,
+    trace::traced,
 };
 
 /// The first column of the table, after the query tag and the total.
@@ -86,7 +88,7 @@ impl PgSearch {
     ) -> Result<SearchRows, SourceError> {
         let on = |database| self.find_rows_on(database, cx, query, table);
         let search = self.reads.read(cx.tenant.pool, on);
-        self.queue.run(OPERATION, cx, search).await
+        traced(OPERATION, self.queue.run(OPERATION, cx, search)).await
     }
 
     async fn find_rows_on(
@@ -96,7 +98,18 @@ impl PgSearch {
         query: &UserQuery,
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
-        let started = Instant::now();
+        let find = || self.find_rows_once(database, cx, query, table);
+        database.retry_stale(has_stale_plan, find).await
+    }
+
+    async fn find_rows_once(
+        &self,
+        database: &PgDatabase,
+        cx: &CallContext,
+        query: &UserQuery,
+        table: &Table<'_>,
+    ) -> Result<SearchRows, SourceError> {
+        let (started, timer) = (Instant::now(), StatementTimer::start());
         let acquired = database
             .acquire_by(cx.deadline.min(started + self.acquire_timeout))
             .await;
@@ -107,6 +120,7 @@ impl PgSearch {
         let querying = self.query_by(&mut connection, &cx.tenant, query, table, until);
         let answer = tokio::time::timeout_at(until.into(), querying).await;
         metrics::histogram!("masthead_search_seconds").record(started.elapsed());
+        timer.stop(|| OPERATION.to_owned());
         // The server's own limit is shorter: it is unavailable, and the search is not too broad.
         let late = || {
             SourceError::with_cause(

@@ -547,8 +547,8 @@ async fn every_write_changes_the_version() {
 /// As the store's connections, directly and through statements that are each a transaction.
 fn writing_database(database: &TestDatabase) -> PgDatabase {
     let options = StoreOptions::new(database.url().unwrap());
-    let plain = crate::options::connect_options(&options.url).unwrap();
-    options.database(options.connector(plain, &[]), 2)
+    let servers = crate::database_url::DatabaseServers::parse(&options.url).unwrap();
+    options.database(options.connector(&servers, &[]), 2)
 }
 
 async fn stored_rows(connection: &mut PgConnection, pool: PoolId) -> i64 {

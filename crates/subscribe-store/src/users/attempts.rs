@@ -98,7 +98,7 @@ impl PgUsers {
         at: OffsetDateTime,
     ) -> Result<Result<(), Duration>, PgWriteError> {
         let counters = Counters::new(counters);
-        let work = async {
+        let work = || async {
             let mut transaction = self.service.begin().await?;
             let pool = cx.tenant.pool;
             let mut full = full_until(&mut transaction, pool, &counters, at).await?;
@@ -133,7 +133,7 @@ impl PgUsers {
         let counted = Counters::new(counters).keys;
         let cleared: Vec<Vec<u8>> = clear.iter().map(|key| key.0.to_vec()).collect();
         let all = [&counted[..], &cleared[..]].concat();
-        let work = async {
+        let work = || async {
             let mut transaction = self.service.begin().await?;
             sqlx::query!(
                 "SELECT key FROM sign_in_attempts WHERE pool = $1 AND key = ANY ($2) ORDER BY key FOR UPDATE",
@@ -200,7 +200,7 @@ impl SignInAttempts for PgUsers {
     }
 
     async fn is_known(&self, cx: &CallContext, known: KeyedHash, at: OffsetDateTime) -> Result<bool, SourceError> {
-        let work = async {
+        let work = || async {
             let is_known = sqlx::query_scalar!(
                 r#"SELECT EXISTS (SELECT FROM known_addresses WHERE pool = $1 AND key = $2 AND seen_at > $3) AS "known!""#,
                 cx.tenant.pool.0,

@@ -67,7 +67,7 @@ pub(super) async fn update(
     read: Option<&Account>,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let stored = lock_existing(&mut transaction, cx.tenant.pool, id).await?;
         if read.is_some_and(|read| *read != stored.account) {
@@ -92,7 +92,7 @@ pub(super) async fn set_email(
     commit: &WriteCommit,
 ) -> Result<(Account, Account), PgWriteError> {
     let pool = cx.tenant.pool;
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let changed = set_email_within(users, &mut transaction, cx, id, (email, verified), commit).await;
         if let Err(error) = &changed

@@ -49,7 +49,7 @@ pub(super) async fn replace(
     code: &NewCode,
     with: &WriteCommit,
 ) -> Result<Result<(), CodeRefusal>, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let replaced = replace_within(&mut transaction, cx, email, code, with).await?;
         Ok((transaction, replaced))
@@ -103,7 +103,7 @@ pub(super) async fn check(
     hashes: &[KeyedHash],
     at: OffsetDateTime,
 ) -> Result<CodeCheck, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.service.begin().await?;
         let pool = cx.tenant.pool;
         let right = match pending::find(&mut transaction, pool, email, at).await? {

@@ -35,7 +35,7 @@ pub(super) async fn create(
     from_pending: bool,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let created = create_within(users, &mut transaction, cx, new, from_pending, commit).await?;
         Ok((transaction, created))

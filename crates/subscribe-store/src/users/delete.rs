@@ -25,7 +25,7 @@ pub(super) async fn delete(
     purge: bool,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
-    let work = async {
+    let work = || async {
         users.tombstones.check()?;
         let mut transaction = users.writing.begin().await?;
         let deleted = delete_within(users, &mut transaction, cx, id, purge, commit).await?;

@@ -12,6 +12,7 @@ use crate::{
     database::Transaction,
     field_error::UnstorableFieldError,
     mirror::MirrorError,
+    repeatable::STALE_TRIES,
     row::RowError,
     sqlstate::{PgErrorKind, redacted, source_error},
 };
@@ -73,12 +74,25 @@ impl PgWriteError {
     }
 }
 
-/// Gives work up at the call's deadline; its transaction must not have been committed.
-pub(super) async fn in_time<T>(
-    cx: &CallContext,
-    work: impl Future<Output = Result<T, PgWriteError>>,
-) -> Result<T, PgWriteError> {
-    tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), work)
+/// Gives work up at the call's deadline; its transaction must not have been committed. Work that met a stale statement is
+/// done again: its transaction is rolled back, and the next one is on another connection.
+pub(super) async fn in_time<T, F>(cx: &CallContext, work: impl Fn() -> F) -> Result<T, PgWriteError>
+where
+    F: Future<Output = Result<T, PgWriteError>>,
+{
+    let repeated = async {
+        let mut done = work().await;
+        for _ in 1..STALE_TRIES {
+            match &done {
+                Err(PgWriteError::Database(error)) if PgErrorKind::from_error(error) == PgErrorKind::StalePlan => {
+                    done = work().await;
+                }
+                _ => break,
+            }
+        }
+        done
+    };
+    tokio::time::timeout_at(cx.deadline.max(Instant::now()).into(), repeated)
         .await
         .unwrap_or(Err(PgWriteError::Late))
 }

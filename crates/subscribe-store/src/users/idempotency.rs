@@ -126,7 +126,7 @@ impl KeyRow {
 impl PgUsers {
     async fn claim_key(&self, cx: &CallContext, claim: &Claim) -> Result<KeyState, PgWriteError> {
         let pool = cx.tenant.pool;
-        let work = async {
+        let work = || async {
             for _ in 0..TRIES {
                 let mut transaction = self.service.begin().await?;
                 match take(&mut transaction, pool, claim).await? {
@@ -200,7 +200,7 @@ impl IdempotencyKeys for PgUsers {
         ticket: IdempotencyTicket,
         answer: &StoredAnswer,
     ) -> Result<(), SourceError> {
-        let work = async {
+        let work = || async {
             sqlx::query!(
                 "UPDATE idempotency_keys SET status = $4, answer = $5 WHERE pool = $1 AND id = $2 AND claim = $3",
                 cx.tenant.pool.0,
@@ -218,7 +218,7 @@ impl IdempotencyKeys for PgUsers {
     }
 
     async fn release(&self, cx: &CallContext, ticket: IdempotencyTicket) -> Result<(), SourceError> {
-        let work = async {
+        let work = || async {
             let mut transaction = self.service.begin().await?;
             release(&mut transaction, cx.tenant.pool, ticket).await?;
             Ok(transaction)

@@ -77,7 +77,7 @@ impl PgUsers {
         at: OffsetDateTime,
     ) -> Result<IntentId, PgWriteError> {
         let pool = cx.tenant.pool.0;
-        let work = async {
+        let work = || async {
             let mut transaction = self.service.begin().await?;
             if let Some(ticket) = new.idempotency {
                 // The lock orders this and another claim of the key: one of them sees the other.
@@ -119,7 +119,7 @@ impl PgUsers {
     }
 
     async fn abandon_intent(&self, cx: &CallContext, id: IntentId) -> Result<(), PgWriteError> {
-        let work = async {
+        let work = || async {
             let mut transaction = self.service.begin().await?;
             let ended = sqlx::query!(
                 "DELETE FROM write_intents WHERE pool = $1 AND id = $2 RETURNING idempotency_id, idempotency_claim",
@@ -159,7 +159,7 @@ impl WriteIntents for PgUsers {
         id: IntentId,
         crid: &CustomerRegistrationId,
     ) -> Result<(), SourceError> {
-        let work = async {
+        let work = || async {
             sqlx::query!(
                 "UPDATE write_intents SET step = $3, crid = $4 WHERE pool = $1 AND id = $2",
                 cx.tenant.pool.0,

@@ -25,7 +25,7 @@ pub(super) async fn set_password(
     password: Option<&PasswordHash>,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let stored = lock_existing(&mut transaction, cx.tenant.pool, id).await?;
         let changed = set_password_within(&mut transaction, cx, stored, password, commit).await?;
@@ -60,7 +60,7 @@ pub(super) async fn rehash(
     old: &PasswordHash,
     new: &PasswordHash,
 ) -> Result<(), PgWriteError> {
-    let work = async {
+    let work = || async {
         // No read of the pool returns it.
         sqlx::query!(
             "UPDATE registrations SET password_hash = $4
@@ -87,7 +87,7 @@ pub(super) async fn set_by_link(
 ) -> Result<Account, PgWriteError> {
     let pool = cx.tenant.pool;
     let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         let registration = reset_links::find_registration(&mut transaction, pool, &hashes, with.origin.at).await?;
         let registration = registration.ok_or(UserWriteError::NoSuchUser)?;

@@ -106,7 +106,7 @@ pub(super) async fn create(
     code: &NewCode,
     with: &WriteCommit,
 ) -> Result<(), PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         create_within(&mut transaction, cx, pending, code, with).await?;
         Ok(transaction)

@@ -50,7 +50,7 @@ pub(super) async fn create(
     with: &WriteCommit,
 ) -> Result<(), PgWriteError> {
     let pool = cx.tenant.pool;
-    let work = async {
+    let work = || async {
         let mut transaction = users.writing.begin().await?;
         // The lock keeps a new password from being set between: it would not end this link.
         let stored = lock_by_id(&mut transaction, pool, id).await?;
@@ -103,7 +103,7 @@ pub(super) async fn find(
 ) -> Result<Option<ResetLink>, PgWriteError> {
     let pool = cx.tenant.pool;
     let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
-    let work = async {
+    let work = || async {
         let query = sqlx::query(FIND_LINK).bind(pool.0).bind(&hashes).bind(at);
         Ok(query.fetch_optional(&users.service).await?)
     };

@@ -19,7 +19,7 @@ pub(super) async fn credentials(
     cx: &CallContext,
     email: &Email,
 ) -> Result<Option<StoredCredentials>, PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.service.begin().await?;
         let holders = find_holders(&mut transaction, cx.tenant.pool, email).await?;
         transaction.rollback().await?;
@@ -41,7 +41,7 @@ pub(super) async fn record(
     id: Option<&CustomerRegistrationId>,
     with: &WriteCommit,
 ) -> Result<(), PgWriteError> {
-    let work = async {
+    let work = || async {
         let mut transaction = users.service.begin().await?;
         let number = match id {
             None => None,

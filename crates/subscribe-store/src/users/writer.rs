@@ -15,14 +15,24 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
+use crate::trace::traced;
+
 use super::{PgUsers, change, codes, create, delete, error::PgWriteError, password, pending, reset_links, sign_in};
 
-fn to_write_error(operation: &'static str) -> impl Fn(PgWriteError) -> UserWriteError {
-    move |error| error.into_write_error(operation)
+async fn write<T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, PgWriteError>>,
+) -> Result<T, UserWriteError> {
+    let work = async { work.await.map_err(|error| error.into_write_error(operation)) };
+    traced(operation, work).await
 }
 
-fn to_source_error(operation: &'static str) -> impl Fn(PgWriteError) -> SourceError {
-    move |error| error.into_source_error(operation)
+async fn read<T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, PgWriteError>>,
+) -> Result<T, SourceError> {
+    let work = async { work.await.map_err(|error| error.into_source_error(operation)) };
+    traced(operation, work).await
 }
 
 #[async_trait]
@@ -34,8 +44,7 @@ impl UserWriter for PgUsers {
         from_pending: bool,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        let created = create::create(self, cx, new, from_pending, commit).await;
-        created.map_err(to_write_error("create user"))
+        write("create user", create::create(self, cx, new, from_pending, commit)).await
     }
 
     async fn create_pending(
@@ -45,8 +54,11 @@ impl UserWriter for PgUsers {
         code: &NewCode,
         commit: &WriteCommit,
     ) -> Result<(), UserWriteError> {
-        let created = pending::create(self, cx, pending, code, commit).await;
-        created.map_err(to_write_error("create pending registration"))
+        write(
+            "create pending registration",
+            pending::create(self, cx, pending, code, commit),
+        )
+        .await
     }
 
     async fn replace_code(
@@ -56,8 +68,7 @@ impl UserWriter for PgUsers {
         code: &NewCode,
         commit: &WriteCommit,
     ) -> Result<Result<(), CodeRefusal>, SourceError> {
-        let replaced = codes::replace(self, cx, email, code, commit).await;
-        replaced.map_err(to_source_error("replace code"))
+        read("replace code", codes::replace(self, cx, email, code, commit)).await
     }
 
     async fn check_code(
@@ -67,8 +78,7 @@ impl UserWriter for PgUsers {
         hashes: &[KeyedHash],
         at: OffsetDateTime,
     ) -> Result<CodeCheck, SourceError> {
-        let checked = codes::check(self, cx, email, hashes, at).await;
-        checked.map_err(to_source_error("check code"))
+        read("check code", codes::check(self, cx, email, hashes, at)).await
     }
 
     async fn update(
@@ -79,8 +89,7 @@ impl UserWriter for PgUsers {
         read: Option<&Account>,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        let changed = change::update(self, cx, id, change, read, commit).await;
-        changed.map_err(to_write_error("update user"))
+        write("update user", change::update(self, cx, id, change, read, commit)).await
     }
 
     async fn set_password(
@@ -90,8 +99,7 @@ impl UserWriter for PgUsers {
         password: Option<&PasswordHash>,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        let changed = password::set_password(self, cx, id, password, commit).await;
-        changed.map_err(to_write_error("set password"))
+        write("set password", password::set_password(self, cx, id, password, commit)).await
     }
 
     async fn rehash(
@@ -101,8 +109,7 @@ impl UserWriter for PgUsers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<(), SourceError> {
-        let done = password::rehash(self, cx, id, old, new).await;
-        done.map_err(to_source_error("rehash password"))
+        read("rehash password", password::rehash(self, cx, id, old, new)).await
     }
 
     async fn set_email(
@@ -113,8 +120,7 @@ impl UserWriter for PgUsers {
         verified: Option<bool>,
         commit: &WriteCommit,
     ) -> Result<(Account, Account), UserWriteError> {
-        let changed = change::set_email(self, cx, id, email, verified, commit).await;
-        changed.map_err(to_write_error("set address"))
+        write("set address", change::set_email(self, cx, id, email, verified, commit)).await
     }
 
     async fn delete(
@@ -124,13 +130,11 @@ impl UserWriter for PgUsers {
         purge: bool,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        let deleted = delete::delete(self, cx, id, purge, commit).await;
-        deleted.map_err(to_write_error("delete user"))
+        write("delete user", delete::delete(self, cx, id, purge, commit)).await
     }
 
     async fn credentials(&self, cx: &CallContext, email: &Email) -> Result<Option<StoredCredentials>, SourceError> {
-        let found = sign_in::credentials(self, cx, email).await;
-        found.map_err(to_source_error("credentials"))
+        read("credentials", sign_in::credentials(self, cx, email)).await
     }
 
     async fn record(
@@ -139,8 +143,7 @@ impl UserWriter for PgUsers {
         id: Option<&CustomerRegistrationId>,
         commit: &WriteCommit,
     ) -> Result<(), SourceError> {
-        let done = sign_in::record(self, cx, id, commit).await;
-        done.map_err(to_source_error("record events"))
+        read("record events", sign_in::record(self, cx, id, commit)).await
     }
 
     async fn create_reset_link(
@@ -150,8 +153,7 @@ impl UserWriter for PgUsers {
         link: &NewResetLink,
         commit: &WriteCommit,
     ) -> Result<(), UserWriteError> {
-        let created = reset_links::create(self, cx, id, link, commit).await;
-        created.map_err(to_write_error("create reset link"))
+        write("create reset link", reset_links::create(self, cx, id, link, commit)).await
     }
 
     async fn find_reset_link(
@@ -160,8 +162,7 @@ impl UserWriter for PgUsers {
         hashes: &[KeyedHash],
         at: OffsetDateTime,
     ) -> Result<Option<ResetLink>, SourceError> {
-        let found = reset_links::find(self, cx, hashes, at).await;
-        found.map_err(to_source_error("find reset link"))
+        read("find reset link", reset_links::find(self, cx, hashes, at)).await
     }
 
     async fn use_reset_link(
@@ -171,7 +172,10 @@ impl UserWriter for PgUsers {
         password: Option<&PasswordHash>,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        let changed = password::set_by_link(self, cx, hashes, password, commit).await;
-        changed.map_err(to_write_error("use reset link"))
+        write(
+            "use reset link",
+            password::set_by_link(self, cx, hashes, password, commit),
+        )
+        .await
     }
 }

@@ -6,7 +6,7 @@ use masthead_ports::{
     mirror::{MirrorPage, RemovalBrake},
     scan::ScanCursor,
 };
-use masthead_subscribe_store::schema;
+use masthead_subscribe_store::{MigrateOptions, schema};
 use masthead_testkit::{
     accounts::readers,
     contract::{
@@ -14,7 +14,6 @@ use masthead_testkit::{
         mirror::{MirrorSubject, NOON, minute, scan_page, start_run},
     },
 };
-use sqlx::Connection as _;
 
 use crate::{
     mirror::mirror_subject,
@@ -103,17 +102,18 @@ const CATALOG: &str = "
     SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
      WHERE connamespace = 'public'::regnamespace AND contype <> 'n' ORDER BY conname;";
 
-async fn database_of_version(version: i64) -> TestDatabase {
+pub(crate) async fn database_of_version(version: i64) -> TestDatabase {
     let database = blocking(TestDatabase::empty).await.unwrap();
     migrate_to(version, &database).await;
     database
 }
 
-async fn migrate_to(version: i64, database: &TestDatabase) {
-    let mut connection = sqlx::PgConnection::connect(&database.url().unwrap()).await.unwrap();
-    let migrations = sqlx::migrate!("../../migrations");
-    migrations.run_to(version, &mut connection).await.unwrap();
-    connection.close().await.unwrap();
+pub(crate) async fn migrate_to(version: i64, database: &TestDatabase) {
+    let options = MigrateOptions {
+        to: Some(version),
+        ..MigrateOptions::default()
+    };
+    schema::migrate_with(&database.url().unwrap(), &options).await.unwrap();
 }
 
 #[tokio::test]

@@ -62,6 +62,6 @@ pub(super) fn caller_headers(token: &str, [group, client, paper]: &[String; 3]) 
 pub(super) fn issue_tokens(program: &MastheadProgram) -> TaskResult<Vec<String>> {
     let groups = 0..GROUPS;
     groups
-        .map(|group| program.issue_token(&format!("{}/*/*", tenant_codes(group)[0])))
+        .map(|group| program.issue_token(&format!("{}/*/*", tenant_codes(group)[0]), "users:read"))
         .collect()
 }

@@ -134,6 +134,10 @@ impl<'a> BenchDatabase<'a> {
              DELETE FROM mirrors WHERE pool IN (SELECT pool FROM gone);
              DELETE FROM tenants WHERE client_group = '{group}';
              DELETE FROM registrations WHERE pool IN (SELECT pool FROM gone);
+             DELETE FROM reset_links WHERE pool IN (SELECT pool FROM gone);
+             DELETE FROM sign_in_attempts WHERE pool IN (SELECT pool FROM gone);
+             DELETE FROM known_addresses WHERE pool IN (SELECT pool FROM gone);
+             DELETE FROM mail_outbox WHERE pool IN (SELECT pool FROM gone);
              DELETE FROM pools WHERE id IN (SELECT pool FROM gone)"
         ))
         .map(drop)

@@ -55,8 +55,8 @@ impl MastheadProgram {
     }
 
     /// Adds settings, which replace earlier ones of the same name.
-    pub(super) fn with_settings(&self, settings: &[(&'static str, &str)]) -> Self {
-        let added = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    pub(super) fn with_settings<V: AsRef<str>>(&self, settings: &[(&'static str, V)]) -> Self {
+        let added = settings.iter().map(|(name, value)| (*name, value.as_ref().to_owned()));
         Self {
             path: self.path.clone(),
             settings: self.settings.iter().cloned().chain(added).collect(),
@@ -105,17 +105,9 @@ impl MastheadProgram {
         self.output(&arguments).map(drop)
     }
 
-    /// A token with which the users of tenants can be read; `tenant` may contain `*`.
-    pub(super) fn issue_token(&self, tenant: &str) -> TaskResult<String> {
-        self.output(&[
-            "token",
-            "--tenant",
-            tenant,
-            "--scope",
-            "users:read",
-            "--expires-in",
-            "12h",
-        ])
+    /// A token with these scopes for tenants; `tenant` may contain `*`.
+    pub(super) fn issue_token(&self, tenant: &str, scope: &str) -> TaskResult<String> {
+        self.output(&["token", "--tenant", tenant, "--scope", scope, "--expires-in", "12h"])
     }
 
     /// Starts the server and waits until it is ready. It logs to `log`.

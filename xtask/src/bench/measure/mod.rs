@@ -10,6 +10,7 @@ mod export;
 mod http;
 mod lookups;
 mod machine;
+mod mailbox;
 mod masthead;
 mod mirror;
 mod orchestration;
@@ -25,6 +26,7 @@ mod signals;
 mod statistics;
 mod sync;
 mod users;
+mod writes;
 mod wrk;
 
 use std::fs;
@@ -44,7 +46,7 @@ use report::BenchReport;
 type Measurement = fn(&BenchContext<'_>, &mut BenchReport) -> TaskResult;
 
 /// The parts in the order of their measurement.
-const MEASUREMENTS: [(BenchPart, Measurement); 9] = [
+const MEASUREMENTS: [(BenchPart, Measurement); 10] = [
     (BenchPart::Lookups, lookups::measure),
     (BenchPart::Coalescing, lookups::measure_coalescing),
     (BenchPart::Searches, searches::measure_cursor),
@@ -53,6 +55,7 @@ const MEASUREMENTS: [(BenchPart, Measurement); 9] = [
     (BenchPart::Export, export::measure),
     (BenchPart::Mirror, mirror::measure),
     (BenchPart::Sync, sync::measure),
+    (BenchPart::Writes, writes::measure),
     (BenchPart::Peers, peers::measure),
 ];
 

@@ -59,7 +59,7 @@ pub(super) fn measure(context: &BenchContext<'_>, report: &mut BenchReport) -> T
     // The budget is not what is measured.
     program.add_tenant(&path, &sandbox.tenant_settings(1_000, 1_000), &[])?;
     program.run_with_input(&["import", "-"], |input| write_lines(input, users.iter().cloned()))?;
-    let headers = caller_headers(&program.issue_token(&path)?, &tenant);
+    let headers = caller_headers(&program.issue_token(&path, "users:read")?, &tenant);
     let server = program.serve(&context.folder.join("orchestration.log"))?;
     check_answers(&server, &headers, &users)?;
 

@@ -33,12 +33,14 @@ pub(super) struct PgBench {
     password: Option<String>,
     /// The [`fastest`] number of clients.
     pub(super) clients: u32,
+    /// How many statements of the script count, in one run of it.
+    counted: u32,
     tries: Vec<ClientTries>,
 }
 
 /// What one run reached.
 pub(super) struct PgBenchResult {
-    /// Statements, not transactions of the script.
+    /// Statements that count.
     pub(super) per_second: f64,
     /// Mean of a statement, in milliseconds.
     pub(super) latency: f64,
@@ -47,18 +49,11 @@ pub(super) struct PgBenchResult {
 impl PgBench {
     /// Writes the script and finds the best number of clients; each is tried as often as there are rounds.
     pub(super) fn prepare(context: &BenchContext<'_>) -> TaskResult<Self> {
-        let database = context.database;
-        let program = database.server.program("pgbench");
-        let script = context.folder.join("lookup.pgbench");
-        fs::write(&script, script_text(context.plan.rows))?;
-        let (url, password) = split_password(&database.server.url(&database.name)?);
+        let text = script_text(context.plan.rows);
         let mut pgbench = Self {
-            program: program.ok_or("the program `pgbench` is missing: install postgresql-contrib")?,
-            script,
-            url,
-            password,
-            clients: 1,
+            counted: KEYS_PER_ROW + 1,
             tries: CLIENTS.map(|clients| (clients, Vec::new())).to_vec(),
+            ..Self::of_script(context, "lookup", &text, 1)?
         };
         println!("finding the best number of clients for pgbench");
         let seconds = context.plan.seconds.min(LONGEST_TRY);
@@ -79,6 +74,24 @@ impl PgBench {
         Ok(pgbench)
     }
 
+    /// A script that counts as a whole, run by so many clients.
+    pub(super) fn of_script(context: &BenchContext<'_>, name: &str, text: &str, clients: u32) -> TaskResult<Self> {
+        let database = context.database;
+        let program = database.server.program("pgbench");
+        let script = context.folder.join(format!("{name}.pgbench"));
+        fs::write(&script, text)?;
+        let (url, password) = split_password(&database.server.url(&database.name)?);
+        Ok(Self {
+            program: program.ok_or("the program `pgbench` is missing: install postgresql-contrib")?,
+            script,
+            url,
+            password,
+            clients,
+            counted: 1,
+            tries: Vec::new(),
+        })
+    }
+
     /// Runs it with the best number of clients.
     pub(super) fn run(&self, seconds: u32) -> TaskResult<PgBenchResult> {
         self.run_with(self.clients, seconds)
@@ -94,7 +107,7 @@ impl PgBench {
             .env("LC_ALL", "C")
             .envs(self.password.iter().map(|password| ("PGPASSWORD", password)));
         let printed = output(&mut command)?;
-        parse(&printed).ok_or_else(|| format!("unexpected output of pgbench:\n{printed}").into())
+        parse(&printed, self.counted).ok_or_else(|| format!("unexpected output of pgbench:\n{printed}").into())
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -143,12 +156,12 @@ fn script_text(rows: u32) -> String {
     text
 }
 
-fn parse(printed: &str) -> Option<PgBenchResult> {
+fn parse(printed: &str, counted: u32) -> Option<PgBenchResult> {
     let number_after = |label: &str| {
         let line = printed.lines().find_map(|line| line.strip_prefix(label))?;
         line.split_whitespace().next()?.parse::<f64>().ok()
     };
-    let statements = f64::from(KEYS_PER_ROW + 1);
+    let statements = f64::from(counted);
     let failed = number_after("number of failed transactions:").unwrap_or(0.0);
     (failed == 0.0).then_some(PgBenchResult {
         per_second: number_after("tps = ")? * statements,
@@ -185,9 +198,9 @@ mod tests {
     fn all_statements_of_the_script_count() {
         let printed = "number of failed transactions: 0 (0.000%)\nlatency average = 3.300 ms\n\
                        tps = 1000.5 (without initial connection time)\n";
-        let result = parse(printed).unwrap();
+        let result = parse(printed, KEYS_PER_ROW + 1).unwrap();
         assert!((result.per_second - 33_016.5).abs() < 0.001 && (result.latency - 0.1).abs() < 0.001);
-        assert!(parse(&printed.replace("transactions: 0", "transactions: 3")).is_none());
+        assert!(parse(&printed.replace("transactions: 0", "transactions: 3"), 1).is_none());
         let text = script_text(3_200);
         assert_eq!(text.lines().count(), 34);
         assert!(text.contains("random(0, 99)") && text.contains("r.pool = :p31 AND r.email_key = :e31"));

@@ -61,7 +61,7 @@ fn measure_sync(context: &BenchContext<'_>, report: &mut BenchReport) -> TaskRes
     let tenant = [GROUP, "daily", "herald"].map(str::to_owned);
     let path = tenant.join("/");
     program.add_tenant(&path, &sandbox.tenant_settings(BURST, PER_SECOND), &[])?;
-    let headers = caller_headers(&program.issue_token(&path)?, &tenant);
+    let headers = caller_headers(&program.issue_token(&path, "users:read")?, &tenant);
     let log = context.folder.join("sync.log");
 
     let server = program.serve(&log)?;

@@ -12,6 +12,9 @@ ffi.cdef("typedef struct { long seconds, nanoseconds; } instant; int clock_getti
 -- is sent would take longer than all else that Lua does.
 local DRAWN = 65536
 
+-- Stands for a number that no other request has (`UNIQUE` of wrk.rs).
+UNIQUE = "{unique--number}"
+
 local draws
 
 -- The requests of each thread.
@@ -38,6 +41,7 @@ end
 function setup(thread)
   draws = draws or draw()
   thread:set("drawn", table.remove(draws))
+  thread:set("first", #draws % 2)
   prepared = os.clock()
 end
 
@@ -47,9 +51,28 @@ function init()
     at = at % DRAWN + 1
     return drawn[at]
   end
+  if drawn[1]:find(UNIQUE, 1, true) then
+    number_requests(drawn)
+  end
   local pace = tonumber(os.getenv("BENCH_PACE"))
   if pace > 0 then
     keep_pace(1000 / pace)
+  end
+end
+
+-- Replaces the marker of each request by another number. Numbers begin at the time, in microseconds, so that no two runs
+-- have one in common; the threads of a run have odd and even ones.
+function number_requests(drawn)
+  local at, number = 0, os.time() * 1e6 + first
+  local places = {}
+  for draw = 1, DRAWN do
+    places[draw] = drawn[draw]:find(UNIQUE, 1, true)
+  end
+  function request()
+    at = at % DRAWN + 1
+    number = number + 2
+    local request, place = drawn[at], places[at]
+    return request:sub(1, place - 1) .. string.format("%016d", number) .. request:sub(place + #UNIQUE)
   end
 end
 

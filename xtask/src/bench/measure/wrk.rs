@@ -16,6 +16,9 @@ use crate::shell::{TaskResult, output};
 /// Connections are shared between so many threads: one could not keep two processors busy.
 const THREADS: u32 = 2;
 
+/// In a request, stands for sixteen digits that no other request has.
+pub(super) const UNIQUE: &str = "{unique--number}";
+
 /// The requests of a load, written to files that `wrk.lua` reads. Each request is a head, a key and a tail.
 #[derive(Default)]
 pub(super) struct WrkRequests(PathBuf);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use masthead_subscribe_store::check_database_url;
+
 use super::{HOUR, MILLISECOND};
 use crate::settings::{checker::Checker, model::DatabaseSettings, raw::RawDatabase, secret::SecretText};
 
@@ -61,13 +63,13 @@ pub(in crate::settings) fn database(raw: &RawDatabase, c: &mut Checker<'_>) -> O
 }
 
 fn postgres_url(key: &str, url: SecretText, c: &mut Checker<'_>) -> Option<SecretText> {
-    let good = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.reveal().starts_with(scheme));
-    if !good {
-        c.errors.add(key, "must begin with postgres://");
+    match check_database_url(url.reveal()) {
+        Ok(()) => Some(url),
+        Err(error) => {
+            c.errors.add(key, error.to_string());
+            None
+        }
     }
-    good.then_some(url)
 }
 
 /// Comma-separated URLs; in a password a comma is `%2C`.

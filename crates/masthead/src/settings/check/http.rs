@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{GIGABYTE, HOUR, MILLISECOND};
+use super::{GIGABYTE, HOUR, MILLISECOND, tls::tls};
 use crate::{
     client_address::{ForwardedHeader, TrustedProxies},
     settings::{checker::Checker, model::HttpSettings, raw::RawHttp},
@@ -21,12 +21,28 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let drain_idle = duration("drain_idle", &raw.drain_idle, Duration::ZERO);
     let drain_delay = duration("drain_delay", &raw.drain_delay, Duration::ZERO);
     let max_connections = c.size("http.max_connections", &raw.max_connections, 1..=1_000_000);
+    let max_connections_per_address = c.size(
+        "http.max_connections_per_address",
+        &raw.max_connections_per_address,
+        1..=1_000_000,
+    );
+    let max_unsent_bytes_per_connection = c.size(
+        "http.max_unsent_bytes_per_connection",
+        &raw.max_unsent_bytes_per_connection,
+        65_536..=GIGABYTE,
+    );
+    let max_unsent_bytes = c.size(
+        "http.max_unsent_bytes",
+        &raw.max_unsent_bytes,
+        1_048_576..=1_024 * GIGABYTE,
+    );
     let max_concurrent_streams = c.small("http.max_concurrent_streams", &raw.max_concurrent_streams, 1..=10_000);
     let max_body_bytes = c.size("http.max_body_bytes", &raw.max_body_bytes, 1..=GIGABYTE);
     let max_uri_bytes = c.size("http.max_uri_bytes", &raw.max_uri_bytes, 64..=60_000);
     let max_header_bytes = c.size("http.max_header_bytes", &raw.max_header_bytes, 1_024..=1_048_576);
     let trusted_proxies = c.networks("http.trusted_proxies", &raw.trusted_proxies);
     let forwarded_header = forwarded_header(&raw.forwarded_header, c);
+    let tls = tls(raw, c);
     Some(HttpSettings {
         listen: listen?,
         threads: threads?,
@@ -36,6 +52,9 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         write_timeout: write_timeout?,
         keep_alive: keep_alive?,
         max_connections: max_connections?,
+        max_connections_per_address: max_connections_per_address?,
+        max_unsent_bytes_per_connection: max_unsent_bytes_per_connection?,
+        max_unsent_bytes: max_unsent_bytes?,
         max_concurrent_streams: max_concurrent_streams?,
         max_body_bytes: max_body_bytes?,
         max_uri_bytes: max_uri_bytes?,
@@ -44,6 +63,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         drain_idle: drain_idle?,
         drain_delay: drain_delay?,
         trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
+        tls: tls?,
     })
 }
 

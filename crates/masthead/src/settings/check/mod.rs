@@ -12,6 +12,8 @@ mod providers;
 mod sealing;
 mod search;
 mod sync;
+mod telemetry;
+mod tls;
 mod tokens;
 
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub(super) use providers::providers;
 pub(super) use sealing::sealing;
 pub(super) use search::search;
 pub(super) use sync::sync;
+pub(super) use telemetry::telemetry;
 pub(super) use tokens::tokens;
 
 const MILLISECOND: Duration = Duration::from_millis(1);

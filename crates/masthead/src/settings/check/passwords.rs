@@ -7,6 +7,7 @@ use crate::settings::{checker::Checker, model::PasswordSettings, raw::RawPasswor
 pub(in crate::settings) fn passwords(raw: &RawPasswords, c: &mut Checker<'_>) -> Option<PasswordSettings> {
     let threads = c.size("passwords.threads", &raw.threads, 0..=256);
     let memory_mib = c.small("passwords.memory_mib", &raw.memory_mib, 256..=1_048_576);
+    let niceness = c.small("passwords.niceness", &raw.niceness, 0..=19);
     let queue = c.size("passwords.queue", &raw.queue, 1..=100_000);
     // From the weakest cost of the OWASP Password Storage Cheat Sheet to the bounds of imported hashes.
     let argon2_memory = c.small("passwords.argon2_memory_kib", &raw.argon2_memory_kib, 7_168..=262_144);
@@ -16,6 +17,7 @@ pub(in crate::settings) fn passwords(raw: &RawPasswords, c: &mut Checker<'_>) ->
         threads: threads?,
         memory_mib: memory_mib?,
         queue: queue?,
+        niceness: u8::try_from(niceness?).ok()?,
         cost: Argon2Cost {
             memory_kib: argon2_memory?,
             iterations: iterations?,

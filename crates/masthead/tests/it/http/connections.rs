@@ -4,17 +4,22 @@ use std::{
     collections::BTreeMap,
     io::{self, Write},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use crate::support::raw_http::{FOREVER, RawConnection};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Method, StatusCode, request};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use masthead::{
+    client_address::{ForwardedHeader, TrustedProxies},
     clock::SystemClock,
     edge::{Edge, EdgeParts, Routes, TimedBody},
     identifiers::TimedIds,
@@ -35,6 +40,7 @@ use tokio::{
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
+    big_answers: Arc<AtomicUsize>,
     served: JoinHandle<DrainOutcome>,
     log: Arc<Mutex<Vec<u8>>>,
     log_guard: LogGuard,
@@ -54,11 +60,18 @@ impl Write for MemoryLog {
     }
 }
 
+/// The size of the answer to `/big`: beyond what one connection may leave unread.
+const BIG_BYTES: usize = 32 * 1024 * 1024;
+
 /// Routes that the API does not have: slow, large, failing.
-struct OddRoutes(BTreeMap<&'static str, Arc<str>>);
+struct OddRoutes {
+    patterns: BTreeMap<&'static str, Arc<str>>,
+    /// How many large answers were made.
+    made: Arc<AtomicUsize>,
+}
 
 impl OddRoutes {
-    fn new() -> Self {
+    fn new(made: Arc<AtomicUsize>) -> Self {
         let paths = [
             "/hello",
             "/wait",
@@ -70,7 +83,10 @@ impl OddRoutes {
             "/echo",
             "/v4/Users/Search",
         ];
-        Self(paths.map(|path| (path, path.into())).into())
+        Self {
+            patterns: paths.map(|path| (path, path.into())).into(),
+            made,
+        }
     }
 }
 
@@ -78,7 +94,8 @@ impl Routes for OddRoutes {
     type Route<'p> = &'p Arc<str>;
 
     fn route<'p>(&'p self, path: &'p str) -> Option<&'p Arc<str>> {
-        self.0.get(if path.starts_with("/wait/") { "/wait" } else { path })
+        self.patterns
+            .get(if path.starts_with("/wait/") { "/wait" } else { path })
     }
 
     fn pattern<'r>(route: &'r &Arc<str>) -> &'r Arc<str> {
@@ -88,7 +105,7 @@ impl Routes for OddRoutes {
     async fn answer<'p>(
         &'p self,
         route: Option<&'p Arc<str>>,
-        _: RequestContext,
+        context: RequestContext,
         head: &request::Parts,
         body: TimedBody,
     ) -> ApiResponse {
@@ -99,7 +116,11 @@ impl Routes for OddRoutes {
                 sleep(Duration::from_millis(ms)).await;
                 "waited".into()
             }
-            "/big" => vec![b'x'; 32 * 1024 * 1024].into(),
+            "/big" => {
+                context.room.reserve(1, BIG_BYTES).await;
+                self.made.fetch_add(1, Ordering::Relaxed);
+                vec![b'x'; BIG_BYTES].into()
+            }
             "/thread" => std::thread::current().name().unwrap_or_default().to_owned().into(),
             "/echo" if head.method == Method::POST => match body.collect().await {
                 Ok(whole) => whole.to_bytes(),
@@ -175,8 +196,9 @@ impl TestServer {
         );
         let http = Arc::new(http);
         let options = Arc::new(http.server_options());
+        let big_answers = Arc::new(AtomicUsize::new(0));
         let edge = Arc::new(Edge::new(EdgeParts {
-            routes: OddRoutes::new(),
+            routes: OddRoutes::new(Arc::clone(&big_answers)),
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
             ids: Arc::new(TimedIds::new(clock.clone())),
@@ -191,6 +213,7 @@ impl TestServer {
         Self {
             address,
             lifecycle,
+            big_answers,
             served,
             log: log.0,
             log_guard,
@@ -373,6 +396,101 @@ async fn connections_above_the_limit_get_503() {
     assert_eq!(first.status("/hello").await, 200);
     drop(second);
     assert_eq!(until_room(&server).await, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn liveness_is_answered_when_connections_are_used_up() {
+    let server = TestServer::with(|http| http.max_connections = 1).await;
+    let mut only = server.connect().await;
+    assert_eq!(only.status("/hello").await, 200);
+    let alive = server.connect().await.get("/health/live", &[]).await.unwrap();
+    assert_eq!((alive.status, alive.body), (200, br#"{"alive":true}"#.to_vec()));
+    assert_eq!(server.connect().await.status("/health/ready").await, 503);
+    assert_eq!(server.connect().await.status("/hello").await, 503);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn connections_of_one_address_are_limited() {
+    let server = TestServer::with(|http| http.max_connections_per_address = 1).await;
+    let mut first = server.connect().await;
+    assert_eq!(first.status("/hello").await, 200);
+    assert_eq!(server.connect().await.status("/hello").await, 503);
+    drop(first);
+    assert_eq!(until_room(&server).await, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn trusted_proxy_may_have_more_connections() {
+    let server = TestServer::with(|http| {
+        http.max_connections_per_address = 1;
+        http.trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()], ForwardedHeader::default());
+    })
+    .await;
+    let mut first = server.connect().await;
+    assert_eq!(first.status("/hello").await, 200);
+    assert_eq!(server.connect().await.status("/hello").await, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn unread_answers_hold_the_next_back() {
+    let server = TestServer::start().await;
+    let (client, connection) = server.connect_http2().await;
+    let send = || {
+        let request = http::Request::get("http://test/big").body(Empty::<Bytes>::new());
+        tokio::spawn(client.clone().send_request(request.unwrap()))
+    };
+    let answers: Vec<_> = (0..4).map(|_| send()).collect();
+    // Another connection is served meanwhile.
+    let mut other = server.connect().await;
+    while server.big_answers.load(Ordering::Relaxed) == 0 {
+        assert_eq!(other.status("/hello").await, 200);
+    }
+    for _ in 0..20 {
+        assert_eq!(other.status("/hello").await, 200);
+    }
+    assert_eq!(server.big_answers.load(Ordering::Relaxed), 1);
+    // Each is made when those before it are taken.
+    let reading = answers.into_iter().map(|answer| async move {
+        let mut body = answer.await.unwrap().unwrap().into_body();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.unwrap().into_data().unwrap().len();
+        }
+        bytes
+    });
+    assert_eq!(join_all(reading).await, [BIG_BYTES; 4]);
+    assert_eq!(server.big_answers.load(Ordering::Relaxed), 4);
+    drop(client);
+    timeout(FOREVER, connection).await.unwrap().unwrap().unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn answers_without_memory_are_503() {
+    let server = TestServer::with(|http| {
+        http.max_unsent_bytes = 1024 * 1024;
+        http.request_deadline = Duration::from_millis(200);
+    })
+    .await;
+    let mut slow_reader = server.connect().await;
+    slow_reader.write("GET /big HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    let mut other = server.connect().await;
+    while server.big_answers.load(Ordering::Relaxed) == 0 {
+        other.status("/health/live").await;
+    }
+    let refused = other.get("/hello", &[]).await.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(refused.json()["message"]["code"], "UsersOrchestrator_E503");
+    assert_eq!(other.status("/health/live").await, 200);
+    drop(slow_reader);
+    let began = Instant::now();
+    while other.status("/hello").await == 503 {
+        assert!(began.elapsed() < FOREVER, "the memory was not freed");
+    }
     server.stop().await;
 }
 

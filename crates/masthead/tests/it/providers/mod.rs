@@ -1,7 +1,7 @@
 //! Tenants with a provider, checked against the program: real sockets, a real Postgres, and a sandbox for each provider.
 
 mod alarms;
-mod client;
+pub(crate) mod client;
 mod described;
 mod each;
 mod exporting;
@@ -9,7 +9,7 @@ mod exporting_known;
 mod legacy;
 mod not_whole;
 mod scarce_budget;
-mod server;
+pub(crate) mod server;
 mod setting_up;
 mod syncing;
 mod writing;

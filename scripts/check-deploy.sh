@@ -1,0 +1,68 @@
+#!/bin/sh
+# Checks the files of deploy/ with the tools that read them. A tool that is missing is a failure, never a skipped check.
+#
+#   scripts/check-deploy.sh [rules] [kubernetes] [systemd] [compose]      without an argument: all but compose
+#
+#   rules        promtool (package prometheus): rules, their tests, and the queries of the dashboard
+#   kubernetes   kubectl (for its kustomize), python3 with venv, and PyPI: schemas of Kubernetes, and rules of our own
+#   systemd      systemd-analyze: the unit's syntax, and its exposure
+#   compose      docker with its compose plugin: the compose file
+set -eu
+cd "$(dirname "$0")/.."
+work=$PWD/target/check-deploy
+mkdir -p "$work"
+
+need() {
+    command -v "$1" >/dev/null || { echo "$1 is missing: $2" >&2; exit 1; }
+}
+
+rules() {
+    promtool=${PROMTOOL:-promtool}
+    need "$promtool" "install the package prometheus, or set PROMTOOL"
+    "$promtool" check rules deploy/prometheus-rules.yml
+    "$promtool" test rules deploy/prometheus-rules-test.yml
+    # Each alert has a test that expects it.
+    sed -n 's/^ *- alert: //p' deploy/prometheus-rules.yml | while read -r alert; do
+        grep -A1 "alertname: $alert\$" deploy/prometheus-rules-test.yml | grep -q 'exp_alerts:$' \
+            || { echo "no test raises $alert" >&2; exit 1; }
+        grep -q "^### $alert\$" docs/runbooks.md || { echo "docs/runbooks.md: no chapter $alert" >&2; exit 1; }
+    done
+    python3 scripts/check-deploy/dashboard_rules.py deploy/grafana-dashboard.json >"$work/dashboard-rules.yml"
+    "$promtool" check rules "$work/dashboard-rules.yml"
+}
+
+kubernetes() {
+    need kubectl "it has kustomize built in"
+    [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet kubernetes-validate==1.37.0
+    for each in base migrate; do
+        kubectl kustomize "deploy/kubernetes/$each" >"$work/$each.yaml"
+        "$work/venv/bin/kubernetes-validate" --strict "$work/$each.yaml"
+    done
+    "$work/venv/bin/python" scripts/check-deploy/kubernetes_rules.py "$work/base.yaml" "$work/migrate.yaml"
+}
+
+systemd() {
+    need systemd-analyze "a part of systemd"
+    # The program need not be installed here: a copy of the unit names one that is.
+    sed 's|/usr/local/bin/masthead|/bin/true|' deploy/masthead.service >"$work/masthead.service"
+    systemd-analyze verify --man=no "$work/masthead.service"
+    # Of 100; the network is what is left (systemd.exec(5) has no right that this unit gives without need).
+    systemd-analyze security --offline=true --threshold=15 --no-pager "$work/masthead.service"
+}
+
+compose() {
+    need docker "with its compose plugin"
+    POSTGRES_PASSWORD=x docker compose config --quiet
+}
+
+[ "$#" -gt 0 ] || set -- rules kubernetes systemd
+for each; do
+    case $each in
+        rules | kubernetes | systemd | compose) ;;
+        *) echo "no such check: $each" >&2; exit 2 ;;
+    esac
+    echo "──── $each ────"
+    "$each"
+done
+echo "all green"
