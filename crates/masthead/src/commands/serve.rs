@@ -53,7 +53,8 @@ pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let telemetry = settings.telemetry.as_ref().map(wiring::telemetry).transpose()?;
     let spans = telemetry.as_ref().map(Telemetry::layer);
-    let logs = logs::start_for_server(&settings.log, spans, Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
+    let logs =
+        logs::start_for_server(&settings.log, spans, Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,7 +85,9 @@ async fn serve(
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = mail_delivery(settings)?;
     let tls = settings.http.tls.as_ref();
-    let certificate = tls.map(|tls| wiring::certificate(tls, Arc::clone(&clock))).transpose()?;
+    let certificate = tls
+        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)))
+        .transpose()?;
     let (listener, address) = bind_api(settings.http.listen).await?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;

@@ -21,8 +21,8 @@ use tracing_subscriber::{
 };
 
 use access::AccessLog;
-pub use control::LogControl;
 use control::LevelHandle;
+pub use control::LogControl;
 pub use file::LogFile;
 pub use writer::{LogGuard, LogWriter};
 
