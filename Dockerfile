@@ -1,16 +1,27 @@
 # The server without root; settings are environment variables (docker-compose.yml, `masthead --help`).
 
-FROM rust:1.95-slim-bookworm AS build
+# A release names both by digest (docs/releasing.md).
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
 # The image has the toolchain of rust-toolchain.toml, without the components that only development needs.
 ENV RUSTUP_TOOLCHAIN=1.95.0 SQLX_OFFLINE=true
+# Writes the list of dependencies into the program, for scanners of images.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    cargo install --locked --root /usr/local cargo-auditable@0.7.7
 WORKDIR /build
 COPY . .
+# No path of the build and no time in the program.
+ARG SOURCE_DATE_EPOCH
+ENV RUSTFLAGS="--remap-path-prefix=/build=/masthead --remap-path-prefix=/usr/local/cargo=/cargo" \
+    CFLAGS="-ffile-prefix-map=/build=/masthead -ffile-prefix-map=/usr/local/cargo=/cargo"
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --locked --profile dist --package masthead --bin masthead \
+    cargo auditable build --locked --profile dist --package masthead --bin masthead \
     && cp target/dist/masthead /masthead
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE}
 # The certificate authorities for https key sets and providers.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \

@@ -11,6 +11,7 @@ pub mod edge;
 mod hash_secrets;
 mod http_methods;
 pub mod identifiers;
+mod limits;
 pub mod logs;
 pub mod mail;
 pub mod ops;
@@ -21,6 +22,7 @@ mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
+mod token_issuers;
 mod wiring;
 mod writes;
 

@@ -7,7 +7,7 @@ use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptio
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
 use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
-use masthead_telemetry::Telemetry;
+use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
@@ -28,6 +28,7 @@ use crate::{
     command_error::CommandError,
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
+    limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
@@ -37,6 +38,7 @@ use crate::{
     server_errors::RETRY_AFTER,
     settings::{HttpSettings, ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
+    token_issuers::TokenIssuers,
     wiring,
     writes::{self, user_writes},
 };
@@ -54,7 +56,7 @@ pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) 
     let telemetry = settings.telemetry.as_ref().map(wiring::telemetry).transpose()?;
     let spans = telemetry.as_ref().map(Telemetry::layer);
     let logs =
-        logs::start_for_server(&settings.log, spans, Arc::clone(&clock)).map_err(CommandError::context(NO_LOG))?;
+        logs::start_for_server(&settings.log, Arc::clone(&clock), spans).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -80,24 +82,44 @@ async fn serve(
     let mut signals = ServerSignals::listen()?;
     let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
-    let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
-    let mail = mail_delivery(settings)?;
-    let tls = settings.http.tls.as_ref();
-    let certificate = tls
-        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)))
-        .transpose()?;
-    let (listener, address) = bind_api(settings.http.listen).await?;
+    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
+    if mail.is_none() {
+        tracing::info!("smtp.host is not set: no mail is sent");
+    }
+    if let Some(warning) = settings.providers.secrets_warning() {
+        tracing::warn!("{warning}");
+    }
+    let certificate = settings
+        .http
+        .tls
+        .as_ref()
+        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
+    let certificate = certificate.transpose()?;
+    let listener = bind_api(settings.http.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(CommandError::context("the listening socket has no address"))?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
+    let caller_rules = store.caller_rules();
+    let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
+    // The first tokens need them. What fails is logged, and tried again.
+    let _ = caller_rules.refresh().await;
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let schedule = sync_schedule(settings, &store, &adapters, &clock);
     let sealing: Arc<dyn Sealing> = Arc::new(sealer);
-    let relay = mail.map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
+    let relay = mail
+        .as_ref()
+        .map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
     let parts = ready_parts(&store, &verifier, relay.as_ref());
     let health = ServiceHealth::new(parts, lifecycle.clone())
         .with_providers(adapters.clone())
@@ -108,6 +130,7 @@ async fn serve(
     let options = Arc::new(http.server_options());
     let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
+    let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
@@ -119,6 +142,8 @@ async fn serve(
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
+            rate_limits: Arc::clone(&limiter) as _,
+            read_scopes: settings.tokens.read_scopes,
             sealing: Arc::clone(&sealing),
             limits: api_limits(&http),
         };
@@ -137,26 +162,31 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
-    let telemetry = telemetry.map(|telemetry| {
-        let ops = Arc::clone(&ops);
-        telemetry.start(move || ops.metrics_text())
-    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
-    tasks.spawn(warm_up(verifier));
     // Each part that follows its settings without a restart.
-    let followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
-    let (reloader, control) = (reloader(followers), Arc::clone(&logs.control));
-    tasks.spawn(follow_requests(requests, reloader, control));
+    let mut followers: Vec<Arc<dyn Reload>> = vec![
+        Arc::clone(&logs.control) as _,
+        Arc::new(TokenIssuers(Arc::clone(&verifier))),
+    ];
+    followers.extend(mail.as_ref().map(MailDelivery::mailer));
+    tasks.spawn(async move { verifier.refresh_keys().await });
+    tasks.spawn(async move { caller_rules.follow().await });
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
+        followers.push(Arc::clone(&certificate) as _);
         tasks.spawn(certificate.watch());
         tls
     });
+    tasks.spawn(follow_requests(
+        requests,
+        reloader(followers),
+        Arc::clone(&logs.control),
+    ));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
-        tasks.spawn(serve_operations(listener, Arc::clone(&options), ops));
+        tasks.spawn(serve_operations(listener, Arc::clone(&options), Arc::clone(&ops)));
     }
 
     tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
@@ -164,14 +194,20 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    if settings.limits.shared {
+        let usage = Arc::new(store.rate_usage());
+        background.spawn(|end| limits::share(limiter, usage, process_name(), end));
+    }
+    background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
     tasks.shutdown().await;
-    // Last, so that the spans of the drain are sent as well.
-    if let Some(telemetry) = telemetry {
-        telemetry.stop().await;
-    }
     ended
+}
+
+fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>) -> RunningTelemetry {
+    let (ops, clock) = (Arc::clone(ops), Arc::clone(clock));
+    telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
 pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
@@ -281,11 +317,5 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep().await;
-    }
-}
-
-async fn warm_up(verifier: Arc<Verifier>) {
-    if verifier.warm_up().await.is_err() {
-        tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
     }
 }

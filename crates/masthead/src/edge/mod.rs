@@ -150,7 +150,7 @@ impl<R: Routes> Edge<R> {
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
         let body = TimedBody::new(body, self.http.body_timeout);
-        let span = request_span(head, record.route(), &record.id);
+        let span = request_span(head, record.route.as_deref(), &record.id);
         // The routes share no mutable state: a panic leaves nothing inconsistent.
         let answer = AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()

@@ -49,20 +49,20 @@ pub fn start(
     output: impl io::Write + Send + 'static,
     clock: Arc<dyn Clock>,
 ) -> io::Result<Logs> {
-    start_on(settings, output, None, None, clock)
+    start_on(settings, output, None, clock, None)
 }
 
 /// Starts logging for a server, to its file or to standard output, and the recording of spans if there is a layer for it.
 ///
 /// # Errors
 /// The file cannot be opened, or the writing thread cannot be started.
-pub fn start_for_server(settings: &LogSettings, spans: Option<SpanLayer>, clock: Arc<dyn Clock>) -> io::Result<Logs> {
+pub fn start_for_server(settings: &LogSettings, clock: Arc<dyn Clock>, spans: Option<SpanLayer>) -> io::Result<Logs> {
     match &settings.file {
         Some(path) => {
             let file = LogFile::open(path)?;
-            start_on(settings, file.clone(), Some(file), spans, clock)
+            start_on(settings, file.clone(), Some(file), clock, spans)
         }
-        None => start_on(settings, io::stdout(), None, spans, clock),
+        None => start_on(settings, io::stdout(), None, clock, spans),
     }
 }
 
@@ -72,29 +72,22 @@ fn start_on(
     file: Option<LogFile>,
     spans: Option<SpanLayer>,
     clock: Arc<dyn Clock>,
+    spans: Option<SpanLayer>,
 ) -> io::Result<Logs> {
     let (writer, guard) = LogWriter::start(output)?;
+    let (filter, level) = reload::Layer::new(control::filter(&settings.level));
     let registry = tracing_subscriber::registry();
-    let filter = control::filter(&settings.level);
-    // Starting fails if a subscriber is set already, as in tests: that one is used then.
-    let level: LevelHandle = match spans {
-        None => {
-            let (filter, level) = reload::Layer::new(filter);
-            let _ = registry
-                .with(filter)
-                .with(lines(settings.format, writer.clone()))
-                .try_init();
-            Box::new(move |filter| level.reload(filter))
-        }
+    // Fails if a subscriber is set already, as in tests: that one is used then.
+    let _ = match spans {
+        None => registry
+            .with(filter)
+            .with(lines(settings.format, writer.clone()))
+            .try_init(),
         // The filter is that of the lines alone: spans have a level that is never logged.
         Some(spans) => {
-            let (filter, level) = reload::Layer::new(filter);
-            let events = filter.and(filter_fn(|metadata| metadata.is_event()));
-            let _ = registry
-                .with(spans)
-                .with(lines(settings.format, writer.clone()).with_filter(events))
-                .try_init();
-            Box::new(move |filter| level.reload(filter))
+            let events = filter.and(filter_fn(is_event));
+            let lines = lines(settings.format, writer.clone()).with_filter(events).boxed();
+            registry.with(vec![spans, lines]).try_init()
         }
     };
     log_panics();
@@ -106,6 +99,10 @@ fn start_on(
         control,
         guard,
     })
+}
+
+fn is_event(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// The layer that writes lines: of events, without the spans around them.

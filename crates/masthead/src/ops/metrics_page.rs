@@ -49,7 +49,7 @@ impl MetricsPage {
         text
     }
 
-    /// The metrics as they are now.
+    /// The metrics as they are now, rendered anew.
     pub(super) fn render(&self) -> String {
         self.handle.render()
     }

@@ -13,7 +13,9 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead::settings::variable_prefix;
 use masthead_dev_postgres::TestDatabase;
+use masthead_domain::tenant::TenantId;
 use masthead_tokens::{Sealer, Secret};
 use serde_json::{Value, json};
 
@@ -28,6 +30,11 @@ pub(crate) const SEALING_KEY: &str =
 /// A setting as an environment variable.
 pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
     (format!("MASTHEAD__{key}"), value.to_owned())
+}
+
+/// The variable with a tenant's secret of this name.
+pub(crate) fn secret_variable(tenant: &str, name: &str) -> String {
+    variable_prefix(&TenantId::parse(tenant).unwrap()) + name
 }
 
 /// The codec of sealed values with the program's key.
