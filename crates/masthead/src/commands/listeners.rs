@@ -6,15 +6,21 @@ use tokio::net::TcpListener;
 
 use crate::{command_error::CommandError, settings::MetricsSettings};
 
-/// The socket of the API.
-pub(super) async fn bind_api(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    bind(address).await.map_err(refused(address, "http.listen"))
+/// The socket of the API, and its address, whose port the system may have chosen.
+pub(super) async fn bind_api(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CommandError> {
+    let listener = bind(address).await.map_err(refused(address, "http.listen"))?;
+    let bound = listener.local_addr();
+    let bound = bound.map_err(CommandError::context("the listening socket has no address"))?;
+    Ok((listener, bound))
 }
 
 /// The operations port; `None` where there is none. Where the default address is taken, the server goes on without it: the
 /// second server on a machine, or one beside a Prometheus, must not fail for an address that no operator chose.
 pub(super) async fn bind_operations(settings: &MetricsSettings) -> Result<Option<TcpListener>, CommandError> {
     let Some(address) = settings.listen else {
+        if !settings.on_api_port {
+            tracing::info!("metrics.listen is off and metrics.on_api_port is false: /metrics is not served");
+        }
         return Ok(None);
     };
     match bind(address).await {

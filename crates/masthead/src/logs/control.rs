@@ -1,7 +1,7 @@
 //! Changes of the log while the process runs: its level, and its file after a rotation.
 
 use async_trait::async_trait;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, reload};
 
 use super::{
     access::{self, AccessLog},
@@ -14,16 +14,23 @@ use crate::{
 
 /// The level of the log, and its file if it has one.
 pub struct LogControl {
-    level: reload::Handle<EnvFilter, Registry>,
+    level: LevelHandle,
     access: AccessLog,
     file: Option<LogFile>,
 }
 
+/// Replaces the filter of the log.
+pub(super) type LevelHandle = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
 impl LogControl {
-    pub(super) fn new(level: reload::Handle<EnvFilter, Registry>, access: AccessLog, file: Option<LogFile>) -> Self {
-        let control = Self { level, access, file };
-        control.apply_to_access_lines();
-        control
+    /// The control of a log that was started with this level.
+    pub(super) fn new(level: &str, handle: LevelHandle, access: AccessLog, file: Option<LogFile>) -> Self {
+        access.set_wanted(wants_access_lines(level));
+        Self {
+            level: handle,
+            access,
+            file,
+        }
     }
 
     /// Opens the file of the log again; does nothing for standard output.
@@ -33,11 +40,6 @@ impl LogControl {
     pub fn reopen(&self) -> Result<(), ReloadError> {
         let reopened = self.file.as_ref().map_or(Ok(()), LogFile::reopen);
         reopened.map_err(|error| ReloadError(format!("log.file cannot be opened ({})", error.kind())))
-    }
-
-    fn apply_to_access_lines(&self) {
-        let wanted = tracing::enabled!(target: access::TARGET, tracing::Level::INFO);
-        self.access.set_wanted(wanted);
     }
 }
 
@@ -52,8 +54,9 @@ impl Reload for LogControl {
     }
 
     async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
-        let changed = self.level.reload(filter(&settings.log.level));
-        self.apply_to_access_lines();
+        let level = &settings.log.level;
+        let changed = (self.level)(filter(level));
+        self.access.set_wanted(wants_access_lines(level));
         self.reopen()?;
         changed.map_err(|error| ReloadError(format!("log.level cannot be changed: {error}")))
     }
@@ -62,4 +65,30 @@ impl Reload for LogControl {
 /// Known to parse; the fallback logs everything important.
 pub(super) fn filter(level: &str) -> EnvFilter {
     EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Whether a filter lets access lines through, which do not pass it: by a subscriber of the filter alone.
+fn wants_access_lines(level: &str) -> bool {
+    let subscriber = tracing_subscriber::registry().with(filter(level));
+    tracing::subscriber::with_default(
+        subscriber,
+        || tracing::enabled!(target: access::TARGET, tracing::Level::INFO),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_lines_follow_their_own_directive() {
+        for (level, wanted) in [
+            ("info", true),
+            ("warn", false),
+            ("info,masthead::access=off", false),
+            ("warn,masthead::access=info", true),
+        ] {
+            assert_eq!(wants_access_lines(level), wanted, "{level}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ use tracing_subscriber::{
 };
 
 use access::AccessLog;
+use control::LevelHandle;
 pub use control::LogControl;
 pub use file::LogFile;
 pub use writer::{LogGuard, LogWriter};
@@ -69,6 +70,7 @@ fn start_on(
     settings: &LogSettings,
     output: impl io::Write + Send + 'static,
     file: Option<LogFile>,
+    spans: Option<SpanLayer>,
     clock: Arc<dyn Clock>,
     spans: Option<SpanLayer>,
 ) -> io::Result<Logs> {
@@ -90,7 +92,7 @@ fn start_on(
     };
     log_panics();
     let access = AccessLog::new(writer.clone(), settings.format, clock);
-    let control = Arc::new(LogControl::new(level, access.clone(), file));
+    let control = Arc::new(LogControl::new(&settings.level, level, access.clone(), file));
     Ok(Logs {
         writer,
         access,

@@ -18,6 +18,12 @@ use crate::{
     },
 };
 
+/// Makes the database refuse events as it does when it cannot extend a file (SQLSTATE 53100).
+const FULL_DISK: &str = "
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION full_disk();";
+
 /// A transaction that locks these tables until it is ended.
 struct LockedTables(Arc<TestDatabase>);
 
@@ -58,7 +64,8 @@ fn stuck_writers_are_not_ready() {
     let server = ServerProcess::start(&settings);
     until("ready", || ready(server.address).0 == 200);
 
-    let locked = LockedTables::lock(&database, "events, mail_outbox");
+    let locked = LockedTables::lock(&database, "mail_outbox");
+    database.run(FULL_DISK).unwrap();
     let found = get_as(server.address, "/v4/Users/crid-1", &token);
     assert_eq!(
         found.status, 200,
@@ -79,6 +86,7 @@ fn stuck_writers_are_not_ready() {
         assert!(metrics.contains(line), "{line}");
     }
     locked.unlock();
+    database.run("DROP TRIGGER full_disk ON events").unwrap();
     until("ready again", || ready(server.address).0 == 200);
     let log = server.stop();
     assert!(
