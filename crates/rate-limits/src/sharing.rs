@@ -41,7 +41,6 @@ impl<C: Clock + Clone> UsageSharing<C> {
     /// # Errors
     /// The database does not answer. What could not be told is told the next time.
     pub async fn exchange(&mut self) -> Result<(), SourceError> {
-        self.limiter.publish();
         let untold = self.limiter.take_untold();
         let own: Vec<RateUsage> = untold.iter().map(|untold| untold.usage).collect();
         let others = match self.exchange.exchange(&self.name, &own).await {
@@ -67,6 +66,7 @@ impl<C: Clock + Clone> UsageSharing<C> {
             known.insert(told, usage.used);
         }
         self.known = Some(known);
+        self.limiter.publish();
         Ok(())
     }
 }

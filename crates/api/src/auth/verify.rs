@@ -21,7 +21,10 @@ use super::{
     read_scope::{READ_SCOPES, ReadKind, ReadScopeGrants},
     refusal_lines::REFUSALS,
 };
-use crate::http::request::{RequestContext, redacted};
+use crate::http::{
+    personal_text::{WITHHELD, is_no_code},
+    request::RequestContext,
+};
 
 /// Verifies callers by their token and their tenant.
 pub(crate) struct Authenticator {
@@ -150,6 +153,13 @@ impl Authenticator {
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
+        // One that the tenant or the token names was chosen by an operator.
+        let is_named = !tenant.settings.source_systems.is_empty() || token.identity.source_systems.is_some();
+        let source_system = if !is_named && is_no_code(&headers.source_system) {
+            WITHHELD
+        } else {
+            &*headers.source_system
+        };
         let limited = LimitedCaller {
             name: CallerName::Token(&token.identity),
             tenant: &tenant,
@@ -161,7 +171,7 @@ impl Authenticator {
             identity: Arc::clone(&token.identity),
             address: context.caller,
             // The audit log stores source system and request id.
-            source_system: redacted(&headers.source_system).into(),
+            source_system: source_system.into(),
             request_id: context.request_id.redacted().into(),
             deadline: context.deadline,
         };

@@ -8,7 +8,11 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use masthead_domain::caller_address::CallerAddress;
 
-use super::{limits::ApiLimits, room::AnswerRoom};
+use super::{
+    limits::ApiLimits,
+    personal_text::{WITHHELD, may_name_person},
+    room::AnswerRoom,
+};
 
 /// The header that carries the request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-requestid");
@@ -85,20 +89,16 @@ impl RequestId {
         format!("{:0>8}", &text[text.len().saturating_sub(8)..])
     }
 
-    /// The text for logs and events, withheld where it looks like an e-mail address.
+    /// The text for logs and events, withheld where it may name a person: an address, a telephone number, a name.
     #[must_use]
     pub fn redacted(&self) -> &str {
-        redacted(self.as_str())
+        let text = self.as_str();
+        if may_name_person(text) { WITHHELD } else { text }
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
         self.0
     }
-}
-
-/// A text of the client for logs and events, withheld where it may be an e-mail address, also a percent-encoded one.
-pub(crate) fn redacted(text: &str) -> &str {
-    if text.contains(['@', '%']) { "withheld" } else { text }
 }
 
 fn is_valid(value: &HeaderValue) -> bool {

@@ -89,12 +89,12 @@ const SEARCHES: [&str; 4] = [
     "/v4/Users?lastName=le",
     "/v4/Users?email=an",
     "/v4/Users?metadata.city=Oslo",
-    "/User?FirstName=a",
+    "/User?Type=1&email=una",
 ];
 const LISTS: [&str; 3] = [
     "/v4/Users",
-    "/v4/Users?pageSize=2&onlyActive=true",
-    "/User?PageNumber=1",
+    "/v4/Users?pageSize=2",
+    "/User?Type=1&OnlyActive=true&PageNumber=1",
 ];
 
 /// The statuses of look-ups, searches and lists with this token; each kind has one.

@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 /// look-ups and short searches find a processor of the database free.
 const SLOW: Duration = Duration::from_millis(20);
 
+/// They are not slow beside those of a tenant whose mean is more than this many times theirs: a storm makes every search slower,
+/// and those of others must not wait behind it for the same half of the places.
+const MUCH_SLOWER: u32 = 4;
+
 /// The limits of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SearchLimits {
@@ -154,19 +158,21 @@ impl Lanes {
 
     /// The lane that is served next, if any waits and may start.
     fn next_lane(&mut self) -> Option<&mut Lane> {
-        let slow = self.by_pool.values().filter(|lane| lane.is_slow());
+        let slowest = self.by_pool.values().map(|lane| lane.mean).max().unwrap_or_default();
+        let slow = self.by_pool.values().filter(|lane| lane.is_slow(slowest));
         let slow: usize = slow.map(|lane| lane.running).sum();
         let has_room_for_slow = slow < self.limits.running.div_ceil(2);
         let lanes = self.by_pool.values_mut();
         lanes
-            .filter(|lane| lane.waiting > 0 && (has_room_for_slow || !lane.is_slow()))
+            .filter(|lane| lane.waiting > 0 && (has_room_for_slow || !lane.is_slow(slowest)))
             .min_by_key(|lane| (lane.used, lane.turn))
     }
 }
 
 impl Lane {
-    fn is_slow(&self) -> bool {
-        self.mean >= SLOW
+    /// Whether its searches are slow, where the slowest tenant's have this mean.
+    fn is_slow(&self, slowest: Duration) -> bool {
+        self.mean >= SLOW && self.mean.saturating_mul(MUCH_SLOWER) >= slowest
     }
 
     fn push(&mut self, caller: CallerKey, waiter: Waiter) {

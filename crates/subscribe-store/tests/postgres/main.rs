@@ -22,6 +22,7 @@ mod pool_locks;
 mod pooler;
 mod properties;
 mod query_shapes;
+mod rate_usage;
 mod repairs;
 mod replicas;
 mod restart;

@@ -7,6 +7,7 @@ mod isolation;
 mod key_sets;
 mod keys;
 mod legacy;
+mod limits;
 mod privacy;
 mod reads;
 pub(crate) mod rsa;
