@@ -81,22 +81,18 @@ impl MailDelivery {
         Arc::clone(&self.mailer) as _
     }
 
-    /// Sends the mails of an outbox from now on, on a task.
-    pub fn start(&self, outbox: Arc<dyn MailOutbox>, sealing: Arc<dyn Sealing>, clock: Arc<dyn Clock>) -> MailTask {
+    /// The relay of an outbox, which sends nothing until [`MailTask::start`].
+    #[must_use]
+    pub fn relay(&self, outbox: Arc<dyn MailOutbox>, sealing: Arc<dyn Sealing>, clock: Arc<dyn Clock>) -> MailRelay {
         let templates = Arc::clone(&self.templates) as _;
-        let relay = MailRelay::new(
+        MailRelay::new(
             outbox,
             templates,
             Arc::clone(&self.mailer) as _,
             sealing,
             clock,
             self.relay,
-        );
-        let end = CancellationToken::new();
-        MailTask {
-            task: tokio::spawn(relay.run(end.clone())),
-            end,
-        }
+        )
     }
 }
 
@@ -157,6 +153,15 @@ pub struct MailTask {
 }
 
 impl MailTask {
+    /// Sends mails from now on.
+    pub fn start(relay: MailRelay) -> Self {
+        let end = CancellationToken::new();
+        Self {
+            task: tokio::spawn(relay.run(end.clone())),
+            end,
+        }
+    }
+
     /// Claims no more mails, and waits for those that were begun, each for its time limit at most.
     pub async fn stop(mut self) {
         self.end.cancel();

@@ -18,9 +18,9 @@ pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, LogFormat, LogSettings, MailSettings, MetricsSettings, PasswordSettings,
-    PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
-    TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
+    DatabaseSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
+    PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings,
+    SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::{TenantSecrets, variable_prefix};

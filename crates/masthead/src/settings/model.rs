@@ -1,13 +1,20 @@
 //! The checked settings, section by section.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
 use masthead_http_server::ServerOptions;
+use masthead_rate_limits::LimiterOptions;
 
 use super::{secret::SecretText, tenant_secrets::TenantSecrets};
 use crate::client_address::TrustedProxies;
@@ -25,6 +32,8 @@ pub struct ServerSettings {
     pub sealing: SealingSettings,
     /// `[search]`
     pub search: SearchSettings,
+    /// `[limits]`
+    pub limits: LimitSettings,
     /// `[providers]`
     pub providers: ProviderSettings,
     /// `[passwords]`
@@ -62,6 +71,7 @@ pub struct HttpSettings {
     pub max_header_bytes: usize,
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
+    pub drain_delay: Duration,
     pub trusted_proxies: TrustedProxies,
     /// `None` if the listener speaks no TLS.
     pub tls: Option<TlsSettings>,
@@ -133,6 +143,7 @@ pub struct TokenSettings {
     pub leeway: Duration,
     pub types: Vec<Box<str>>,
     pub max_lifetime: Duration,
+    pub read_scopes: ReadScopeGrants,
 }
 
 /// The source of the keys that verify tokens: always exactly one.
@@ -159,6 +170,15 @@ pub struct SealingSettings {
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SearchSettings {
     pub max_depth: u64,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// The limits.
+    pub options: LimiterOptions,
+    /// Whether the servers of a database share what they admit.
+    pub shared: bool,
 }
 
 /// `[providers]`
@@ -270,6 +290,7 @@ pub struct SmtpSettings {
 pub struct LogSettings {
     pub format: LogFormat,
     pub level: String,
+    pub file: Option<PathBuf>,
 }
 
 /// The format of log lines.
@@ -295,8 +316,21 @@ pub struct TelemetrySettings {
 }
 
 /// `[metrics]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSettings {
-    /// Where /metrics and /health are served as well.
+    /// The operations port: /metrics, and /health with its details.
     pub listen: Option<SocketAddr>,
+    /// Whether they are served beside the API too.
+    pub on_api_port: bool,
 }
+
+impl MetricsSettings {
+    /// Whether the operations port is the one that servers have by default.
+    #[must_use]
+    pub fn has_default_address(&self) -> bool {
+        self.listen == Some(DEFAULT_OPERATIONS_PORT)
+    }
+}
+
+/// The default of `metrics.listen`.
+const DEFAULT_OPERATIONS_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);

@@ -12,6 +12,7 @@ pub(super) struct RawSettings {
     pub(super) tokens: RawTokens,
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
+    pub(super) limits: RawLimits,
     pub(super) providers: RawProviders,
     pub(super) passwords: RawPasswords,
     pub(super) sync: RawSync,
@@ -42,6 +43,7 @@ pub(super) struct RawHttp {
     pub(super) max_header_bytes: String,
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
+    pub(super) drain_delay: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
     pub(super) tls_certificate_file: String,
@@ -88,6 +90,7 @@ pub(super) struct RawTokens {
     pub(super) leeway: String,
     pub(super) types: String,
     pub(super) max_lifetime: String,
+    pub(super) read_scope_grants: String,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +104,19 @@ pub(super) struct RawSealing {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSearch {
     pub(super) max_depth: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub(super) subject_requests_per_minute: String,
+    pub(super) subject_rows_per_minute: String,
+    pub(super) address_requests_per_minute: String,
+    pub(super) address_rows_per_minute: String,
+    pub(super) tenant_requests_per_minute: String,
+    pub(super) tenant_rows_per_minute: String,
+    pub(super) list_weight: String,
+    pub(super) shared: String,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +180,7 @@ pub(super) struct RawMail {
 pub(super) struct RawLog {
     pub(super) format: String,
     pub(super) level: String,
+    pub(super) file: String,
 }
 
 #[derive(Deserialize)]
@@ -180,4 +197,5 @@ pub(super) struct RawTelemetry {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: String,
+    pub(super) on_api_port: String,
 }

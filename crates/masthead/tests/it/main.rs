@@ -11,6 +11,7 @@ mod chained;
 mod contract;
 mod http;
 mod journeys;
+mod lifecycle;
 mod mail;
 mod pooler;
 mod providers;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use masthead_api::ReadScopeGrants;
 use masthead_tokens::verifier::is_safe_key_address;
 
 use super::HOUR;
@@ -35,6 +36,7 @@ pub(in crate::settings) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Optio
         &raw.max_lifetime,
         Duration::from_mins(1)..=24 * 365 * HOUR,
     );
+    let read_scopes = read_scope_grants(&raw.read_scope_grants, c);
     Some(TokenSettings {
         issuer: issuer?,
         audience: audience?,
@@ -43,6 +45,24 @@ pub(in crate::settings) fn tokens(raw: &RawTokens, c: &mut Checker<'_>) -> Optio
         leeway: leeway?,
         types: types?,
         max_lifetime: max_lifetime?,
+        read_scopes: read_scopes?,
+    })
+}
+
+/// Words with blanks between; look-ups are always granted.
+fn read_scope_grants(text: &str, c: &mut Checker<'_>) -> Option<ReadScopeGrants> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_known = |word: &&str| ["read", "search", "list"].contains(word);
+    let good = words.contains(&"read") && words.iter().all(is_known);
+    if !good {
+        c.errors.add(
+            "tokens.read_scope_grants",
+            "must be read, and perhaps search and list, with blanks between",
+        );
+    }
+    good.then(|| ReadScopeGrants {
+        search: words.contains(&"search"),
+        list: words.contains(&"list"),
     })
 }
 
