@@ -210,19 +210,27 @@ impl UserScans for Adapters {
     }
 }
 
+/// The options of a client whose addresses are tenants' settings.
+pub(crate) fn guarded_options(settings: &ProviderSettings) -> HttpOptions {
+    let (allow_private, networks) = match &settings.allow_private_addresses {
+        PrivateAddresses::All => (true, Vec::new()),
+        PrivateAddresses::Networks(networks) => (false, networks.clone()),
+    };
+    HttpOptions {
+        allow_private,
+        networks,
+        ..HttpOptions::default()
+    }
+}
+
 fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterParts, ClientOptionsError> {
     let client = HttpClient::new(HttpOptions {
         connect_timeout: settings.connect_timeout,
         idle_timeout: settings.call_timeout,
         total_timeout: settings.call_timeout,
         max_body_bytes: settings.max_answer_bytes,
-        allow_private: settings.allow_private_addresses == PrivateAddresses::All,
-        networks: match &settings.allow_private_addresses {
-            PrivateAddresses::All => Vec::new(),
-            PrivateAddresses::Networks(networks) => networks.clone(),
-        },
         add_trace_headers: Some(add_trace_headers),
-        ..HttpOptions::default()
+        ..guarded_options(settings)
     })?;
     Ok(AdapterParts {
         options: AdapterOptions {

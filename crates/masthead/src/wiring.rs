@@ -17,6 +17,7 @@ use crate::{
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     identifiers::process_name,
+    providers::guarded_options,
     settings::{
         DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
         TlsSettings, TokenKeySource, TokenSettings,
@@ -60,7 +61,12 @@ fn sealing_keys(settings: &SealingSettings) -> Result<BTreeMap<String, masthead_
 /// A key file or an address cannot be used.
 pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Result<Verifier, CommandError> {
     let (issuers, limits) = issuers(settings);
-    Verifier::new(issuers, &limits, clock, &key_set_client()?).map_err(CommandError::context(
+    // The operator sets the addresses, so they may be private ones.
+    let client = key_set_client(HttpOptions {
+        allow_private: true,
+        ..HttpOptions::default()
+    })?;
+    Verifier::new(issuers, &limits, clock, &client).map_err(CommandError::context(
         "the settings of [tokens] or [issuers] cannot be used",
     ))
 }
@@ -92,20 +98,19 @@ pub(crate) fn issuers(settings: &TokenSettings) -> (Vec<IssuerOptions>, TokenLim
     (issuers.collect(), limits)
 }
 
-/// The verifier of the tokens of tenants' users.
+/// The verifier of the tokens of tenants' users. The address of its key set is a tenant's setting, so it is guarded as that of a
+/// provider.
 ///
 /// # Errors
 /// The client for key sets cannot be made.
-pub(crate) fn user_tokens(clock: Arc<dyn Clock>) -> Result<UserTokens, CommandError> {
-    Ok(UserTokens::new(key_set_client()?, clock))
+pub(crate) fn user_tokens(providers: &ProviderSettings, clock: Arc<dyn Clock>) -> Result<UserTokens, CommandError> {
+    Ok(UserTokens::new(key_set_client(guarded_options(providers))?, clock))
 }
 
-fn key_set_client() -> Result<HttpClient, CommandError> {
-    // The operator sets the addresses, so they may be private ones.
+fn key_set_client(options: HttpOptions) -> Result<HttpClient, CommandError> {
     let options = HttpOptions {
-        allow_private: true,
         max_body_bytes: 1024 * 1024,
-        ..HttpOptions::default()
+        ..options
     };
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }

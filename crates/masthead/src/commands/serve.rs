@@ -89,7 +89,8 @@ async fn serve(
         tracing::warn!("{warning}");
     }
     let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
-    let user_tokens: Arc<dyn UserTokenVerifier> = Arc::new(wiring::user_tokens(Arc::clone(&clock))?);
+    let user_tokens: Arc<dyn UserTokenVerifier> =
+        Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
     if mail.is_none() {

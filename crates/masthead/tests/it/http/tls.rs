@@ -47,9 +47,8 @@ impl Fixture {
         fs::write(folder.join("authority"), authority.as_ref().pem()).unwrap();
         let database = TestDatabase::empty().unwrap();
         let mut settings = process::settings(&database.url().unwrap());
-        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        settings.push(setting("HTTP__TLS_CERTIFICATE_FILE", &path("certificate")));
-        settings.push(setting("HTTP__TLS_KEY_FILE", &path("key")));
+        let file = folder.join("masthead.toml").to_str().unwrap().to_owned();
+        settings.push(("MASTHEAD_CONFIG".to_owned(), file));
         settings.push(setting("METRICS__LISTEN", "127.0.0.1:0"));
         let fixture = Self {
             authority,
@@ -58,7 +57,15 @@ impl Fixture {
             _database: database,
         };
         fixture.write("certificate", "key", 365);
+        fixture.configure(&[("tls_certificate_file", "certificate"), ("tls_key_file", "key")]);
         fixture
+    }
+
+    /// Writes the file of settings; the values are files in the folder.
+    fn configure(&self, files: &[(&str, &str)]) {
+        let line = |(key, name): &(&str, &str)| format!("{key} = \"{}\"\n", self.folder.join(name).display());
+        let lines: String = files.iter().map(line).collect();
+        fs::write(self.folder.join("masthead.toml"), format!("[http]\n{lines}")).unwrap();
     }
 
     /// A new certificate in these files, and as DER.
@@ -75,6 +82,19 @@ impl Fixture {
     fn serve(&self) -> ServerProcess {
         process::run_ok(&self.settings, &["migrate"], "");
         ServerProcess::start(&self.settings)
+    }
+
+    /// Connects until the server shows this certificate.
+    async fn wait_until_shown(&self, server: &ServerProcess, certificate: &[u8]) {
+        let began = Instant::now();
+        loop {
+            let stream = self.connect(server, None).await.unwrap();
+            if *stream.get_ref().1.peer_certificates().unwrap()[0] == *certificate {
+                break;
+            }
+            assert!(began.elapsed() < FOREVER, "the old certificate is still shown");
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Connects with the certificate in these files, if any.
@@ -138,16 +158,14 @@ fn changed_certificate_is_served_without_a_restart() {
         );
 
         let renewed = fixture.write("certificate", "key", 90);
-        let began = Instant::now();
-        loop {
-            let stream = fixture.connect(&server, None).await.unwrap();
-            let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
-            if shown == renewed {
-                break;
-            }
-            assert!(began.elapsed() < FOREVER, "the old certificate is still shown");
-            sleep(Duration::from_millis(100)).await;
-        }
+        fixture.wait_until_shown(&server, &renewed).await;
+        assert_eq!(live(&mut open).await.unwrap(), "200", "the connection goes on");
+
+        // Files of other names are followed at SIGHUP.
+        let moved = fixture.write("moved", "moved-key", 90);
+        fixture.configure(&[("tls_certificate_file", "moved"), ("tls_key_file", "moved-key")]);
+        server.signal("HUP");
+        fixture.wait_until_shown(&server, &moved).await;
         assert_eq!(live(&mut open).await.unwrap(), "200", "the connection goes on");
     });
     let log = server.stop();
@@ -156,9 +174,12 @@ fn changed_certificate_is_served_without_a_restart() {
 
 #[test]
 fn caller_without_certificate_is_refused() {
-    let mut fixture = Fixture::new("callers");
-    let authority = fixture.folder.join("authority").to_str().unwrap().to_owned();
-    fixture.settings.push(setting("HTTP__TLS_CLIENT_CA_FILE", &authority));
+    let fixture = Fixture::new("callers");
+    fixture.configure(&[
+        ("tls_certificate_file", "certificate"),
+        ("tls_key_file", "key"),
+        ("tls_client_ca_file", "authority"),
+    ]);
     fixture.write("caller", "caller-key", 30);
     let server = fixture.serve();
     Runtime::new().unwrap().block_on(async {
@@ -197,8 +218,7 @@ fn check_config_reads_the_certificate() {
         error.contains("the key is not that of the first certificate"),
         "{error}"
     );
-    let mut without_key = fixture.settings.clone();
-    without_key.retain(|(name, _)| !name.ends_with("TLS_KEY_FILE"));
-    let error = process::run_err(&without_key, &["check-config"], "");
+    fixture.configure(&[("tls_certificate_file", "certificate")]);
+    let error = process::run_err(&fixture.settings, &["check-config"], "");
     assert!(error.contains("http.tls_key_file"), "{error}");
 }
