@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod attempts;
 pub mod bulk;
+pub mod caller_rules;
 pub mod clock;
 pub mod events;
 pub mod idempotency;
@@ -14,6 +15,7 @@ pub mod mail;
 pub mod mirror;
 pub mod passwords;
 pub mod provider;
+pub mod rate_limit;
 pub mod readiness;
 pub mod registrations;
 pub mod scan;

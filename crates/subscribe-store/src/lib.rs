@@ -6,6 +6,8 @@
 mod admin;
 mod answer_cache;
 mod bulk;
+mod caller_admin;
+mod caller_rules;
 mod connect;
 mod copy;
 mod database;
@@ -23,6 +25,7 @@ mod older_connections;
 mod options;
 mod pool_writes;
 mod query_tag;
+mod rate_usage;
 mod read_events;
 mod readiness;
 mod record;
@@ -53,6 +56,8 @@ mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
 pub use bulk::PgBulkLookups;
+pub use caller_admin::{CallerDenialRow, CallerGrantRow};
+pub use caller_rules::PgCallerRules;
 pub use connect::{PoolerError, TlsError};
 pub use database_url::{DatabaseUrlError, check_database_url};
 pub use field_error::UnstorableFieldError;
@@ -60,6 +65,7 @@ pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Im
 pub use migration::MigrationNotice;
 pub use mirror::PgMirror;
 pub use options::{OpenError, StoreOptions};
+pub use rate_usage::PgRateUsage;
 pub use read_events::PgReadEvents;
 pub use readiness::PgReadiness;
 pub use record::NewRegistration;

@@ -10,6 +10,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 use crate::{
     admin::Admin,
     bulk::PgBulkLookups,
+    caller_rules::PgCallerRules,
     connect::Connector,
     database::PgDatabase,
     database_url::DatabaseServers,
@@ -17,6 +18,7 @@ use crate::{
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
     options::{BY_INDEX, OpenError, StoreOptions},
+    rate_usage::PgRateUsage,
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
@@ -60,6 +62,7 @@ pub struct Store {
     tombstones: Tombstones,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
+    caller_rules: Arc<PgCallerRules>,
     read_events: Arc<PgReadEvents>,
     readiness: Arc<PgReadiness>,
     totals: Arc<PgTotals>,
@@ -152,6 +155,7 @@ impl Store {
             bulk: Arc::new(PgBulkLookups::new(search.clone(), queue, options.statement_timeout)),
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
+            caller_rules: Arc::new(PgCallerRules::new(service.clone())),
             read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             totals,
@@ -186,6 +190,12 @@ impl Store {
         runtimes.iter().map(own).collect()
     }
 
+    /// The usage of limits that servers share.
+    #[must_use]
+    pub fn rate_usage(&self) -> PgRateUsage {
+        PgRateUsage::new(self.service.clone())
+    }
+
     /// Bulk look-ups.
     #[must_use]
     pub fn bulk_lookups(&self) -> Arc<PgBulkLookups> {
@@ -196,6 +206,12 @@ impl Store {
     #[must_use]
     pub fn workspaces(&self) -> Arc<PgWorkspaces> {
         Arc::clone(&self.workspaces)
+    }
+
+    /// The rules about callers; [`PgCallerRules::follow`] must run for them to be known.
+    #[must_use]
+    pub fn caller_rules(&self) -> Arc<PgCallerRules> {
+        Arc::clone(&self.caller_rules)
     }
 
     /// The mirrors of federated pools.

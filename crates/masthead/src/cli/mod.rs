@@ -1,5 +1,7 @@
 //! The command line, as `--help` explains it.
 
+mod caller;
+mod health;
 mod import;
 mod migrate_from;
 mod pairs;
@@ -15,6 +17,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use caller::CallerCommand;
+pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
 pub(crate) use migrate_from::MigrateFromArguments;
 pub(crate) use pairs::parse_pair;
@@ -22,7 +26,7 @@ pub(crate) use provider::{ProviderCheckArguments, ProviderCommand};
 pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand};
 pub(crate) use sync::SyncArguments;
 pub(crate) use tenant::TenantCommand;
-pub(crate) use token::TokenArguments;
+pub(crate) use token::{MintArguments, TokenArguments, TokenCommand};
 pub(crate) use user::{CreateArguments, NameArguments, ReconcileArguments, SetArguments, UserCommand};
 pub(crate) use workspace::{WorkspaceCommand, WorkspaceSettings};
 
@@ -38,7 +42,10 @@ Examples:
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
+  masthead token inspect < token.txt           explain why a token is refused or what it grants
+  masthead caller add --issuer https://id.example/ --client-id crm --tenant north/daily/herald
   masthead serve                               answer requests until SIGTERM
+  masthead health --ready                      is the server ready? for probes
 
 Settings come from the built-in reference, then a file (--config or MASTHEAD_CONFIG), then the environment:
   MASTHEAD__DATABASE__URL, MASTHEAD__HTTP__LISTEN, … (MASTHEAD__SECTION__KEY).
@@ -58,7 +65,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once.
+    /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once. SIGHUP
+    /// reloads the settings that may change, and SIGUSR1 opens the log file again.
     Serve,
     /// Migrates the database to this program's schema, while older versions serve (docs/upgrading.md).
     Migrate(MigrateArguments),
@@ -71,10 +79,15 @@ pub(crate) enum Command {
     /// Creates, lists, changes and removes the workspaces of the customers export, and their keys.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
-    /// Prints a token signed with tokens.hs256_secret, for local use.
+    /// Prints a token signed with tokens.hs256_secret, for local use, or explains a token.
     Token(TokenArguments),
+    /// Grants callers what their issuer cannot say, and denies callers and tokens.
+    #[command(subcommand)]
+    Caller(CallerCommand),
     /// Validates the configuration and reports all errors; starts nothing.
     CheckConfig,
+    /// Reports whether a running server is ready, or alive.
+    Health(HealthArguments),
     /// Imports registrations from lines of JSON.
     Import(ImportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
@@ -144,6 +157,15 @@ mod tests {
             "masthead workspace resume herald",
             "masthead workspace remove herald",
             "masthead token --tenant a/b/c d/*/* --expires-in 12h",
+            "masthead token inspect",
+            "masthead token inspect token.txt",
+            "masthead caller add --issuer https://id.example/ --subject ann --tenant a/b/c d/*/*",
+            "masthead caller add --issuer https://id.example/ --client-id crm --tenant a/b/c --scope users:read",
+            "masthead caller list --json",
+            "masthead caller remove --issuer https://id.example/ --client-id crm",
+            "masthead caller deny --issuer https://id.example/ --token-id t1 --for 24h",
+            "masthead caller deny --issuer https://id.example/ --subject ann",
+            "masthead caller allow --issuer https://id.example/ --client-id crm",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
@@ -153,6 +175,9 @@ mod tests {
             "masthead registrations check --tenant a/b/c",
             "masthead registrations check --tenant a/b/c --repair",
             "masthead check-config --config x.toml",
+            "masthead health",
+            "masthead health --live",
+            "masthead health --ready --url http://127.0.0.1:9090",
             "masthead provider check --tenant a/b/c --id 7",
             "masthead provider check --settings people.settings",
         ] {
@@ -173,8 +198,8 @@ mod tests {
         else {
             panic!("not a token")
         };
-        assert_eq!(token.scope.0, [Scope::UsersRead, Scope::UsersWrite]);
-        assert_eq!(token.expires_in, Duration::from_hours(12));
+        assert_eq!(token.mint.scope.0, [Scope::UsersRead, Scope::UsersWrite]);
+        assert_eq!(token.mint.expires_in, Duration::from_hours(12));
     }
 
     #[test]
@@ -189,6 +214,15 @@ mod tests {
             "masthead token --tenant a/b/c --scope root",
             "masthead token --tenant a/b/c --expires-in 12",
             "masthead token",
+            "masthead health --live --ready",
+            "masthead health --url https://herald.example",
+            "masthead token inspect --tenant a/b/c",
+            "masthead caller add --issuer x --tenant a/b/c",
+            "masthead caller add --issuer x --subject a --client-id b --tenant a/b/c",
+            "masthead caller add --subject a --tenant a/b/c",
+            "masthead caller add --issuer x --subject a",
+            "masthead caller deny --issuer x",
+            "masthead caller deny --issuer x --subject a --for 367d",
             "masthead migrate-from --state x.json",
             "masthead migrate-from --tenant a/b/c --page-size 1001",
             "masthead migrate-from --tenant a/b/c --state x.json --dry-run",

@@ -98,6 +98,18 @@ fn describe() {
         "masthead_password_refused_total",
         "passwords that found no room or no time, by reason"
     );
+    describe_gauge!(
+        "masthead_key_set_age_seconds",
+        "how long ago the key set of an issuer of tokens was fetched, by issuer"
+    );
+    describe_gauge!(
+        "masthead_key_set_keys",
+        "usable keys in the key set of an issuer, by issuer"
+    );
+    describe_counter!(
+        "masthead_key_set_fetches_total",
+        "fetches of key sets, by issuer and outcome: fetched, failed"
+    );
     describe_counter!(
         "masthead_tls_handshakes_total",
         "TLS handshakes of the listener, by result: ok, ok_with_certificate (the caller's), failed, timeout, refused"
@@ -120,6 +132,18 @@ fn describe() {
     );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
+    describe_gauge!(
+        "masthead_ready",
+        "1 where a part of the server is ready, by part: process, database, tokens, events, mail"
+    );
+    describe_counter!(
+        "masthead_reloads_total",
+        "reloads of the settings, by outcome: reloaded, invalid, partly_failed"
+    );
+    describe_gauge!(
+        "masthead_mail_relay_failing",
+        "1 where the last mail that was tried must wait, because the SMTP server does not take it"
+    );
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");
     describe_gauge!("process_cpu_seconds_total", "processor time used, user and system");
     describe_gauge!("process_resident_memory_bytes", "memory in use");

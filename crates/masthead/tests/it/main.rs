@@ -10,7 +10,9 @@
 mod chained;
 mod contract;
 mod http;
+mod issuers;
 mod journeys;
+mod lifecycle;
 mod mail;
 mod pooler;
 mod providers;
