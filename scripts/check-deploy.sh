@@ -19,10 +19,10 @@ need() {
 rules() {
     promtool=${PROMTOOL:-promtool}
     need "$promtool" "install the package prometheus, or set PROMTOOL"
-    "$promtool" check rules deploy/prometheus-rules.yml
+    "$promtool" check rules --lint-fatal deploy/prometheus-rules.yml
     "$promtool" test rules deploy/prometheus-rules-test.yml
     python3 scripts/check-deploy/dashboard_rules.py deploy/grafana-dashboard.json >"$work/dashboard-rules.yml"
-    "$promtool" check rules "$work/dashboard-rules.yml"
+    "$promtool" check rules --lint-fatal "$work/dashboard-rules.yml"
 }
 
 kubernetes() {

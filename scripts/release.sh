@@ -106,7 +106,8 @@ echo "──── the bill of materials ────"
 has_version cargo-cyclonedx "$CYCLONEDX"
 cargo cyclonedx --format json --spec-version 1.5 --describe binaries --manifest-path crates/masthead/Cargo.toml
 # It writes beside the manifest of every package; that of the program is wanted.
-mv crates/masthead/masthead_bin.cdx.json "$out/$name.cdx.json"
+# References to our own packages name their folders: that of this machine goes.
+sed "s|path+file://$PWD|path+file:///masthead|g" crates/masthead/masthead_bin.cdx.json >"$out/$name.cdx.json"
 git clean --quiet --force -- '*.cdx.json'
 
 echo "──── checksums and signatures ────"

@@ -525,3 +525,33 @@ fn operations_port_can_be_turned_off() {
         assert_eq!((settings.metrics.listen, settings.metrics.on_api_port), (None, true));
     }
 }
+
+/// Secrets are files that are not there; every name must be a setting, and every other value a valid one.
+#[test]
+fn settings_of_the_files_for_deployment_exist() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let errors = |file: Option<&Path>, pairs: &[(&str, &str)]| {
+        let mut all = whole();
+        all.retain(|(name, _)| !name.contains("DATABASE") && !name.contains("SEALING"));
+        all.extend(pairs);
+        let errors = settings_source(file, &all).settings().unwrap_err().to_string();
+        let lines = errors
+            .lines()
+            .filter(|line| !line.contains("cannot be read (entity not found)"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let map = deploy.join("kubernetes/base/masthead.toml");
+    let of_map = errors(Some(&map), &[]);
+    assert!(of_map.is_empty(), "{of_map:?}");
+
+    let unit = fs::read_to_string(deploy.join("masthead.service")).unwrap();
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let pairs: Vec<_> = lines
+        .flat_map(str::split_whitespace)
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| name.starts_with("MASTHEAD__"))
+        .collect();
+    assert!(pairs.len() >= 4, "{pairs:?}");
+    let of_unit = errors(None, &pairs);
+    assert!(of_unit.is_empty(), "{of_unit:?}");
+}
