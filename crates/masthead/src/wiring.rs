@@ -15,7 +15,7 @@ use crate::{
     command_error::CommandError,
     hash_secrets::SettingHashSecrets,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
+        self, DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TenantSecrets,
         TokenKeySource, TokenSettings,
     },
 };
@@ -177,6 +177,7 @@ fn store_options(settings: &DatabaseSettings) -> StoreOptions {
         statement_timeout: settings.statement_timeout,
         acquire_timeout: settings.acquire_timeout,
         event_queue: settings.event_queue,
+        process: settings::process_name(),
         ..StoreOptions::new(settings.url.reveal())
     }
 }

@@ -1,11 +1,13 @@
 //! The commands of the program, one file each.
 
+mod audit;
 mod background;
 mod check_config;
 mod environment;
 mod import;
 mod migrate;
 mod migrate_from;
+mod operator_log;
 mod provider;
 mod reconcile;
 mod registrations;
@@ -43,8 +45,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         }),
         Command::User(arguments) => with_writes(&settings_source, async |operations| operations.run(arguments).await),
         Command::Reconcile(arguments) => with_writes(&settings_source, async |operations| {
-            reconcile::run(&operations.writes, arguments).await
+            reconcile::run(operations, arguments).await
         }),
+        Command::Audit(arguments) => with_store(&settings_source, async |store| audit::run(store, arguments).await),
         Command::Sync(arguments) => {
             let (providers, sync) = settings_source.sync()?;
             with_store(&settings_source, async |store| {

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use masthead_domain::settings::SettingError;
-use masthead_subscribe_store::{AdminError, Store, TenantRow};
+use masthead_domain::{settings::SettingError, tenant::TenantId};
+use masthead_subscribe_store::{Admin, AdminError, Store, TenantRow};
 use serde_json::json;
 
-use super::environment::{print_line, print_warning, with_store};
+use super::{
+    environment::{print_line, print_warning, with_store},
+    operator_log::{CommandChange, record_operator_change, redacted},
+};
 use crate::{cli::TenantCommand, command_error::CommandError, providers, settings::UncheckedSettings};
 
 pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) -> Result<(), CommandError> {
@@ -17,8 +20,41 @@ pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) 
         ));
     }
     with_store(settings_source, async |store| {
-        change(store, command, allow_private_addresses).await
+        let Some((name, tenant)) = changed_tenant(command) else {
+            return change(store, command, allow_private_addresses).await;
+        };
+        let admin = store.admin();
+        let before = state(&admin, tenant).await?;
+        change(store, command, allow_private_addresses).await?;
+        let after = state(&admin, tenant).await?;
+        let change = CommandChange {
+            command: name,
+            tenant: Some(tenant),
+            before,
+            after,
+        };
+        record_operator_change(&admin, change).await
     })
+}
+
+/// The tenant that a command changes, and its name in the audit log.
+const fn changed_tenant(command: &TenantCommand) -> Option<(&'static str, &TenantId)> {
+    match command {
+        TenantCommand::Add { tenant, .. } => Some(("tenant add", tenant)),
+        TenantCommand::Set { tenant, .. } => Some(("tenant set", tenant)),
+        TenantCommand::Remove { tenant, .. } => Some(("tenant remove", tenant)),
+        TenantCommand::List { .. } => None,
+    }
+}
+
+/// A tenant for the audit log; null where there is none.
+async fn state(admin: &Admin, tenant: &TenantId) -> Result<serde_json::Value, CommandError> {
+    let known = admin.tenants().await.map_err(refused)?;
+    let row = known.into_iter().find(|row| row.id == *tenant);
+    Ok(row.map_or(
+        serde_json::Value::Null,
+        |row| json!({"pool": row.pool_name, "settings": redacted(&row.settings)}),
+    ))
 }
 
 const RETURN_URLS: &str = "Users.ReturnUrls";

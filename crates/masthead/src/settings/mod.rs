@@ -5,6 +5,7 @@ mod checker;
 mod errors;
 mod load;
 mod model;
+mod operator;
 mod raw;
 mod secret;
 mod tenant_secrets;
@@ -20,6 +21,7 @@ pub use model::{
     PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
     TokenKeySource, TokenSettings,
 };
+pub(crate) use operator::{operator, process_name};
 pub use secret::SecretText;
 pub use tenant_secrets::TenantSecrets;
 pub use unchecked::UncheckedSettings;
