@@ -43,6 +43,7 @@ use crate::{
     },
     routes::{NamedCall, Route, RouteEntry, RoutedOperation, route_table},
     v4::{
+        audit::read_audit,
         handlers::{get_user, list_users, search_users},
         state::V4State,
         writes::handlers::write_user,
@@ -173,6 +174,7 @@ impl Api {
                 let path = LegacyPath::from_segments(first.or(named), second);
                 Box::pin(read_users(&self.legacy, context, parts, path))
             }
+            (RoutedOperation::Audit, &Method::GET | &Method::HEAD) => Box::pin(read_audit(&self.v4, context, parts)),
             (RoutedOperation::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::openapi())),
             (RoutedOperation::DocsPage, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::page())),
             (RoutedOperation::DocsPageWithSlash, &Method::GET | &Method::HEAD) => {

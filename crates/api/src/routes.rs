@@ -39,6 +39,8 @@ pub(crate) enum RoutedOperation {
     /// A legacy call that writes.
     LegacyCall(LegacyWrite),
     ExportUsers,
+    /// The audit log.
+    Audit,
     OpenApi,
     DocsPage,
     DocsPageWithSlash,
@@ -80,7 +82,9 @@ impl NamedCall {
 impl RoutedOperation {
     pub(crate) const fn api(self) -> ApiFamily {
         match self {
-            Self::Users | Self::User | Self::NamedCall(_) | Self::UserPart(_) | Self::ResetStep(_) => ApiFamily::V4,
+            Self::Users | Self::User | Self::NamedCall(_) | Self::UserPart(_) | Self::ResetStep(_) | Self::Audit => {
+                ApiFamily::V4
+            }
             Self::LegacyUsers { .. } | Self::LegacyCall(_) => ApiFamily::Legacy,
             Self::ExportUsers => ApiFamily::Export,
             Self::OpenApi | Self::DocsPage | Self::DocsPageWithSlash | Self::DocsStyle => ApiFamily::Docs,
@@ -111,6 +115,7 @@ impl RoutedOperation {
             | Self::User
             | Self::NamedCall(NamedCall::Write(..))
             | Self::LegacyUsers { .. }
+            | Self::Audit
             | Self::OpenApi
             | Self::DocsPage
             | Self::DocsPageWithSlash
@@ -199,6 +204,7 @@ pub(crate) fn route_table() -> matchit::Router<RouteEntry> {
             add(&variant, operation);
         }
     };
+    add_variants(v4::AUDIT, RoutedOperation::Audit);
     for base in v4::BASES {
         add_variants(base, RoutedOperation::Users);
         add_variants(&format!("{base}/Search"), RoutedOperation::NamedCall(NamedCall::Search));
@@ -278,6 +284,7 @@ mod tests {
             // Ids that are names of calls.
             ("/Users/ForgotPassword/Password", "/Users/{crid}/Password"),
             ("/Users/Search/Email", "/Users/{crid}/Email"),
+            ("/v4/Audit/", "/v4/Audit/"),
             ("/Users//", "/Users//"),
             ("/User//", "/User//"),
             ("/User/2937//", "/User/{first}//"),

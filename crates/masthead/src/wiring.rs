@@ -19,7 +19,7 @@ use crate::{
     identifiers::process_name,
     providers::guarded_options,
     settings::{
-        DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
+        self, DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
         TlsSettings, TokenKeySource, TokenSettings,
     },
 };
@@ -225,6 +225,7 @@ fn store_options(settings: &DatabaseSettings) -> StoreOptions {
         statement_timeout: settings.statement_timeout,
         acquire_timeout: settings.acquire_timeout,
         event_queue: settings.event_queue,
+        process: settings::process_name(),
         ..StoreOptions::new(settings.url.reveal())
     }
 }

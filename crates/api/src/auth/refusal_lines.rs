@@ -10,7 +10,7 @@ use http::HeaderMap;
 use masthead_ports::tokens::TokenError;
 
 use super::{error::AuthError, headers::CallerHeaders};
-use crate::http::request::{RequestContext, redacted};
+use crate::http::{personal_text::redacted_code, request::RequestContext};
 
 /// The lines of all threads of this process.
 pub(crate) static REFUSALS: RefusalLines = RefusalLines::new();
@@ -49,7 +49,7 @@ impl RefusalLines {
         };
         let named = CallerHeaders::named(headers);
         let tenant = named.as_ref().map(|(tenant, _)| tenant.as_str()).unwrap_or_default();
-        let source_system = named.as_ref().map(|(_, code)| redacted(code)).unwrap_or_default();
+        let source_system = named.as_ref().map(|(_, code)| redacted_code(code)).unwrap_or_default();
         let request_id = context.request_id.redacted();
         tracing::info!(
             reason,

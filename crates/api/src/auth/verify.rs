@@ -21,10 +21,7 @@ use super::{
     read_scope::{READ_SCOPES, ReadKind, ReadScopeGrants},
     refusal_lines::REFUSALS,
 };
-use crate::http::{
-    personal_text::{WITHHELD, is_no_code},
-    request::RequestContext,
-};
+use crate::http::{personal_text::redacted_code, request::RequestContext};
 
 /// Verifies callers by their token and their tenant.
 pub(crate) struct Authenticator {
@@ -119,7 +116,7 @@ impl Authenticator {
             caller: identity.unwrap_or_default(),
             address: context.caller,
             request_id: context.request_id.redacted(),
-            source_system: claimed.map_or("", |claimed| redacted(&claimed.source_system)),
+            source_system: claimed.map_or("", |claimed| redacted_code(&claimed.source_system)),
         });
     }
 
@@ -155,10 +152,10 @@ impl Authenticator {
         }
         // One that the tenant or the token names was chosen by an operator.
         let is_named = !tenant.settings.source_systems.is_empty() || token.identity.source_systems.is_some();
-        let source_system = if !is_named && is_no_code(&headers.source_system) {
-            WITHHELD
-        } else {
+        let source_system = if is_named {
             &*headers.source_system
+        } else {
+            redacted_code(&headers.source_system)
         };
         let limited = LimitedCaller {
             name: CallerName::Token(&token.identity),

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use super::{export_operations, legacy_calls, legacy_writes, v4_operations, write_operations};
+use super::{audit_operation, export_operations, legacy_calls, legacy_writes, v4_operations, write_operations};
 use crate::{
     auth::headers::REQUIRED,
     export::{attributes, body::TYPES},
@@ -15,6 +15,8 @@ use crate::{
         systems::{SYSTEMS, with_systems},
     },
     v4::{
+        AUDIT,
+        audit::PARAMETERS,
         code::{Code, ContractOrigin},
         parameters::table::{DEPRECATED, METADATA_MEANING, TABLE},
         writes::{self, operation::WriteOperation},
@@ -88,6 +90,15 @@ fn operations() -> String {
         format!("**{title}** — `{method} {path}`. {meaning}\n\n```sh\n{curl}\n```\n\n")
     });
     operations.collect()
+}
+
+fn audit_call() -> String {
+    let (title, meaning, curl) = (audit_operation::TITLE, audit_operation::MEANING, audit_operation::CURL);
+    let rows = PARAMETERS
+        .iter()
+        .map(|row| [code(row.name), row.meaning.to_owned(), code(row.example)]);
+    let parameters = table(["parameter", "meaning", "example"], rows);
+    format!("**{title}** — `GET {AUDIT}`. {meaning}\n\n```sh\n{curl}\n```\n\n{parameters}")
 }
 
 fn write_operations() -> String {
@@ -253,6 +264,7 @@ fn api_md_is_current() {
         ("parameters", v4_parameters()),
         ("write calls", write_operations()),
         ("write fields", write_fields()),
+        ("audit call", audit_call()),
         ("codes", codes()),
         ("export identifiers", export_identifiers()),
         ("export attributes", export_attributes()),

@@ -2,6 +2,7 @@
 //! are generated from the tables that drive the parsers and the responses, so that they agree with the server
 //! (ADR 0040).
 
+mod audit_operation;
 mod examples;
 mod export_operations;
 mod export_schemas;

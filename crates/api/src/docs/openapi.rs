@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
+    audit_operation,
     examples::EXAMPLE_REQUEST_ID,
     export_operations, export_schemas, legacy_operations, legacy_schemas, legacy_writes,
     node::{DocNode, list, object},
@@ -29,6 +30,7 @@ pub(super) fn document() -> DocNode {
             object! {"name": "Users", "description": "The registrations of one newspaper."},
             object! {"name": "Legacy", "description": "The same for clients that have not migrated."},
             object! {"name": "Export", "description": "Many users at once, for marketing jobs."},
+            object! {"name": "Audit", "description": "Who read or changed a user."},
         ],
         "security": list![object! {"bearer": list![]}],
         "paths": paths(),
@@ -37,7 +39,9 @@ pub(super) fn document() -> DocNode {
 }
 
 fn paths() -> DocNode {
-    let v4 = v4_operations::operations().chain(write_operations::operations());
+    let v4 = v4_operations::operations()
+        .chain(write_operations::operations())
+        .chain([audit_operation::operation()]);
     let legacy = legacy_operations::operations().chain(legacy_writes::operations());
     let mut paths: Vec<(&'static str, DocNode)> = Vec::new();
     for (path, method, operation) in v4.chain(legacy) {
@@ -53,7 +57,10 @@ fn paths() -> DocNode {
 fn components() -> DocNode {
     let own = legacy_schemas::schemas().into_iter().chain(export_schemas::schemas());
     let writes = write_operations::body_schemas().chain(write_schemas::schemas());
-    let own = own.chain(writes).chain(legacy_writes::schemas());
+    let own = own
+        .chain(writes)
+        .chain(legacy_writes::schemas())
+        .chain(audit_operation::schemas());
     let schemas = v4_operations::answer_schemas().into_iter().chain(own);
     object! {
         "securitySchemes": object! {
@@ -61,7 +68,7 @@ fn components() -> DocNode {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "claim `scope`: `users:read` for reads, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to remove users at once; claim `tenants` with `group/client/paper`, `*` allowed for a part",
+                "description": "claim `scope`: `users:read` for reads, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to remove users at once, `audit:read` for the audit log; claim `tenants` with `group/client/paper`, `*` allowed for a part",
             },
             "workspaceKey": export_operations::security_scheme(),
         },

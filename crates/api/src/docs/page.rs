@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    audit_operation,
     examples::{self, indent},
     export_operations, legacy_calls, legacy_writes,
     v4_operations::{OPERATIONS, ParameterInput, V4OperationDoc},
@@ -12,6 +13,8 @@ use crate::{
     auth::headers::REQUIRED,
     export::attributes,
     v4::{
+        AUDIT,
+        audit::PARAMETERS,
         code::{Code, ContractOrigin},
         parameters::table::{DEPRECATED, METADATA_MEANING, V4ParameterRow},
     },
@@ -27,6 +30,7 @@ pub(super) fn html() -> String {
     for doc in write_operations::OPERATIONS {
         let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
     }
+    let _ = writeln!(page, "<a href=\"#{}\">Audit</a>", audit_operation::ID);
     page.push_str(AFTER_OPERATIONS);
     headers(&mut page);
     for doc in OPERATIONS {
@@ -35,6 +39,7 @@ pub(super) fn html() -> String {
     for doc in write_operations::OPERATIONS {
         write_operation(&mut page, doc);
     }
+    audit(&mut page);
     envelope(&mut page);
     legacy_operations(&mut page);
     export_operation(&mut page);
@@ -100,6 +105,33 @@ fn headers(page: &mut String) {
     let rows = rows.into_iter().chain([request_id]);
     table(page, "", &["header", "meaning", "example"], rows);
     page.push_str("</section>\n");
+}
+
+fn audit(page: &mut String) {
+    let _ = writeln!(
+        page,
+        "<section id=\"{}\"><h2>{}</h2>\n<p class=\"route\"><b>GET</b> <code>{AUDIT}</code></p>\n<p>{}</p>\n<pre><code>{}</code></pre>",
+        audit_operation::ID,
+        audit_operation::TITLE,
+        prose(audit_operation::MEANING),
+        escape(audit_operation::CURL)
+    );
+    let rows = PARAMETERS.iter().map(|row| {
+        format!(
+            "<th><code>{}</code></th><td>{}</td><td><code>{}</code></td>",
+            row.name,
+            prose(row.meaning),
+            escape(row.example)
+        )
+    });
+    table(page, "", &["parameter", "meaning", "example"], rows);
+    let codes: Vec<_> = audit_operation::codes().map(link_to_code).collect();
+    let _ = writeln!(
+        page,
+        "<details><summary>Answer</summary><pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
+        escape(&indent(audit_operation::audit_answer())),
+        codes.join(", ")
+    );
 }
 
 fn operation(page: &mut String, doc: &V4OperationDoc) {

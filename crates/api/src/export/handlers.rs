@@ -28,7 +28,8 @@ use crate::http::{
     deadline::by_deadline,
     error::RequestError,
     percent::{Plus, decode, query_pairs},
-    request::{RequestContext, redacted},
+    personal_text::redacted_code,
+    request::RequestContext,
     response::{ApiResponse, json_response, log_unwritable, to_json},
 };
 
@@ -75,7 +76,7 @@ fn record_refusal(refusals: &RefusalLog, context: &RequestContext, parts: &Parts
             caller: Arc::default(),
             address: context.caller,
             request_id: context.request_id.redacted(),
-            source_system: workspace.as_ref().map_or("", |id| redacted(id.as_str())),
+            source_system: workspace.as_ref().map_or("", |id| redacted_code(id.as_str())),
         });
     }
 }

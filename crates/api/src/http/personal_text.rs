@@ -12,8 +12,13 @@ pub(crate) fn may_name_person(text: &str) -> bool {
     text.contains(['@', '%']) || is_telephone_number(text) || is_name(text)
 }
 
+/// The name of a calling application for logs and events, withheld where it may be that of a person.
+pub(crate) fn redacted_code(text: &str) -> &str {
+    if is_no_code(text) { WITHHELD } else { text }
+}
+
 /// Whether a calling application's name may be that of a person: beyond the above, whatever is not a code.
-pub(crate) fn is_no_code(text: &str) -> bool {
+fn is_no_code(text: &str) -> bool {
     let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
     text.contains(['@', '%']) || is_telephone_number(text) || !text.bytes().all(is_code)
 }

@@ -7,7 +7,10 @@ use masthead_domain::answer::Completeness;
 use masthead_orchestrator::ReadError;
 use masthead_ports::{rate_limit::RateExceeded, source::SourceName, tokens::TokenError};
 
-use super::{code::Code, operation::V4Operation, parameters::error::ParameterError, write_error::WriteRefusal};
+use super::{
+    audit::AuditParameterError, code::Code, operation::V4Operation, parameters::error::ParameterError,
+    write_error::WriteRefusal,
+};
 use crate::{auth::error::AuthError, http::error::RequestError};
 
 /// Why a v4 request is refused.
@@ -19,6 +22,8 @@ pub(crate) enum V4Error {
     Auth(AuthError),
     /// A parameter is refused, in query, path or body.
     Parameter(V4Operation, ParameterError),
+    /// A parameter of the audit log is refused.
+    Audit(AuditParameterError),
     /// The use case failed.
     Read(V4Operation, ReadError),
     /// A write is refused, or cannot be reported as done.
@@ -42,6 +47,7 @@ impl V4Error {
                 AuthError::RateLimited(_) => Code::E429,
             },
             Self::Parameter(operation, _) => operation.parameter_code(),
+            Self::Audit(_) => Code::E400_02,
             Self::Read(operation, error) => code_of_read_error(*operation, error),
             Self::Write(refusal) => refusal.code,
         }
@@ -53,6 +59,7 @@ impl V4Error {
             Self::Request(error) => error.detail(),
             Self::Auth(error) => error.detail(),
             Self::Parameter(_, error) => error.to_string().into(),
+            Self::Audit(error) => error.detail(),
             Self::Read(_, error) => read_error_detail(error),
             Self::Write(refusal) => refusal.detail.as_ref().into(),
         }

@@ -1,5 +1,6 @@
 //! The v4 user family: operations, parameters, codes, envelopes and views (contract §2, §3.1).
 
+pub(crate) mod audit;
 pub(crate) mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
@@ -13,6 +14,9 @@ pub(crate) mod state;
 pub(crate) mod view;
 pub(crate) mod write_error;
 pub(crate) mod writes;
+
+/// The path of the audit log.
+pub(crate) const AUDIT: &str = "/v4/Audit";
 
 /// The paths of the user family; a trailing slash is accepted everywhere (contract §1).
 pub(crate) const BASES: [&str; 4] = [

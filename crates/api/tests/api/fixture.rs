@@ -7,7 +7,10 @@ use http::{Method, Request, request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants, RequestBody, RequestContext};
 use masthead_domain::{
-    access::Scope, caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, tenant::PoolId,
+    access::{Scope, TokenIdentity},
+    caller_address::AuditAddress,
+    customer_registration_id::CustomerRegistrationId,
+    tenant::PoolId,
 };
 use masthead_orchestrator::{
     UseCases,
@@ -109,6 +112,16 @@ impl ApiFixture {
             .granting("login", grant(&[Scope::UsersAuthenticate], &granted))
             .granting("tickets", grant(&[Scope::UsersWrite, Scope::UsersTickets], &granted))
             .granting("eraser", grant(&[Scope::UsersWrite, Scope::UsersErase], &granted))
+            .granting("auditor", grant(&[Scope::AuditRead], &granted))
+            .granting_to(
+                "bound",
+                TokenIdentity {
+                    subject: Some("bound".into()),
+                    source_systems: Some(["CRM".into()].into()),
+                    ..TokenIdentity::default()
+                },
+                grant(&[Scope::UsersRead], &granted),
+            )
             .granting("admin", grant(&[Scope::Admin, Scope::UsersExport], &granted))
             .granting("other", grant(&[Scope::UsersRead], &["east/*/*"]))
             .refusing("expired", TokenError::Expired)

@@ -1,6 +1,6 @@
 //! Refusals read nothing, and answers report their sources.
 
-use masthead_domain::tenant::PoolId;
+use masthead_domain::{event::EventKind, tenant::PoolId};
 use masthead_testkit::{
     accounts::account,
     contract_cases::{CaseToken, ContractCase, Expectation, fixture::COURIER},
@@ -30,7 +30,9 @@ async fn refused_request_reads_nothing() {
         api.check(vec![case]).await;
     }
     assert_eq!(api.store.calls(), 0);
-    assert!(api.events.take().is_empty());
+    let refused = api.events.take();
+    assert_eq!(refused.len(), 2);
+    assert!(refused.iter().all(|event| event.kind == EventKind::CallRefused));
 }
 
 #[tokio::test]

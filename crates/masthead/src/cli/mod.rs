@@ -1,5 +1,6 @@
 //! The command line, as `--help` explains it.
 
+mod audit;
 mod caller;
 mod check_config;
 mod explain;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use audit::AuditArguments;
 pub(crate) use caller::CallerCommand;
 pub(crate) use check_config::{CheckConfigArguments, SettingsArguments};
 pub(crate) use explain::ExplainArguments;
@@ -119,6 +121,8 @@ pub(crate) enum Command {
     User(UserCommand),
     /// Settles writes that were left open between a provider and our store, and lists those that stay open.
     Reconcile(ReconcileArguments),
+    /// Reads the audit log: who read a user, what a caller or an operator did.
+    Audit(AuditArguments),
 }
 
 #[derive(Debug, Args)]
@@ -200,6 +204,9 @@ mod tests {
             "masthead sync --tenant a/b/c --release-brake",
             "masthead registrations check --tenant a/b/c",
             "masthead registrations check --tenant a/b/c --repair",
+            "masthead audit --user 7 --tenant a/b/c --since 2026-01-01T00:00:00Z --json",
+            "masthead audit --caller job --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00+01:00",
+            "masthead audit --refused --since 2026-01-01T00:00:00Z",
             "masthead check-config --config x.toml",
             "masthead health",
             "masthead health --live",
@@ -237,6 +244,9 @@ mod tests {
             "masthead tenant set a/b/c Novalue",
             "masthead workspace add a/b --tenant a/b/c",
             "masthead workspace add herald",
+            "masthead audit --since 2026-01-01T00:00:00Z",
+            "masthead audit --user 7 --refused --since 2026-01-01T00:00:00Z",
+            "masthead audit --user 7 --since yesterday",
             "masthead token --tenant a/b/c --scope root",
             "masthead pool remove",
             "masthead explain --tenant a/b/c",

@@ -18,12 +18,16 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use self::password_hashes::ImportedHashes;
-use super::environment::print_line;
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{
     cli::ImportArguments,
     clock::SystemClock,
     command_error::CommandError,
     identifiers::{RequestIds, TimedIds},
+    settings::operator,
 };
 
 /// The longest line.
@@ -43,10 +47,18 @@ pub(super) async fn run(store: &Store, arguments: &ImportArguments) -> Result<()
     let mut done = Imported::default();
     let ended = import_all(store, &mut lines, &mut done).await;
     // Printed after an error too: what was imported stays.
-    print_line(json!({
+    let report = json!({
         "imported": done.inserted, "skipped": done.skipped,
         "hashes": lines.hashes.usable, "unusableHashes": lines.hashes.unusable,
-    }))?;
+    });
+    print_line(&report)?;
+    let change = CommandChange {
+        command: "import",
+        tenant: arguments.tenant.as_ref(),
+        before: Value::Null,
+        after: report,
+    };
+    record_operator_change(&store.admin(), change).await?;
     ended
 }
 
@@ -61,11 +73,11 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, CommandError> {
 /// Imports each group of consecutive lines of one tenant as one stream.
 async fn import_all(store: &Store, lines: &mut InputLines, done: &mut Imported) -> Result<(), CommandError> {
     let clock = SystemClock;
-    let origin = ImportOrigin::new(
-        TimedIds::new(Arc::new(clock)).next().as_str().into(),
-        SOURCE_SYSTEM.into(),
-        clock.now(),
-    );
+    let request_id = TimedIds::new(Arc::new(clock)).next().as_str().into();
+    let origin = ImportOrigin {
+        caller: operator(),
+        ..ImportOrigin::new(request_id, SOURCE_SYSTEM.into(), clock.now())
+    };
     let mut known = HashMap::new();
     while let Some((id, first)) = lines.peek()? {
         let tenant = match known.get(&id) {

@@ -1,5 +1,6 @@
 //! The commands of the program, one file each.
 
+mod audit;
 mod background;
 mod caller;
 mod check_config;
@@ -13,6 +14,7 @@ mod import;
 mod listeners;
 mod migrate;
 mod migrate_from;
+mod operator_log;
 mod pool;
 mod provider;
 mod reconcile;
@@ -58,8 +60,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         }),
         Command::User(arguments) => with_writes(&settings_source, async |operations| operations.run(arguments).await),
         Command::Reconcile(arguments) => with_writes(&settings_source, async |operations| {
-            reconcile::run(&operations.writes, arguments).await
+            reconcile::run(operations, arguments).await
         }),
+        Command::Audit(arguments) => with_store(&settings_source, async |store| audit::run(store, arguments).await),
         Command::Sync(arguments) => {
             let (providers, sync) = settings_source.sync()?;
             with_store(&settings_source, async |store| {

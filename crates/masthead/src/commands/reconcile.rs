@@ -1,10 +1,14 @@
 //! `masthead reconcile`: settles what was left open between a provider and our store.
 
-use masthead_orchestrator::writes::{OperatorDecision, Reconciled, UserWrites};
+use masthead_orchestrator::writes::{OperatorDecision, Reconciled};
 use masthead_ports::intents::{Intent, IntentId};
 use serde_json::{Value, json};
 
-use super::environment::print_line;
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+    user::UserOperations,
+};
 use crate::{cli::ReconcileArguments, command_error::CommandError};
 
 /// How many open intents are listed.
@@ -12,8 +16,18 @@ const LISTED: u32 = 10_000;
 
 const UNREADABLE: &str = "the open intents cannot be read";
 
-pub(super) async fn run(writes: &UserWrites, arguments: &ReconcileArguments) -> Result<(), CommandError> {
-    let reconcile = &writes.reconcile;
+async fn record(operations: &UserOperations, after: Value) -> Result<(), CommandError> {
+    let change = CommandChange {
+        command: "reconcile",
+        tenant: None,
+        before: Value::Null,
+        after,
+    };
+    record_operator_change(&operations.admin, change).await
+}
+
+pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArguments) -> Result<(), CommandError> {
+    let reconcile = &operations.writes.reconcile;
     if let Some(number) = arguments.intent {
         let decision = if arguments.provider_wrote {
             OperatorDecision::ProviderWrote
@@ -22,16 +36,25 @@ pub(super) async fn run(writes: &UserWrites, arguments: &ReconcileArguments) -> 
         };
         let decided = reconcile.decide(IntentId(number), decision).await;
         return match decided.map_err(CommandError::context(UNREADABLE))? {
-            Some(outcome) => print_line(json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)})),
+            Some(outcome) => {
+                let report = json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)});
+                print_line(&report)?;
+                record(operations, report).await
+            }
             None => Err(CommandError::new(format!("there is no open intent {number}"))),
         };
     }
     if !arguments.list {
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
+        let mut done = 0_usize;
         for (intent, outcome) in settled {
+            done += 1;
             if matches!(outcome, Reconciled::Done | Reconciled::NotWritten) {
                 print_line(described(&intent, name(outcome), None))?;
             }
+        }
+        if done > 0 {
+            record(operations, json!({"taken": done})).await?;
         }
     }
     let open = reconcile

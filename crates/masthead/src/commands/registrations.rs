@@ -14,7 +14,10 @@ use masthead_subscribe_store::{Merged, Store};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::environment::print_line;
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{
     cli::RegistrationsCheckArguments, clock::SystemClock, command_error::CommandError, identifiers::process_name,
 };
@@ -66,7 +69,18 @@ pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments
             "writtenAt": date(moved.written_at), "outcome": "compare with a backup",
         }))?;
     }
-    print_line(json!({
+    let report = json!({
         "dryRun": !arguments.repair, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
-    }))
+    });
+    print_line(&report)?;
+    if !arguments.repair {
+        return Ok(());
+    }
+    let change = CommandChange {
+        command: "registrations check --repair",
+        tenant: Some(&arguments.tenant),
+        before: serde_json::Value::Null,
+        after: report,
+    };
+    record_operator_change(&store.admin(), change).await
 }

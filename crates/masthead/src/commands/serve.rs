@@ -92,10 +92,7 @@ async fn serve(
     let user_tokens: Arc<dyn UserTokenVerifier> =
         Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
-    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
-    if mail.is_none() {
-        tracing::info!("smtp.host is not set: no mail is sent");
-    }
+    let mail = mail_delivery(settings)?;
     if let Some(warning) = settings.providers.secrets_warning() {
         tracing::warn!("{warning}");
     }
@@ -105,10 +102,7 @@ async fn serve(
         .as_ref()
         .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
     let certificate = certificate.transpose()?;
-    let listener = bind_api(settings.http.listen).await?;
-    let address = listener
-        .local_addr()
-        .map_err(CommandError::context("the listening socket has no address"))?;
+    let (listener, address) = bind_api(settings.http.listen).await?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;

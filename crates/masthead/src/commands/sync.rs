@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     environment::{NO_CLIENT, print_line},
+    operator_log::{CommandChange, record_operator_change},
     signals::ServerSignals,
 };
 use crate::{
@@ -55,7 +56,19 @@ pub(super) async fn run(
         if arguments.dry_run {
             preview(&syncs, &tenant, &end, &bar).await
         } else {
-            sync(&syncs, &tenant, arguments, &end, &bar).await
+            let report = sync(&syncs, &tenant, arguments, &end, &bar).await?;
+            let change = CommandChange {
+                command: if arguments.release_brake {
+                    "sync --release-brake"
+                } else {
+                    "sync"
+                },
+                tenant: Some(&arguments.tenant),
+                before: serde_json::Value::Null,
+                after: report.clone(),
+            };
+            record_operator_change(&store.admin(), change).await?;
+            refuse_braked(&report)
         }
     };
     let mut running = std::pin::pin!(running);
@@ -76,7 +89,7 @@ async fn sync(
     arguments: &SyncArguments,
     end: &CancellationToken,
     bar: &SyncProgressBar,
-) -> Result<(), CommandError> {
+) -> Result<serde_json::Value, CommandError> {
     let brake = if arguments.release_brake {
         RemovalBrake::Released
     } else {
@@ -88,12 +101,17 @@ async fn sync(
         return Err(to_error(outcome));
     };
     let taken = progress.changes;
-    print_line(json!({
+    let report = json!({
         "steps": progress.pages, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
         "unchanged": taken.unchanged, "refused": taken.refused, "profiles": finished.profiles,
         "whole": finished.whole, "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
-    }))?;
-    if finished.braked {
+    });
+    print_line(&report)?;
+    Ok(report)
+}
+
+fn refuse_braked(report: &serde_json::Value) -> Result<(), CommandError> {
+    if report["braked"] == true {
         return Err(CommandError::new(
             "more than 1 % of the provider's users are gone at once, so none was removed: check whether they are, then use \
              --release-brake",

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use masthead_domain::{settings::SettingError, tenant::TenantId};
-use masthead_subscribe_store::{AdminError, PoolContent, Store, TenantRow};
+use masthead_subscribe_store::{Admin, AdminError, PoolContent, Store, TenantRow};
 use serde_json::json;
 
 use super::{
     confirm::confirm,
     environment::{print_line, print_warning, with_store},
+    operator_log::{CommandChange, record_operator_change, redacted},
 };
 use crate::{
     cli::TenantCommand,
@@ -24,7 +25,42 @@ pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) 
             "{RETURN_URLS}: smtp.host is not set, so no mail with a link is sent"
         ));
     }
-    with_store(settings_source, async |store| change(store, command, &options).await)
+    with_store(settings_source, async |store| {
+        let Some((name, tenant)) = changed_tenant(command) else {
+            return change(store, command, &options).await;
+        };
+        let admin = store.admin();
+        let before = state(&admin, tenant).await?;
+        change(store, command, &options).await?;
+        let after = state(&admin, tenant).await?;
+        let change = CommandChange {
+            command: name,
+            tenant: Some(tenant),
+            before,
+            after,
+        };
+        record_operator_change(&admin, change).await
+    })
+}
+
+/// The tenant that a command changes, and its name in the audit log.
+const fn changed_tenant(command: &TenantCommand) -> Option<(&'static str, &TenantId)> {
+    match command {
+        TenantCommand::Add { tenant, .. } => Some(("tenant add", tenant)),
+        TenantCommand::Set { tenant, .. } => Some(("tenant set", tenant)),
+        TenantCommand::Remove { tenant, .. } => Some(("tenant remove", tenant)),
+        TenantCommand::List { .. } => None,
+    }
+}
+
+/// A tenant for the audit log; null where there is none.
+async fn state(admin: &Admin, tenant: &TenantId) -> Result<serde_json::Value, CommandError> {
+    let known = admin.tenants().await.map_err(refused)?;
+    let row = known.into_iter().find(|row| row.id == *tenant);
+    Ok(row.map_or(
+        serde_json::Value::Null,
+        |row| json!({"pool": row.pool_name, "settings": redacted(&row.settings)}),
+    ))
 }
 
 const RETURN_URLS: &str = "Users.ReturnUrls";

@@ -15,6 +15,7 @@ use masthead_orchestrator::{
     writes::{CreateRequest, Created, DeleteRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError, Written},
 };
 use masthead_ports::{clock::Clock, passwords::PlainPassword, tenants::Tenants};
+use masthead_subscribe_store::Admin;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -28,7 +29,7 @@ use crate::{
     identifiers::process_name,
     logs,
     providers::Adapters,
-    settings::UncheckedSettings,
+    settings::{UncheckedSettings, operator},
     wiring,
     writes::user_writes,
 };
@@ -60,6 +61,7 @@ pub(super) fn with_writes(
             ),
             writes: user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?,
             tenants: store.tenants(),
+            admin: store.admin(),
         };
         let done = action(&operations).await;
         operations.writes.close().await;
@@ -74,6 +76,7 @@ pub(super) struct UserOperations {
     pub(super) use_cases: UseCases,
     pub(super) writes: UserWrites,
     pub(super) tenants: Arc<dyn Tenants>,
+    pub(super) admin: Admin,
 }
 
 impl UserOperations {
@@ -114,7 +117,7 @@ impl UserOperations {
         Ok(WriteCall {
             caller: Caller {
                 tenant,
-                identity: Arc::default(),
+                identity: operator(),
                 address: None,
                 source_system: SOURCE_SYSTEM.into(),
                 request_id: process_name().into(),

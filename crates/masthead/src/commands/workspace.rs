@@ -4,10 +4,13 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use masthead_domain::workspace::{KeyHash, WorkspaceId};
 use masthead_subscribe_store::{Admin, AdminError, KeyRow, Store, WorkspaceChange, WorkspaceRow};
 use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::environment::print_line;
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{
     cli::{WorkspaceCommand, WorkspaceSettings},
     command_error::CommandError,
@@ -20,6 +23,42 @@ const KEY_BYTES: usize = 32;
 const KEY_PREFIX: &str = "mhk_";
 
 pub(super) async fn run(store: &Store, command: &WorkspaceCommand) -> Result<(), CommandError> {
+    let Some((name, workspace)) = changed_workspace(command) else {
+        return change_or_list(store, command).await;
+    };
+    let admin = store.admin();
+    let before = find(&admin, workspace).await?;
+    change_or_list(store, command).await?;
+    let after = find(&admin, workspace).await?;
+    let tenant = after.as_ref().or(before.as_ref()).map(|row| row.tenant.clone());
+    let change = CommandChange {
+        command: name,
+        tenant: tenant.as_ref(),
+        before: before.as_ref().map_or(Value::Null, as_json),
+        after: after.as_ref().map_or(Value::Null, as_json),
+    };
+    record_operator_change(&admin, change).await
+}
+
+/// The workspace that a command changes, and its name in the audit log.
+const fn changed_workspace(command: &WorkspaceCommand) -> Option<(&'static str, &WorkspaceId)> {
+    match command {
+        WorkspaceCommand::Add { workspace, .. } => Some(("workspace add", workspace)),
+        WorkspaceCommand::Set { workspace, .. } => Some(("workspace set", workspace)),
+        WorkspaceCommand::Key { workspace, .. } => Some(("workspace key", workspace)),
+        WorkspaceCommand::Suspend { workspace } => Some(("workspace suspend", workspace)),
+        WorkspaceCommand::Resume { workspace } => Some(("workspace resume", workspace)),
+        WorkspaceCommand::Remove { workspace } => Some(("workspace remove", workspace)),
+        WorkspaceCommand::List { .. } => None,
+    }
+}
+
+async fn find(admin: &Admin, workspace: &WorkspaceId) -> Result<Option<WorkspaceRow>, CommandError> {
+    let all = admin.workspaces().await.map_err(unchanged)?;
+    Ok(all.into_iter().find(|row| row.id == *workspace))
+}
+
+async fn change_or_list(store: &Store, command: &WorkspaceCommand) -> Result<(), CommandError> {
     let admin = store.admin();
     match command {
         WorkspaceCommand::Add {

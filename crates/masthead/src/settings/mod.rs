@@ -7,6 +7,7 @@ mod errors;
 mod fingerprint;
 mod load;
 mod model;
+mod operator;
 mod raw;
 mod reference;
 mod secret;
@@ -26,6 +27,7 @@ pub use model::{
     MetricsSettings, PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings,
     ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
+pub(crate) use operator::{operator, process_name};
 pub use reference::REFERENCE;
 pub use secret::SecretText;
 pub use tenant_secrets::{TenantSecrets, variable_prefix};

@@ -92,6 +92,7 @@ pub(crate) struct ReadFixture {
     pub(crate) provider: Arc<FakeProvider>,
     pub(crate) mirror: Arc<FakeMirror>,
     pub(crate) events: Arc<RecordingEvents>,
+    pub(crate) dependencies: Dependencies,
     pub(crate) registrations: Arc<RecordingRegistrationWriter>,
     pub(crate) tenant: Arc<Tenant>,
 }
@@ -139,7 +140,8 @@ impl ReadFixture {
             clock: Arc::new(StoppedClock::at(now)),
         };
         Self {
-            use_cases: UseCases::new(dependencies, MAX_DEPTH),
+            use_cases: UseCases::new(dependencies.clone(), MAX_DEPTH),
+            dependencies,
             store,
             provider,
             mirror,

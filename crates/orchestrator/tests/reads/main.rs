@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed setup may stop a test")]
 
 mod answer_table;
+mod audit;
 mod deleted_users;
 mod export;
 mod export_from_mirror;

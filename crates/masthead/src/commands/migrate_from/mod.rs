@@ -25,14 +25,17 @@ use masthead_subscribe_store::{ImportOrigin, Importer, Store};
 use tokio::time::sleep;
 
 use self::{page::MigrationPage, progress::MigrationProgress, state::MigrationState};
-use super::environment::{NO_CLIENT, print_line, with_store};
+use super::{
+    environment::{NO_CLIENT, print_line, with_store},
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{
     cli::MigrateFromArguments,
     clock::SystemClock,
     command_error::CommandError,
     identifiers::{RequestIds, TimedIds},
     providers,
-    settings::{ProviderSettings, UncheckedSettings},
+    settings::{ProviderSettings, UncheckedSettings, operator},
 };
 
 /// The source system that events of a migration contain.
@@ -69,11 +72,11 @@ async fn migrate(
     let remote_tenant = remote_tenant(&tenant, arguments, settings)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let remote = providers::remote_alone(settings, &clock).map_err(CommandError::context(NO_CLIENT))?;
-    let origin = ImportOrigin::new(
-        TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
-        SOURCE_SYSTEM.into(),
-        clock.now(),
-    );
+    let request_id = TimedIds::new(Arc::clone(&clock)).next().as_str().into();
+    let origin = ImportOrigin {
+        caller: operator(),
+        ..ImportOrigin::new(request_id, SOURCE_SYSTEM.into(), clock.now())
+    };
     let importer = if arguments.dry_run {
         store.importer().dry_run()
     } else {
@@ -98,6 +101,15 @@ async fn migrate(
     progress.finish();
     // Printed after a failure too: what was stored stays.
     print_line(state.report())?;
+    if !arguments.dry_run {
+        let change = CommandChange {
+            command: "migrate-from",
+            tenant: Some(&arguments.tenant),
+            before: serde_json::Value::Null,
+            after: state.report(),
+        };
+        record_operator_change(&store.admin(), change).await?;
+    }
     ended?;
     if state.imported >= MANY_NEW {
         let tidied = migration.importer.tidy().await;

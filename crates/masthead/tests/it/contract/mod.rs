@@ -1,5 +1,6 @@
 //! The public contract, checked against the program: over real sockets, on a real Postgres.
 
+mod audit;
 mod documents;
 mod export;
 mod forged;

@@ -41,7 +41,7 @@ pub(crate) const RETURN_URL: &str = "https://herald.example/account";
 const RETURN_URLS: (&str, &str) = ("Users.ReturnUrls", RETURN_URL);
 
 /// The kinds of the events of writes.
-const WRITES: &str = "kind NOT IN (4000, 4001, 4601, 4901, 4902)";
+const WRITES: &str = "kind NOT IN (4000, 4001, 4601, 4901, 4902) AND kind < 4907";
 
 /// The program, its database, its mail server and its providers.
 pub(crate) struct WriteServer {
