@@ -1,7 +1,7 @@
 //! Changes of the log while the process runs: its level, and its file after a rotation.
 
 use async_trait::async_trait;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, reload};
+use tracing_subscriber::{EnvFilter, Registry, layer::SubscriberExt as _, reload};
 
 use super::{
     access::{self, AccessLog},
@@ -14,17 +14,19 @@ use crate::{
 
 /// The level of the log, and its file if it has one.
 pub struct LogControl {
-    level: LevelHandle,
+    level: reload::Handle<EnvFilter, Registry>,
     access: AccessLog,
     file: Option<LogFile>,
 }
 
-/// Replaces the filter of the log.
-pub(super) type LevelHandle = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
-
 impl LogControl {
     /// The control of a log that was started with this level.
-    pub(super) fn new(level: &str, handle: LevelHandle, access: AccessLog, file: Option<LogFile>) -> Self {
+    pub(super) fn new(
+        level: &str,
+        handle: reload::Handle<EnvFilter, Registry>,
+        access: AccessLog,
+        file: Option<LogFile>,
+    ) -> Self {
         access.set_wanted(wants_access_lines(level));
         Self {
             level: handle,
@@ -55,7 +57,7 @@ impl Reload for LogControl {
 
     async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
         let level = &settings.log.level;
-        let changed = (self.level)(filter(level));
+        let changed = self.level.reload(filter(level));
         self.access.set_wanted(wants_access_lines(level));
         self.reopen()?;
         changed.map_err(|error| ReloadError(format!("log.level cannot be changed: {error}")))
@@ -67,7 +69,8 @@ pub(super) fn filter(level: &str) -> EnvFilter {
     EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
-/// Whether a filter lets access lines through, which do not pass it: by a subscriber of the filter alone.
+/// Whether a filter lets access lines through, which do not pass it. A subscriber of the filter alone decides: that of the
+/// process may record spans as well, which no level turns off.
 fn wants_access_lines(level: &str) -> bool {
     let subscriber = tracing_subscriber::registry().with(filter(level));
     tracing::subscriber::with_default(

@@ -21,7 +21,6 @@ use tracing_subscriber::{
 };
 
 use access::AccessLog;
-use control::LevelHandle;
 pub use control::LogControl;
 pub use file::LogFile;
 pub use writer::{LogGuard, LogWriter};
@@ -70,7 +69,6 @@ fn start_on(
     settings: &LogSettings,
     output: impl io::Write + Send + 'static,
     file: Option<LogFile>,
-    spans: Option<SpanLayer>,
     clock: Arc<dyn Clock>,
     spans: Option<SpanLayer>,
 ) -> io::Result<Logs> {
