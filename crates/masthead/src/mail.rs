@@ -11,10 +11,11 @@ use masthead_delivery::{FileTemplates, SmtpMailer, SmtpOptions, SmtpOptionsError
 use masthead_orchestrator::{MailRelay, MailRelayOptions};
 use masthead_ports::{
     clock::Clock,
-    mail::{MailError, MailOutbox, Mailer, RenderedMail},
+    mail::{Mail, MailError, MailOutbox, MailTemplates, MailText, Mailer, RenderedMail, TemplateError},
     sealing::Sealing,
 };
 use thiserror::Error;
+use time::OffsetDateTime;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +32,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 /// Checked templates, and a mailer that connects with the first mail.
 pub struct MailDelivery {
-    templates: Arc<FileTemplates>,
-    mailer: Arc<CurrentMailer>,
+    current: Arc<CurrentDelivery>,
     relay: MailRelayOptions,
 }
 
@@ -56,18 +56,16 @@ impl MailDelivery {
     /// # Errors
     /// All errors of the templates, or the first one of `[smtp]`.
     pub fn new(settings: &MailSettings) -> Result<Option<Self>, MailSetupError> {
-        let templates = match &settings.templates_dir {
-            Some(folder) => FileTemplates::load(folder),
-            None => FileTemplates::built_in(),
-        };
-        let templates = Arc::new(templates.map_err(MailSetupError::Templates)?);
+        let templates = templates(settings)?;
         let Some(smtp) = &settings.smtp else {
             return Ok(None);
         };
         let mailer = SmtpMailer::new(options(smtp)?).map_err(MailSetupError::Smtp)?;
         Ok(Some(Self {
-            templates,
-            mailer: Arc::new(CurrentMailer(RwLock::new(Arc::new(mailer)))),
+            current: Arc::new(CurrentDelivery {
+                templates: RwLock::new(Arc::new(templates)),
+                mailer: RwLock::new(Arc::new(mailer)),
+            }),
             relay: MailRelayOptions {
                 at_once: smtp.connections,
                 deadline: smtp.timeout + MARGIN,
@@ -84,19 +82,18 @@ impl MailDelivery {
         self.mailer.current().check(deadline).await
     }
 
-    /// What sends, which follows its settings.
+    /// What renders and sends, which follows its settings.
     pub(crate) fn mailer(&self) -> Arc<dyn Reload> {
-        Arc::clone(&self.mailer) as _
+        Arc::clone(&self.current) as _
     }
 
     /// The relay of an outbox, which sends nothing until [`MailTask::start`].
     #[must_use]
     pub fn relay(&self, outbox: Arc<dyn MailOutbox>, sealing: Arc<dyn Sealing>, clock: Arc<dyn Clock>) -> MailRelay {
-        let templates = Arc::clone(&self.templates) as _;
         MailRelay::new(
             outbox,
-            templates,
-            Arc::clone(&self.mailer) as _,
+            Arc::clone(&self.current) as _,
+            Arc::clone(&self.current) as _,
             sealing,
             clock,
             self.relay,
@@ -104,11 +101,21 @@ impl MailDelivery {
     }
 }
 
-/// The mailer of the newest settings. A mail that is being sent ends with the one that began it.
-struct CurrentMailer(RwLock<Arc<SmtpMailer>>);
+/// The templates and the mailer of the newest settings. A mail that is being sent ends with the mailer that began it.
+struct CurrentDelivery {
+    templates: RwLock<Arc<FileTemplates>>,
+    mailer: RwLock<Arc<SmtpMailer>>,
+}
+
+impl MailTemplates for CurrentDelivery {
+    fn render(&self, mail: &Mail, now: OffsetDateTime) -> Result<MailText, TemplateError> {
+        let templates = Arc::clone(&self.templates.read().unwrap_or_else(PoisonError::into_inner));
+        templates.render(mail, now)
+    }
+}
 
 #[async_trait]
-impl Mailer for CurrentMailer {
+impl Mailer for CurrentDelivery {
     async fn send(&self, mail: &RenderedMail, deadline: Instant) -> Result<(), MailError> {
         self.current().send(mail, deadline).await
     }
@@ -116,12 +123,12 @@ impl Mailer for CurrentMailer {
 
 impl CurrentMailer {
     fn current(&self) -> Arc<SmtpMailer> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.mailer.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait]
-impl Reload for CurrentMailer {
+impl Reload for CurrentDelivery {
     fn name(&self) -> &'static str {
         "mail"
     }
@@ -129,6 +136,7 @@ impl Reload for CurrentMailer {
     /// Not `smtp.connections` and `smtp.timeout`, which the relay has as well.
     fn settings(&self) -> &'static [&'static str] {
         &[
+            "mail.templates_dir",
             "smtp.host",
             "smtp.port",
             "smtp.tls",
@@ -142,17 +150,19 @@ impl Reload for CurrentMailer {
     }
 
     async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
-        let Some(smtp) = settings.mail.smtp.clone() else {
+        let mail = settings.mail.clone();
+        let Some(smtp) = mail.smtp.clone() else {
             return Err(ReloadError("mails are turned off by a restart only".to_owned()));
         };
-        // Authorities are read from files.
+        // Templates and authorities are read from files. Both are made before one is taken.
         let made = spawn_blocking(move || {
-            let options = options(&smtp)?;
-            SmtpMailer::new(options).map_err(MailSetupError::Smtp)
+            let mailer = SmtpMailer::new(options(&smtp)?).map_err(MailSetupError::Smtp)?;
+            Ok::<_, MailSetupError>((templates(&mail)?, mailer))
         });
         let made = made.await.map_err(|_| ReloadError("it broke off".to_owned()))?;
-        let mailer = made.map_err(|error| ReloadError(error.to_string()))?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mailer);
+        let (templates, mailer) = made.map_err(|error| ReloadError(error.to_string()))?;
+        *self.templates.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(templates);
+        *self.mailer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mailer);
         Ok(())
     }
 }
@@ -190,6 +200,14 @@ impl Drop for MailTask {
     }
 }
 
+fn templates(settings: &MailSettings) -> Result<FileTemplates, MailSetupError> {
+    let templates = match &settings.templates_dir {
+        Some(folder) => FileTemplates::load(folder),
+        None => FileTemplates::built_in(),
+    };
+    templates.map_err(MailSetupError::Templates)
+}
+
 fn options(settings: &SmtpSettings) -> Result<SmtpOptions, MailSetupError> {
     let ca_pem = settings.ca_file.as_ref().map(fs::read).transpose();
     let credentials = settings.credentials.as_ref();
@@ -204,4 +222,50 @@ fn options(settings: &SmtpSettings) -> Result<SmtpOptions, MailSetupError> {
         timeout: settings.timeout,
         connections: settings.connections,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::mail::Language;
+    use masthead_testkit::mail::sample_mail;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::reload::tests::unchecked;
+
+    #[tokio::test]
+    async fn templates_follow_a_reload() {
+        let root = std::env::temp_dir().join(format!("masthead-templates-{}", std::process::id()));
+        let folder = root.join("north/daily/herald/de");
+        fs::create_dir_all(&folder).unwrap();
+        let write = |part: &str, text: &str| fs::write(folder.join(format!("verification.{part}")), text).unwrap();
+        write("txt", "{{ code }} {{ link }}");
+        write("html", "<p>{{ code }} {{ link }}</p>");
+        write("subject", "one");
+        let settings = unchecked(&[
+            ("SMTP__HOST", "127.0.0.1"),
+            ("SMTP__TLS", "none"),
+            ("SMTP__FROM", "no-reply@herald.example"),
+            ("MAIL__TEMPLATES_DIR", root.to_str().unwrap()),
+        ]);
+        let settings = settings.settings().unwrap();
+        let delivery = MailDelivery::new(&settings.mail).unwrap().unwrap();
+        let mut mail = sample_mail("ann@example.com");
+        mail.languages = vec![Language::parse("de").unwrap()];
+        let subject = || {
+            let rendered = delivery.current.render(&mail, datetime!(2026-01-02 03:04:05 UTC));
+            rendered.unwrap().subject
+        };
+        assert_eq!(&*subject(), "one");
+
+        write("subject", "two");
+        delivery.current.reload(&settings).await.unwrap();
+        assert_eq!(&*subject(), "two");
+
+        write("subject", "{% if %}");
+        let failed = delivery.current.reload(&settings).await;
+        fs::remove_dir_all(&root).unwrap();
+        assert!(failed.unwrap_err().0.contains("verification.subject"));
+        assert_eq!(&*subject(), "two", "the old ones stay");
+    }
 }

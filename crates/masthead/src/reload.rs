@@ -148,7 +148,7 @@ fn covers(followed: &str, setting: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -183,7 +183,8 @@ mod tests {
         }
     }
 
-    fn unchecked(changes: &[(&str, &str)]) -> UncheckedSettings {
+    /// Valid settings with these changes.
+    pub(crate) fn unchecked(changes: &[(&str, &str)]) -> UncheckedSettings {
         let valid = [
             ("DATABASE__URL", "postgres://localhost/masthead"),
             ("TOKENS__ISSUER", "https://issuer.example"),

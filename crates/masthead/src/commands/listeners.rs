@@ -6,12 +6,9 @@ use tokio::net::TcpListener;
 
 use crate::{command_error::CommandError, settings::MetricsSettings};
 
-/// The socket of the API, and its address, whose port the system may have chosen.
-pub(super) async fn bind_api(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CommandError> {
-    let listener = bind(address).await.map_err(refused(address, "http.listen"))?;
-    let bound = listener.local_addr();
-    let bound = bound.map_err(CommandError::context("the listening socket has no address"))?;
-    Ok((listener, bound))
+/// The socket of the API.
+pub(super) async fn bind_api(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    bind(address).await.map_err(refused(address, "http.listen"))
 }
 
 /// The operations port; `None` where there is none. Where the default address is taken, the server goes on without it: the

@@ -39,7 +39,7 @@ use crate::{
     purge,
     reload::{Reload, Reloader},
     server_errors::RETRY_AFTER,
-    settings::{HttpSettings, ServerSettings, UncheckedSettings},
+    settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     token_issuers::TokenIssuers,
     wiring,
@@ -146,7 +146,11 @@ async fn serve(
             rate_limits: Arc::clone(&limiter) as _,
             read_scopes: settings.tokens.read_scopes,
             sealing: Arc::clone(&sealing),
-            limits: api_limits(&http),
+            limits: ApiLimits {
+                body_bytes: http.max_body_bytes,
+                deadline: http.request_deadline,
+                retry_after: RETRY_AFTER,
+            },
         };
         let edge = Edge::new(EdgeParts {
             routes: masthead_api::Api::new(api),
@@ -239,23 +243,6 @@ pub(super) fn dependencies(
         },
         clock: Arc::clone(clock),
     })
-}
-
-/// The sender of mails, if there is one.
-fn mail_delivery(settings: &ServerSettings) -> Result<Option<MailDelivery>, CommandError> {
-    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
-    if mail.is_none() {
-        tracing::info!("smtp.host is not set: no mail is sent");
-    }
-    Ok(mail)
-}
-
-const fn api_limits(http: &HttpSettings) -> ApiLimits {
-    ApiLimits {
-        body_bytes: http.max_body_bytes,
-        deadline: http.request_deadline,
-        retry_after: RETRY_AFTER,
-    }
 }
 
 fn sync_schedule(

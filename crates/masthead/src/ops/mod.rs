@@ -153,7 +153,7 @@ impl Ops {
         self.health.report().await;
     }
 
-    /// All metrics, in the text format of Prometheus, rendered anew.
+    /// All metrics, in the text format of Prometheus.
     pub(crate) fn metrics_text(&self) -> String {
         self.measure();
         self.metrics.render()
