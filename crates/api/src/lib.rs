@@ -13,6 +13,7 @@ mod routes;
 mod v4;
 
 pub use crate::{
+    auth::read_scope::ReadScopeGrants,
     export::state::ExportState,
     http::{
         body::{BodyTimeoutError, RequestBody},

@@ -15,13 +15,14 @@ use http::{
 use http_body_util::Full;
 use masthead_orchestrator::{UseCases, writes::UserWrites};
 use masthead_ports::{
+    rate_limit::RateLimits,
     sealing::Sealing,
     tenants::Tenants,
     tokens::{TokenVerifier, UserTokenVerifier},
 };
 
 use crate::{
-    auth::verify::Authenticator,
+    auth::{read_scope::ReadScopeGrants, verify::Authenticator},
     docs::serve,
     export::{
         handlers::{ExportApi, export_users},
@@ -60,6 +61,10 @@ pub struct ApiState {
     pub tenants: Arc<dyn Tenants>,
     /// Verifies tokens.
     pub tokens: Arc<dyn TokenVerifier>,
+    /// Limits what callers read in a minute.
+    pub rate_limits: Arc<dyn RateLimits>,
+    /// What `users:read` grants besides look-ups.
+    pub read_scopes: ReadScopeGrants,
     /// Verifies tokens of users; `None` for a server that takes none.
     pub user_tokens: Option<Arc<dyn UserTokenVerifier>>,
     /// The codec of encrypted values and cursors.
@@ -86,6 +91,8 @@ impl Api {
         let callers = Arc::new(Authenticator {
             tenants: Arc::clone(&state.tenants),
             tokens: state.tokens,
+            rate_limits: Arc::clone(&state.rate_limits),
+            read_scopes: state.read_scopes,
         });
         Self {
             v4: V4State {
@@ -107,6 +114,7 @@ impl Api {
             export: ExportApi {
                 state: state.exports,
                 tenants: state.tenants,
+                rate_limits: state.rate_limits,
                 retry_after,
             },
             limits: state.limits,

@@ -22,6 +22,7 @@ pub mod metadata;
 pub mod name;
 pub mod order;
 pub mod query;
+pub mod rate_limit;
 pub mod return_url;
 mod setting_groups;
 pub mod settings;

@@ -198,6 +198,16 @@ impl UserFilter {
         self.metadata.iter().all(|wanted| pairs.binary_search(wanted).is_ok())
     }
 
+    /// Whether it has another condition than one on the state, which selects no particular users.
+    #[must_use]
+    pub const fn has_search_condition(&self) -> bool {
+        !self.emails.is_empty()
+            || !self.crids.is_empty()
+            || self.first_name.is_some()
+            || self.last_name.is_some()
+            || !self.metadata.is_empty()
+    }
+
     /// Whether no condition is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {

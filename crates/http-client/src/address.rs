@@ -1,6 +1,50 @@
 //! Which addresses are public: only these may be called at an external party's request.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+
+use ipnet::IpNet;
+
+use crate::error::TransportError;
+
+/// The addresses that a client may call.
+#[derive(Debug, Clone)]
+pub(crate) struct AllowedAddresses {
+    allow_private: bool,
+    networks: Arc<[IpNet]>,
+}
+
+impl AllowedAddresses {
+    /// Public addresses and those of `networks`, or all.
+    pub(crate) fn new(allow_private: bool, networks: &[IpNet]) -> Self {
+        Self {
+            allow_private,
+            networks: networks.into(),
+        }
+    }
+
+    /// Refuses an address that must not be called, or not by plain http: that is for the listed networks alone.
+    pub(crate) fn check(&self, address: IpAddr, is_plain: bool) -> Result<(), TransportError> {
+        if self.allow_private || self.is_listed(address) {
+            Ok(())
+        } else if !is_public(address) {
+            Err(TransportError::PrivateAddress)
+        } else if is_plain {
+            Err(TransportError::PlainHttp)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A mapped address (`::ffff:a.b.c.d`) is called over IPv4, so it is compared as such. A translated one
+    /// (`64:ff9b::a.b.c.d`) goes to a gateway: only a listed IPv6 network has it.
+    fn is_listed(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
 
 /// Whether the address is public: not loopback, private, link-local, shared (CGNAT), reserved, multicast, documentation or
 /// a cloud metadata service, also when IPv6 embeds the IPv4 address.
@@ -54,6 +98,44 @@ const fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn listed_networks_are_called_and_others_are_not() {
+        let networks =
+            ["10.1.0.0/16", "127.0.0.1/32", "fd00:1::/32", "198.51.100.0/24"].map(|text| text.parse().unwrap());
+        let allowed = AllowedAddresses::new(false, &networks);
+        let check = |address: &str, is_plain| allowed.check(address.parse().unwrap(), is_plain);
+        for listed in ["10.1.2.3", "::ffff:10.1.2.3", "127.0.0.1", "fd00:1::7", "198.51.100.7"] {
+            assert_eq!(
+                [check(listed, true), check(listed, false)],
+                [Ok(()), Ok(())],
+                "{listed}"
+            );
+        }
+        for private in [
+            "10.2.0.1",
+            "::ffff:10.2.0.1",
+            "::10.1.2.3",
+            "64:ff9b::a01:203",
+            "127.0.0.2",
+            "::1",
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "fd00:2::7",
+            "2002:a01:203::",
+        ] {
+            let refused = Err(TransportError::PrivateAddress);
+            assert_eq!(
+                [check(private, true), check(private, false)],
+                [refused, refused],
+                "{private}"
+            );
+        }
+        for public in ["1.1.1.1", "2606:4700::1111", "64:ff9b::101:101"] {
+            assert_eq!(check(public, false), Ok(()), "{public}");
+            assert_eq!(check(public, true), Err(TransportError::PlainHttp), "{public}");
+        }
+    }
 
     #[test]
     fn only_public_addresses_are_public() {

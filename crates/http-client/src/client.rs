@@ -9,13 +9,15 @@ use hyper_util::{
     client::legacy::{Client, connect::capture_connection},
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::RootCertStore;
 use tokio::time::timeout_at;
 
 use crate::{
+    address::AllowedAddresses,
     body::{self, BodyLimits},
     dial::{Dialer, NameLookup, system_lookup},
     error::{HttpError, TransportError},
-    options::{ClientOptionsError, HttpOptions},
+    options::{ClientIdentity, ClientOptionsError, HttpOptions},
     reply::HttpReply,
     tls,
 };
@@ -31,6 +33,8 @@ pub struct HttpClient(Arc<HttpClientInner>);
 struct HttpClientInner {
     client: Client<Dialer, Full<Bytes>>,
     options: HttpOptions,
+    platform_roots: RootCertStore,
+    lookup: NameLookup,
 }
 
 impl HttpClient {
@@ -43,8 +47,40 @@ impl HttpClient {
     }
 
     pub(crate) fn with_lookup(options: HttpOptions, lookup: NameLookup) -> Result<Self, ClientOptionsError> {
-        let tls = tls::config(options.extra_roots_pem.as_deref())?;
-        let dialer = Dialer::new(tls, lookup, options.allow_private, options.connect_timeout);
+        Self::with_roots(options, lookup, tls::platform_roots())
+    }
+
+    /// A client with the same options and bounds, its own connections, another identity and other extra roots.
+    ///
+    /// # Errors
+    /// The extra roots, the certificate or its key are invalid.
+    pub fn with_tls(
+        &self,
+        identity: Option<ClientIdentity>,
+        extra_roots_pem: Option<Vec<u8>>,
+    ) -> Result<Self, ClientOptionsError> {
+        let HttpClientInner {
+            options,
+            platform_roots,
+            lookup,
+            ..
+        } = &*self.0;
+        let options = HttpOptions {
+            identity,
+            extra_roots_pem,
+            ..options.clone()
+        };
+        Self::with_roots(options, Arc::clone(lookup), platform_roots.clone())
+    }
+
+    fn with_roots(
+        options: HttpOptions,
+        lookup: NameLookup,
+        platform_roots: RootCertStore,
+    ) -> Result<Self, ClientOptionsError> {
+        let tls = tls::config(&platform_roots, &options)?;
+        let addresses = AllowedAddresses::new(options.allow_private, &options.networks);
+        let dialer = Dialer::new(tls, &lookup, &addresses, options.connect_timeout);
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -52,7 +88,12 @@ impl HttpClient {
             .pool_max_idle_per_host(32)
             .http1_max_buf_size(MAX_HEAD_BYTES)
             .build(dialer);
-        Ok(Self(Arc::new(HttpClientInner { client, options })))
+        Ok(Self(Arc::new(HttpClientInner {
+            client,
+            options,
+            platform_roots,
+            lookup,
+        })))
     }
 
     /// Sends a request and reads the whole reply. Every status is a reply; redirects are not followed.
@@ -100,8 +141,7 @@ impl HttpClient {
         })
     }
 
-    /// Rejects forbidden addresses before name resolution. Plain http is allowed by its own option, or with private
-    /// addresses.
+    /// Rejects what is forbidden whatever the name resolves to. To which addresses plain http may go is known when they are.
     fn check(&self, uri: &Uri) -> Result<(), TransportError> {
         let authority = uri.authority().ok_or(TransportError::BadAddress)?;
         if authority.host().is_empty() || authority.as_str().contains('@') {
@@ -110,7 +150,7 @@ impl HttpClient {
         match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => Ok(()),
             Some(scheme) if *scheme == Scheme::HTTP => {
-                if self.0.options.allow_plain_http || self.0.options.allow_private {
+                if self.0.options.allow_private || !self.0.options.networks.is_empty() {
                     Ok(())
                 } else {
                     Err(TransportError::PlainHttp)

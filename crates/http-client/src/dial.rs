@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::Uri;
+use http::{Uri, uri::Scheme};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::connect::{HttpConnector, dns::Name},
@@ -20,7 +20,7 @@ use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use crate::{address::is_public, error::TransportError};
+use crate::{address::AllowedAddresses, error::TransportError};
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
@@ -40,7 +40,9 @@ pub(crate) fn system_lookup() -> NameLookup {
 #[derive(Clone)]
 pub(crate) struct GuardedResolver {
     lookup: NameLookup,
-    allow_private: bool,
+    addresses: AllowedAddresses,
+    /// The addresses are for plain http.
+    is_plain: bool,
 }
 
 impl Service<Name> for GuardedResolver {
@@ -53,17 +55,17 @@ impl Service<Name> for GuardedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let allow_private = self.allow_private;
+        let (addresses, is_plain) = (self.addresses.clone(), self.is_plain);
         let found = (self.lookup)(name.as_str().to_owned());
         Box::pin(async move {
             let found = found.await.map_err(|_| TransportError::Resolve)?;
             if found.is_empty() {
                 return Err(TransportError::Resolve);
             }
-            // A private address among public ones indicates DNS rebinding: none of them is used.
-            if !allow_private && !found.iter().all(|address| is_public(*address)) {
-                return Err(TransportError::PrivateAddress);
-            }
+            // A forbidden address among allowed ones indicates DNS rebinding: none of them is used.
+            found
+                .iter()
+                .try_for_each(|address| addresses.check(*address, is_plain))?;
             let addresses: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
             Ok(addresses.into_iter())
         })
@@ -74,22 +76,39 @@ impl Service<Name> for GuardedResolver {
 /// timeout.
 #[derive(Clone)]
 pub(crate) struct Dialer {
-    https: HttpsConnector<HttpConnector<GuardedResolver>>,
-    allow_private: bool,
+    https: Connector,
+    http: Connector,
+    addresses: AllowedAddresses,
     connect_timeout: Duration,
 }
 
+type Connector = HttpsConnector<HttpConnector<GuardedResolver>>;
+
 impl Dialer {
-    pub(crate) fn new(tls: ClientConfig, lookup: NameLookup, allow_private: bool, connect_timeout: Duration) -> Self {
-        let mut http = HttpConnector::new_with_resolver(GuardedResolver { lookup, allow_private });
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(Duration::from_mins(1)));
-        // The connector divides this time among the addresses, so that an unresponsive one leaves time for the next.
-        http.set_connect_timeout(Some(connect_timeout));
+    pub(crate) fn new(
+        tls: ClientConfig,
+        lookup: &NameLookup,
+        addresses: &AllowedAddresses,
+        connect_timeout: Duration,
+    ) -> Self {
+        let tls = Arc::new(tls);
+        let connector = |is_plain| {
+            let mut tcp = HttpConnector::new_with_resolver(GuardedResolver {
+                lookup: Arc::clone(lookup),
+                addresses: addresses.clone(),
+                is_plain,
+            });
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_keepalive(Some(Duration::from_mins(1)));
+            // The connector divides this time among the addresses, so that an unresponsive one leaves time for the next.
+            tcp.set_connect_timeout(Some(connect_timeout));
+            HttpsConnector::from((tcp, Arc::clone(&tls)))
+        };
         Self {
-            https: HttpsConnector::from((http, tls)),
-            allow_private,
+            https: connector(false),
+            http: connector(true),
+            addresses: addresses.clone(),
             connect_timeout,
         }
     }
@@ -105,12 +124,14 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let is_plain = uri.scheme() == Some(&Scheme::HTTP);
         // A literal address bypasses the resolver, so it is checked here.
         let literal = uri.host().and_then(parse_literal_address);
-        if !self.allow_private && literal.is_some_and(|address| !is_public(address)) {
-            return Box::pin(std::future::ready(Err(TransportError::PrivateAddress)));
+        if let Some(Err(refused)) = literal.map(|address| self.addresses.check(address, is_plain)) {
+            return Box::pin(std::future::ready(Err(refused)));
         }
-        let connecting = self.https.call(uri);
+        let connector = if is_plain { &mut self.http } else { &mut self.https };
+        let connecting = connector.call(uri);
         let connect_timeout = self.connect_timeout;
         Box::pin(async move {
             match timeout(connect_timeout, connecting).await {

@@ -18,6 +18,6 @@ mod tls;
 
 pub use client::HttpClient;
 pub use error::{HttpError, TransportError};
-pub use options::{ClientOptionsError, HttpOptions};
+pub use options::{ClientIdentity, ClientOptionsError, HttpOptions};
 pub use reply::HttpReply;
 pub use secret::Secret;

@@ -88,7 +88,7 @@ pub(crate) async fn serve<H: RequestHandler>(
             changed = phase.changed() => {
                 let phase = if changed.is_err() { Phase::Cutting } else { *phase.borrow_and_update() };
                 match phase {
-                    Phase::Running => {}
+                    Phase::Running | Phase::Leaving => {}
                     // Closing an idle HTTP/1.1 connection races with a request on its way: its next response closes it
                     // instead. HTTP/2 has a message for it (GOAWAY), which loses nothing.
                     Phase::Draining if !timers.is_http2() => {}

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 pub enum Phase {
     /// Connections are accepted.
     Running,
+    /// Connections are still accepted, but every response closes its HTTP/1.1 connection: balancers learn that the server
+    /// leaves, and send their next connections elsewhere.
+    Leaving,
     /// No more are accepted; every response closes its HTTP/1.1 connection, and idle ones may still send a request.
     Draining,
     /// Idle connections are closed; open requests may finish.
@@ -38,12 +41,17 @@ impl Lifecycle {
         }
     }
 
+    /// Announces the graceful shutdown: connections are accepted until [`Self::drain`].
+    pub fn leave(&self) {
+        self.advance(Phase::Leaving);
+    }
+
     /// Starts the graceful shutdown; does nothing if it has started.
     pub fn drain(&self) {
         self.advance(Phase::Draining);
     }
 
-    /// Whether the graceful shutdown has started.
+    /// Whether the graceful shutdown is announced or has started.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

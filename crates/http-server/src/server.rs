@@ -125,7 +125,7 @@ impl<H: RequestHandler> Acceptor<H> {
     async fn accept_until_drain(&self, listener: &TcpListener) {
         let mut phase = self.lifecycle.subscribe();
         let mut pause = SHORTEST_PAUSE;
-        while *phase.borrow_and_update() == Phase::Running {
+        while *phase.borrow_and_update() < Phase::Draining {
             let accepted = tokio::select! {
                 biased;
                 _ = phase.changed() => continue,

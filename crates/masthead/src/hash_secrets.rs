@@ -86,8 +86,8 @@ impl SettingHashSecrets {
         Self(secrets)
     }
 
-    fn read(&self, place: Option<&SecretPlace>) -> Option<Secret> {
-        place.and_then(|place| self.0.secret(place))
+    fn read(&self, tenant: &Tenant, place: Option<&SecretPlace>) -> Option<Secret> {
+        place.and_then(|place| self.0.secret(&tenant.id, place))
     }
 }
 
@@ -97,9 +97,9 @@ impl TenantHashSecrets for SettingHashSecrets {
         let Ok(settings) = HashSettings::parse(&tenant.settings.provider) else {
             return HashSecrets::default();
         };
-        let signer_key = self.read(settings.signer_key.as_ref());
+        let signer_key = self.read(tenant, settings.signer_key.as_ref());
         let signer_key = signer_key.and_then(|key| BASE64_STANDARD.decode(key.expose_text()?.trim()).ok());
-        let pepper = self.read(settings.pepper.as_ref());
+        let pepper = self.read(tenant, settings.pepper.as_ref());
         HashSecrets {
             firebase: signer_key.map(|key| FirebaseKey {
                 signer_key: Zeroizing::new(key),
@@ -139,10 +139,11 @@ mod tests {
     #[test]
     fn secrets_are_read_where_the_settings_name_them() {
         let folder = std::env::temp_dir().join(format!("masthead-hash_secrets-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("signer"), "AAEC\n").unwrap();
-        fs::write(folder.join("pepper"), "black pepper").unwrap();
-        let secrets = SettingHashSecrets::new(TenantSecrets::new(&folder));
+        let own = folder.join("north/daily/herald");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("signer"), "AAEC\n").unwrap();
+        fs::write(own.join("pepper"), "black pepper").unwrap();
+        let secrets = SettingHashSecrets::new(TenantSecrets::new(&folder, false));
         let found = secrets.for_tenant(&tenant(&[
             ("Hashes.FirebaseSignerKeyFile", "signer"),
             ("Hashes.FirebaseSaltSeparator", "CAk="),
@@ -156,6 +157,9 @@ mod tests {
         assert_eq!(**found.pepper.unwrap(), *b"black pepper");
         let usual = secrets.for_tenant(&tenant(&[("Hashes.FirebaseSignerKeyFile", "signer")]));
         assert_eq!(usual.firebase.unwrap().salt_separator, USUAL_SALT_SEPARATOR);
+        fs::write(own.join("pepper"), "white pepper").unwrap();
+        let replaced = secrets.for_tenant(&tenant(&[("Hashes.PepperFile", "pepper")]));
+        assert_eq!(**replaced.pepper.unwrap(), *b"white pepper", "at once");
         let none = secrets.for_tenant(&tenant(&[("Hashes.PepperFile", "missing")]));
         assert!(none.firebase.is_none() && none.pepper.is_none());
         fs::remove_dir_all(folder).unwrap();

@@ -2,7 +2,10 @@
 
 use http::Method;
 
-/// The method, or `other`: clients can invent methods, which neither metrics nor log lines may contain.
+/// Stands for every method that is not known.
+pub(crate) const OTHER: &str = "other";
+
+/// The method, or [`OTHER`]: clients can invent methods, which neither metrics nor log lines may contain.
 pub(crate) fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -12,6 +15,6 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
         "DELETE" => "DELETE",
         "HEAD" => "HEAD",
         "OPTIONS" => "OPTIONS",
-        _ => "other",
+        _ => OTHER,
     }
 }

@@ -6,10 +6,12 @@ pub mod client_address;
 pub mod clock;
 mod command_error;
 mod commands;
+mod core_dumps;
 pub mod edge;
 mod hash_secrets;
 mod http_methods;
 pub mod identifiers;
+mod limits;
 pub mod logs;
 pub mod mail;
 pub mod ops;
@@ -42,6 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    core_dumps::forbid();
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

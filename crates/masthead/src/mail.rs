@@ -1,15 +1,27 @@
 //! Creates what sends mails from the settings.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
+use async_trait::async_trait;
 use masthead_delivery::{FileTemplates, SmtpMailer, SmtpOptions, SmtpOptionsError, TemplateErrors};
 use masthead_orchestrator::{MailRelay, MailRelayOptions};
-use masthead_ports::{clock::Clock, mail::MailOutbox, sealing::Sealing};
+use masthead_ports::{
+    clock::Clock,
+    mail::{MailError, MailOutbox, Mailer, RenderedMail},
+    sealing::Sealing,
+};
 use thiserror::Error;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::{MailSettings, SmtpSettings};
+use crate::{
+    reload::{Reload, ReloadError},
+    settings::{MailSettings, ServerSettings, SmtpSettings},
+};
 
 /// How often the outbox is read while it is empty: one indexed query.
 const POLL: Duration = Duration::from_secs(1);
@@ -20,7 +32,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Checked templates, and a mailer that connects with the first mail.
 pub struct MailDelivery {
     templates: Arc<FileTemplates>,
-    mailer: Arc<SmtpMailer>,
+    mailer: Arc<CurrentMailer>,
     relay: MailRelayOptions,
 }
 
@@ -55,7 +67,7 @@ impl MailDelivery {
         let mailer = SmtpMailer::new(options(smtp)?).map_err(MailSetupError::Smtp)?;
         Ok(Some(Self {
             templates,
-            mailer: Arc::new(mailer),
+            mailer: Arc::new(CurrentMailer(RwLock::new(Arc::new(mailer)))),
             relay: MailRelayOptions {
                 at_once: smtp.connections,
                 deadline: smtp.timeout + MARGIN,
@@ -64,22 +76,71 @@ impl MailDelivery {
         }))
     }
 
-    /// Sends the mails of an outbox from now on, on a task.
-    pub fn start(&self, outbox: Arc<dyn MailOutbox>, sealing: Arc<dyn Sealing>, clock: Arc<dyn Clock>) -> MailTask {
+    /// What sends, which follows its settings.
+    pub(crate) fn mailer(&self) -> Arc<dyn Reload> {
+        Arc::clone(&self.mailer) as _
+    }
+
+    /// The relay of an outbox, which sends nothing until [`MailTask::start`].
+    #[must_use]
+    pub fn relay(&self, outbox: Arc<dyn MailOutbox>, sealing: Arc<dyn Sealing>, clock: Arc<dyn Clock>) -> MailRelay {
         let templates = Arc::clone(&self.templates) as _;
-        let relay = MailRelay::new(
+        MailRelay::new(
             outbox,
             templates,
             Arc::clone(&self.mailer) as _,
             sealing,
             clock,
             self.relay,
-        );
-        let end = CancellationToken::new();
-        MailTask {
-            task: tokio::spawn(relay.run(end.clone())),
-            end,
-        }
+        )
+    }
+}
+
+/// The mailer of the newest settings. A mail that is being sent ends with the one that began it.
+struct CurrentMailer(RwLock<Arc<SmtpMailer>>);
+
+#[async_trait]
+impl Mailer for CurrentMailer {
+    async fn send(&self, mail: &RenderedMail, deadline: Instant) -> Result<(), MailError> {
+        let mailer = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        mailer.send(mail, deadline).await
+    }
+}
+
+#[async_trait]
+impl Reload for CurrentMailer {
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    /// Not `smtp.connections` and `smtp.timeout`, which the relay has as well.
+    fn settings(&self) -> &'static [&'static str] {
+        &[
+            "smtp.host",
+            "smtp.port",
+            "smtp.tls",
+            "smtp.ca_file",
+            "smtp.user",
+            "smtp.password",
+            "smtp.password_file",
+            "smtp.from",
+            "smtp.hello_name",
+        ]
+    }
+
+    async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
+        let Some(smtp) = settings.mail.smtp.clone() else {
+            return Err(ReloadError("mails are turned off by a restart only".to_owned()));
+        };
+        // Authorities are read from files.
+        let made = spawn_blocking(move || {
+            let options = options(&smtp)?;
+            SmtpMailer::new(options).map_err(MailSetupError::Smtp)
+        });
+        let made = made.await.map_err(|_| ReloadError("it broke off".to_owned()))?;
+        let mailer = made.map_err(|error| ReloadError(error.to_string()))?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mailer);
+        Ok(())
     }
 }
 
@@ -92,6 +153,15 @@ pub struct MailTask {
 }
 
 impl MailTask {
+    /// Sends mails from now on.
+    pub fn start(relay: MailRelay) -> Self {
+        let end = CancellationToken::new();
+        Self {
+            task: tokio::spawn(relay.run(end.clone())),
+            end,
+        }
+    }
+
     /// Claims no more mails, and waits for those that were begun, each for its time limit at most.
     pub async fn stop(mut self) {
         self.end.cancel();

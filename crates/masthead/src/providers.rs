@@ -17,7 +17,7 @@ use masthead_ports::{
 };
 use masthead_provider_kit::{
     AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
-    HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, UpstreamHealth, error_texts,
+    HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, SecretPlace, UpstreamHealth, error_texts,
 };
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use masthead_telemetry::add_trace_headers;
@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use crate::{
     hash_secrets,
-    settings::{ProviderSettings, TenantSecrets},
+    settings::{PrivateAddresses, ProviderSettings},
     subscribe::{SubscribeBulk, SubscribeSource},
 };
 
@@ -202,18 +202,22 @@ fn parts(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<AdapterP
         idle_timeout: settings.call_timeout,
         total_timeout: settings.call_timeout,
         max_body_bytes: settings.max_answer_bytes,
-        allow_private: settings.allow_private_addresses,
+        allow_private: settings.allow_private_addresses == PrivateAddresses::All,
+        networks: match &settings.allow_private_addresses {
+            PrivateAddresses::All => Vec::new(),
+            PrivateAddresses::Networks(networks) => networks.clone(),
+        },
         add_trace_headers: Some(add_trace_headers),
         ..HttpOptions::default()
     })?;
     Ok(AdapterParts {
         options: AdapterOptions {
-            allow_private: settings.allow_private_addresses,
+            allow_private: settings.allow_private_addresses.are_allowed(),
             ..AdapterOptions::default()
         },
         client,
         clock: Arc::clone(clock),
-        secrets: Arc::new(TenantSecrets::new(&settings.secrets_folder)),
+        secrets: Arc::new(settings.tenant_secrets()),
     })
 }
 
@@ -230,7 +234,12 @@ pub(crate) fn remote_alone(
 
 /// All errors in a tenant's settings for its provider, its remote Users API and its imported password hashes.
 #[must_use]
-pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Vec<String> {
+pub fn setting_errors(
+    tenant: &TenantId,
+    settings: &BTreeMap<String, String>,
+    options: &ProviderSettings,
+) -> Vec<String> {
+    let allow_private_addresses = options.allow_private_addresses.are_allowed();
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
     let provider = settings.user_provider.and_then(|wanted| {
@@ -247,7 +256,27 @@ pub fn setting_errors(settings: &BTreeMap<String, String>, allow_private_address
         errors.extend(parsed.err().into_iter().flat_map(error_texts));
     }
     errors.extend(error_texts(hash_secrets::setting_errors(own)));
+    let secrets = options.tenant_secrets();
+    let objections = own.iter().filter_map(|(name, value)| {
+        let objection = secrets.objection(tenant, &secret_place(name, value)?)?;
+        Some(format!("{name}: {objection}, or set providers.shared_secrets"))
+    });
+    errors.extend(objections);
     errors
+}
+
+/// The place that a setting of this name has as its value: `{prefix}.…File` or `{prefix}.…Env`.
+fn secret_place(name: &str, value: &str) -> Option<SecretPlace> {
+    let (_, own) = name.split_once('.')?;
+    if own.contains('.') {
+        None
+    } else if own.ends_with("File") {
+        Some(SecretPlace::File(value.trim().into()))
+    } else if own.ends_with("Env") {
+        Some(SecretPlace::Environment(value.trim().into()))
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::{
     identifiers::process_name,
     settings::{
         DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
-        TenantSecrets, TlsSettings, TokenKeySource, TokenSettings,
+        TlsSettings, TokenKeySource, TokenSettings,
     },
 };
 
@@ -165,7 +165,7 @@ pub(crate) fn password_hasher(
         niceness: settings.niceness,
         cost: settings.cost,
     };
-    let secrets = SettingHashSecrets::new(TenantSecrets::new(&providers.secrets_folder));
+    let secrets = SettingHashSecrets::new(providers.tenant_secrets());
     let hasher = PooledHasher::start(options, Arc::new(secrets));
     Ok(Arc::new(
         hasher.map_err(CommandError::context("passwords cannot be hashed"))?,

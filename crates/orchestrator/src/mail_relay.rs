@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use masthead_ports::{
     clock::Clock,
     mail::{ClaimedMail, DeadReason, Mail, MailErrorKind, MailOutbox, MailTemplates, Mailer, RenderedMail},
+    readiness::TaskProgress,
     sealing::Sealing,
     source::SourceError,
 };
@@ -28,6 +29,9 @@ const PAUSES: [u64; 7] = [1, 5, 15, 60, 120, 240, 360];
 
 /// How long a lease outlasts the deadline of its mail, so that the outcome can still be recorded.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// How long beyond the deadline of a mail the relay may do nothing before it counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// How mails are relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,7 @@ pub struct MailRelay {
     sealing: Arc<dyn Sealing>,
     clock: Arc<dyn Clock>,
     options: MailRelayOptions,
+    progress: Arc<TaskProgress>,
 }
 
 impl MailRelay {
@@ -90,11 +95,20 @@ impl MailRelay {
             sealing,
             clock,
             options,
+            progress: Arc::new(TaskProgress::new("mail", options.deadline + STUCK_AFTER)),
         }
+    }
+
+    /// Whether the relay reads its outbox and finishes mails, in time. An SMTP server that takes no mail does not count: mails
+    /// wait for it, and everything else can be answered.
+    #[must_use]
+    pub fn progress(&self) -> Arc<TaskProgress> {
+        Arc::clone(&self.progress)
     }
 
     /// Sends mails until `end`; then claims no more, and returns when those that were begun have ended, each by its deadline.
     pub async fn run(self, end: CancellationToken) {
+        let _ended = self.progress.end_on_drop();
         let mut sending = FuturesUnordered::new();
         let mut may_have_more = true;
         while !end.is_cancelled() {
@@ -105,9 +119,12 @@ impl MailRelay {
                 sending.extend(claimed.into_iter().map(|mail| self.relay(mail)));
                 continue;
             }
+            if free == 0 {
+                self.progress.begin("no mail is finished in time");
+            }
             tokio::select! {
                 () = end.cancelled() => {}
-                Some(()) = sending.next(), if !sending.is_empty() => {}
+                Some(()) = sending.next(), if !sending.is_empty() => self.progress.finish(),
                 () = sleep(self.options.poll), if !may_have_more => may_have_more = true,
             }
         }
@@ -116,8 +133,12 @@ impl MailRelay {
 
     async fn claim(&self, limit: usize) -> Vec<ClaimedMail> {
         let lease = self.options.deadline + LEASE_MARGIN;
+        self.progress.begin("the outbox cannot be read");
         match self.outbox.claim(limit, lease).await {
-            Ok(mails) => mails,
+            Ok(mails) => {
+                self.progress.finish();
+                mails
+            }
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -132,6 +153,8 @@ impl MailRelay {
     async fn relay(&self, claimed: ClaimedMail) {
         let outcome = self.try_mail(&claimed).await;
         metrics::counter!("masthead_mails_total", "outcome" => outcome.name()).increment(1);
+        let is_delayed = matches!(outcome, MailOutcome::Retry(_));
+        metrics::gauge!("masthead_mail_relay_failing").set(if is_delayed { 1.0 } else { 0.0 });
         let recorded: Result<(), SourceError> = match outcome {
             MailOutcome::Sent => self.outbox.sent(&claimed).await,
             MailOutcome::Retry(at) => self.outbox.retry(&claimed, at).await,

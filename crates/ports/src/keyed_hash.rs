@@ -26,6 +26,8 @@ pub enum HashPurpose {
     Idempotency,
     /// The id or the address of a deleted user.
     Tombstone,
+    /// The key under which callers and addresses are hashed for limits.
+    RateLimits,
 }
 
 /// Hashes texts under a secret key of the server.

@@ -15,6 +15,7 @@ pub mod mail;
 pub mod mirror;
 pub mod passwords;
 pub mod provider;
+pub mod rate_limit;
 pub mod readiness;
 pub mod registrations;
 pub mod scan;

@@ -40,11 +40,11 @@ impl Auth0Adapter {
     }
 
     pub(crate) fn api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<ManagementApi>, SourceError> {
-        self.clients.for_tenant(tenant, operation, |tenant| {
-            let settings = Auth0Settings::parse(&tenant.settings.provider, self.clients.allows_private())?;
-            let secret = self.clients.secret(&settings.secret).map_err(SetupError::secret)?;
+        self.clients.for_tenant(tenant, operation, |setup| {
+            let settings = Auth0Settings::parse(setup.settings(), self.clients.allows_private())?;
+            let secret = setup.secret(&settings.secret)?;
             let credentials = settings.credentials(secret.clone()).map_err(SetupError::secret)?;
-            let upstream = self.clients.upstream(&tenant.id, settings.budget, Some(credentials));
+            let upstream = setup.upstream(settings.budget, Some(credentials), &settings.tls)?;
             Ok(ManagementApi {
                 settings,
                 upstream,
@@ -109,9 +109,13 @@ impl ProviderAdapter for Auth0Adapter {
     ) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = Auth0Settings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
-        if self.clients.secret(&settings.secret).is_err() {
+        let setup = self.clients.setup(&cx.tenant);
+        if setup.secret(&settings.secret).is_err() {
             let reason = "it is not at its place: see Auth0.ClientSecretFile and Auth0.ClientSecretEnv";
             return Ok(CheckReport::unusable_secret(reason));
+        }
+        if setup.client(&settings.tls).is_err() {
+            return Ok(CheckReport::unusable_tls("Auth0"));
         }
         Ok(check_source(self, cx, known, HINTS).await)
     }

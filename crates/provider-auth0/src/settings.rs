@@ -2,7 +2,7 @@
 
 use http::Uri;
 use masthead_provider_kit::{
-    ProviderSettingError, Secret, SecretPlace, SettingMap, SettingReader,
+    ClientTlsPlaces, ProviderSettingError, Secret, SecretPlace, SettingMap, SettingReader,
     client_credentials::ClientCredentialsOptions,
     settings::value::{is_host_label, origin, visible},
 };
@@ -38,6 +38,8 @@ pub struct Auth0Settings {
     pub(crate) mixed_case_emails: bool,
     /// What is read of, and written into, a user's metadata.
     pub(crate) metadata: Auth0MetadataMap,
+    /// What the calls' TLS is made of.
+    pub(crate) tls: ClientTlsPlaces,
 }
 
 impl Auth0Settings {
@@ -73,6 +75,7 @@ impl Auth0Settings {
             .unwrap_or_default();
         let leading_wildcards = reading.flag("Auth0.LeadingWildcards", false);
         let mixed_case_emails = reading.flag("Auth0.MixedCaseEmails", true);
+        let tls = reading.client_tls(["Auth0.ClientCertificateFile", "Auth0.ClientKeyFile", "Auth0.CaFile"]);
         reading.unknown_names("Auth0.", &["Auth0.ClientSecret"]);
 
         let origin = base_url.or_else(|| domain.as_ref().map(|domain| format!("https://{domain}").into()));
@@ -93,6 +96,7 @@ impl Auth0Settings {
             leading_wildcards,
             mixed_case_emails,
             metadata,
+            tls,
         }))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use masthead_domain::tenant::Tenant;
 use masthead_ports::source::SourceError;
-use masthead_provider_kit::{AdapterParts, SetupError, TenantClients};
+use masthead_provider_kit::{AdapterParts, SetupError, TenantClients, TenantSetup};
 use thiserror::Error;
 
 use crate::{GenericSettings, Preset, api::GenericApi, authentication::RequestCredentials};
@@ -31,17 +31,17 @@ impl GenericAdapter {
 
     pub(crate) fn api_of(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GenericApi>, SourceError> {
         self.clients
-            .for_tenant(tenant, operation, |tenant| self.create_api(tenant))
+            .for_tenant(tenant, operation, |setup| self.create_api(setup))
     }
 
     /// A new client from the tenant's settings, with its own upstream.
-    pub(crate) fn create_api(&self, tenant: &Tenant) -> Result<GenericApi, SetupError> {
+    pub(crate) fn create_api(&self, setup: &TenantSetup<'_>) -> Result<GenericApi, SetupError> {
         let allow_private = self.clients.allows_private();
-        let settings = GenericSettings::parse(&self.preset, &tenant.settings.provider, allow_private)?;
+        let settings = GenericSettings::parse(&self.preset, setup.settings(), allow_private)?;
         let mut credentials = RequestCredentials::default();
         let mut tokens = None;
         if let Some(place) = &settings.secret {
-            let secret = self.clients.secret(place).map_err(SetupError::secret)?;
+            let secret = setup.secret(place)?;
             credentials = settings
                 .authentication
                 .credentials(&secret)
@@ -51,7 +51,7 @@ impl GenericAdapter {
         let mut headers: HeaderMap = settings.headers.clone();
         headers.extend(credentials.headers.clone());
         Ok(GenericApi {
-            upstream: self.clients.upstream(&tenant.id, settings.budget, tokens),
+            upstream: setup.upstream(settings.budget, tokens, &settings.tls)?,
             name: self.preset.name,
             settings,
             credentials,

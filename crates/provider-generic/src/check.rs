@@ -27,12 +27,12 @@ pub(crate) async fn check_provider(
     cx: &CallContext,
     known: Option<&CustomerRegistrationId>,
 ) -> Result<Vec<CheckResult>, Vec<String>> {
-    let api = match adapter.create_api(&cx.tenant) {
+    let api = match adapter.create_api(&adapter.clients.setup(&cx.tenant)) {
         Ok(api) => api,
         Err(SetupError::Settings(errors)) => return Err(error_texts(errors)),
-        Err(SetupError::Secret(_)) => {
-            let reason = "the secret is not at its place, or cannot be sent: see SecretFile and SecretEnv";
-            return Ok(CheckReport::unusable_secret(reason));
+        Err(SetupError::Secret(reason)) => {
+            let look = "see SecretFile and SecretEnv, or ClientCertificateFile, ClientKeyFile and CaFile";
+            return Ok(CheckReport::unusable_secret(format!("{reason}: {look}")));
         }
     };
     let mut report = CheckReport::default();

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 use masthead_domain::metadata::Metadata;
-use masthead_provider_kit::{ProviderSettingError, SecretPlace, SettingMap, SettingReader};
+use masthead_provider_kit::{ClientTlsPlaces, ProviderSettingError, SecretPlace, SettingMap, SettingReader};
 
 use crate::{
     authentication::Authentication,
@@ -58,6 +58,8 @@ pub struct GenericSettings {
     pub(crate) writes: DescribedWrites,
     /// Calls at once, and per second.
     pub(crate) budget: (u32, u32),
+    /// What the calls' TLS is made of.
+    pub(crate) tls: ClientTlsPlaces,
 }
 
 impl GenericSettings {
@@ -94,6 +96,7 @@ impl GenericSettings {
         let writes = writes::writes(&mut reading);
         let per_second = reading.number("BudgetPerSecond", 1000, 5);
         let burst = reading.number("BudgetBurst", 1000, 20);
+        let tls = reading.client_tls(["ClientCertificateFile", "ClientKeyFile", "CaFile"]);
         reading.unknown_names("", &["Secret", "ClientSecret", "Password", "Token"]);
         let read = || {
             Some(Self {
@@ -117,6 +120,7 @@ impl GenericSettings {
                 map: map?,
                 writes,
                 budget: (burst, per_second),
+                tls,
             })
         };
         reading.done(read())

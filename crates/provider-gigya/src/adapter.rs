@@ -40,13 +40,13 @@ impl GigyaAdapter {
     }
 
     pub(crate) fn site(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<GigyaSite>, SourceError> {
-        self.clients.for_tenant(tenant, operation, |tenant| {
-            let settings = GigyaSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
-            let secret = self.clients.secret(&settings.secret).map_err(SetupError::secret)?;
+        self.clients.for_tenant(tenant, operation, |setup| {
+            let settings = GigyaSettings::parse(setup.settings(), self.clients.allows_private())?;
+            let secret = setup.secret(&settings.secret)?;
             let credentials = GigyaCredentials::read(settings.auth, &secret).map_err(SetupError::secret)?;
             let clock = Arc::clone(self.clients.clock());
             let signer = RequestSigner::new(&settings, credentials, Arc::clone(&clock));
-            let upstream = self.clients.upstream(&tenant.id, settings.budget, None);
+            let upstream = setup.upstream(settings.budget, None, &settings.tls)?;
             Ok(GigyaSite {
                 settings,
                 signer,
@@ -103,7 +103,11 @@ impl ProviderAdapter for GigyaAdapter {
     ) -> Result<Vec<CheckResult>, Vec<String>> {
         let settings = GigyaSettings::parse(&cx.tenant.settings.provider, self.clients.allows_private());
         let settings = settings.map_err(error_texts)?;
-        let secret = self.clients.secret(&settings.secret);
+        let setup = self.clients.setup(&cx.tenant);
+        if setup.client(&settings.tls).is_err() {
+            return Ok(CheckReport::unusable_tls("Gigya"));
+        }
+        let secret = setup.secret(&settings.secret);
         let reason = match secret.map(|secret| GigyaCredentials::read(settings.auth, &secret)) {
             Ok(Ok(_)) => return Ok(check_source(self, cx, known, HINTS).await),
             Ok(Err(error)) => error.to_string(),

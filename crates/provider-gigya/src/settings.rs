@@ -1,7 +1,7 @@
 //! A tenant's settings for Gigya: their names, their meaning, and every error in them at once.
 
 use masthead_provider_kit::{
-    ProviderSettingError, SecretPlace, SettingMap, SettingReader,
+    ClientTlsPlaces, ProviderSettingError, SecretPlace, SettingMap, SettingReader,
     settings::value::{origin, visible},
 };
 
@@ -34,6 +34,8 @@ pub struct GigyaSettings {
     pub(crate) lite_accounts: bool,
     /// What is read of, and written into, an account's data and profile.
     pub(crate) metadata: GigyaMetadataMap,
+    /// What the calls' TLS is made of.
+    pub(crate) tls: ClientTlsPlaces,
 }
 
 impl GigyaSettings {
@@ -65,6 +67,7 @@ impl GigyaSettings {
         let metadata = reading
             .text("Gigya.MetadataMap", GigyaMetadataMap::parse)
             .unwrap_or_default();
+        let tls = reading.client_tls(["Gigya.ClientCertificateFile", "Gigya.ClientKeyFile", "Gigya.CaFile"]);
         reading.unknown_names("Gigya.", &["Gigya.Secret", "Gigya.PrivateKey"]);
 
         let origin = base_url.or_else(|| data_centre.map(|domain| format!("https://accounts.{domain}").into()));
@@ -79,6 +82,7 @@ impl GigyaSettings {
             budget: (burst, per_second),
             lite_accounts,
             metadata,
+            tls,
         }))
     }
 }

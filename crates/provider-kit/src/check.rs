@@ -9,7 +9,7 @@ use masthead_domain::{
     order::Order,
     query::{CountMode, Position, UserFilter, UserQuery},
 };
-use masthead_ports::source::{CallContext, SourceError, SourceErrorKind, UserSource};
+use masthead_ports::source::{CallContext, SourceError, SourceErrorKind, SourceName, UserSource};
 
 /// An address that no user has (RFC 2606: no domain is under `invalid`).
 pub const UNKNOWN_ADDRESS: &str = "masthead-check-nobody@masthead.invalid";
@@ -68,6 +68,20 @@ impl CheckReport {
     pub fn unusable_secret(reason: impl Into<String>) -> Vec<CheckResult> {
         let mut report = Self::default();
         report.differs("the secret", reason);
+        report.done()
+    }
+
+    /// The only result when the client certificate or the authorities of this provider's settings are unusable.
+    #[must_use]
+    pub fn unusable_tls(provider: SourceName) -> Vec<CheckResult> {
+        let mut report = Self::default();
+        report.differs(
+            "the client certificate",
+            format!(
+                "a file is missing or cannot be used: see {provider}.ClientCertificateFile, {provider}.ClientKeyFile and \
+                 {provider}.CaFile"
+            ),
+        );
         report.done()
     }
 

@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod settings;
 mod skipped_rows;
 pub mod tenant_clients;
+pub mod tenant_setup;
 #[cfg(test)]
 mod test_support;
 #[cfg(any(test, feature = "testing"))]
@@ -45,7 +46,9 @@ pub use masthead_http_client::{
     ClientOptionsError, HttpClient, HttpError, HttpOptions, HttpReply, TransportError, json,
 };
 pub use secrets::{Secret, SecretPlace, Secrets};
+pub use settings::client_tls::ClientTlsPlaces;
 pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingMap, SettingReader, error_texts};
 pub use skipped_rows::SkippedRows;
-pub use tenant_clients::{AdapterOptions, AdapterParts, MissingSecretError, SetupError, TenantClients};
+pub use tenant_clients::{AdapterOptions, AdapterParts, TenantClients};
+pub use tenant_setup::{MissingSecretError, SetupError, TenantSetup};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamOptions};

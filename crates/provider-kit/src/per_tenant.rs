@@ -57,18 +57,25 @@ impl<T> PerTenant<T> {
             return Ok(Arc::clone(&found.value));
         }
         let value = Arc::new(make(tenant)?);
-        let settings = self
-            .relevant(settings)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        entries.insert(
-            tenant.id.clone(),
-            TenantEntry {
-                settings,
-                value: Arc::clone(&value),
-            },
-        );
+        entries.insert(tenant.id.clone(), self.entry(settings, &value));
         Ok(value)
+    }
+
+    /// Stores this value in place of the tenant's, and returns it.
+    pub(crate) fn replace(&self, tenant: &Tenant, value: T) -> Arc<T> {
+        let value = Arc::new(value);
+        let entry = self.entry(&tenant.settings.provider, &value);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(tenant.id.clone(), entry);
+        value
+    }
+
+    fn entry(&self, settings: &SettingMap, value: &Arc<T>) -> TenantEntry<T> {
+        let settings = self.relevant(settings);
+        TenantEntry {
+            settings: settings.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            value: Arc::clone(value),
+        }
     }
 
     fn relevant<'s>(&self, settings: &'s SettingMap) -> impl Iterator<Item = (&'s Box<str>, &'s Box<str>)> {

@@ -21,12 +21,15 @@ impl ProviderMetrics {
     pub(crate) fn new(provider: SourceName, tenant: &TenantId) -> Self {
         let tenant = tenant.to_string();
         let of_tenant = [("provider", provider.to_owned()), ("tenant", tenant.clone())];
+        let misconfigured = gauge!("masthead_provider_misconfigured", &of_tenant);
+        // A client with other settings or secrets does not keep the alarm of the one before.
+        misconfigured.set(0.0);
         Self {
             provider,
             tenant: tenant.into(),
             budget: gauge!("masthead_provider_budget_remaining", &of_tenant),
             breaker: gauge!("masthead_provider_breaker_state", &of_tenant),
-            misconfigured: gauge!("masthead_provider_misconfigured", &of_tenant),
+            misconfigured,
         }
     }
 

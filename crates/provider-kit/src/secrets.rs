@@ -1,5 +1,6 @@
 //! Where secrets are stored: settings name the place of a secret, never the secret.
 
+use masthead_domain::tenant::TenantId;
 pub use masthead_http_client::Secret;
 
 /// The place of a secret.
@@ -13,6 +14,6 @@ pub enum SecretPlace {
 
 /// Finds secrets at their places; only `masthead::settings` reads files and the environment.
 pub trait Secrets: Send + Sync {
-    /// The secret at this place; `None` when it is missing or unreadable.
-    fn secret(&self, place: &SecretPlace) -> Option<Secret>;
+    /// The tenant's secret at this place; `None` when it is missing, unreadable, or not this tenant's.
+    fn secret(&self, tenant: &TenantId, place: &SecretPlace) -> Option<Secret>;
 }

@@ -7,12 +7,13 @@ use thiserror::Error;
 
 use crate::secrets::SecretPlace;
 
+pub mod client_tls;
 pub mod keys;
 pub mod value;
 
 /// The settings, without the provider's name, that only affect how the provider is called: they do not change which
 /// accounts it returns.
-const CALL_SETTINGS: [&str; 19] = [
+const CALL_SETTINGS: [&str; 22] = [
     "BudgetPerSecond",
     "BudgetBurst",
     "PageSize",
@@ -30,6 +31,9 @@ const CALL_SETTINGS: [&str; 19] = [
     "PrivateKeyEnv",
     "TokenFile",
     "TokenEnv",
+    "ClientCertificateFile",
+    "ClientKeyFile",
+    "CaFile",
     // Where accounts are created, and how lists are requested.
     "Connection",
     "LeadingWildcards",

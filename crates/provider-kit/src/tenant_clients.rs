@@ -1,6 +1,10 @@
 //! The clients of one provider, one for each tenant, created on first use.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_http_client::HttpClient;
@@ -8,22 +12,20 @@ use masthead_ports::{
     clock::Clock,
     source::{SourceError, SourceErrorKind, SourceName},
 };
-use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::{
     breaker::BreakerOptions,
-    budget::BudgetOptions,
-    client_credentials::{ClientCredentials, ClientCredentialsOptions},
     per_tenant::PerTenant,
     secrets::{Secret, SecretPlace, Secrets},
-    settings::ProviderSettingError,
-    upstream::{Upstream, UpstreamHealth, UpstreamOptions},
+    tenant_setup::{SetupError, TenantSetup},
+    upstream::{Upstream, UpstreamHealth},
 };
 
 /// The options of calls, equal for all tenants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdapterOptions {
-    /// Allows non-public addresses and plain http, like the option of the client.
+    /// Accepts addresses with plain http; the client refuses it where the address is not allowed.
     pub allow_private: bool,
     /// The circuit breaker of each tenant.
     pub breaker: BreakerOptions,
@@ -70,38 +72,49 @@ impl AdapterParts {
 }
 
 /// A client `T` of one provider for each tenant, with its own settings, token, budget and breaker. It is created on first
-/// use, and again when the settings change.
+/// use, and again when the settings or the secrets change.
 pub struct TenantClients<T> {
     provider: SourceName,
     parts: AdapterParts,
-    tenants: PerTenant<Option<Arc<T>>>,
+    tenants: PerTenant<TenantClient<T>>,
 }
 
-/// Why a tenant's client cannot be created.
-#[derive(Debug)]
-pub enum SetupError {
-    /// The settings are invalid; they are not parsed again until they change.
-    Settings(Vec<ProviderSettingError>),
-    /// The secret is missing or unusable; the next call looks for it again.
-    Secret(Box<dyn Error + Send + Sync>),
+/// How often the files of a tenant's secrets are compared with what was read from them.
+const CHECK_SECRETS_EVERY: Duration = Duration::from_secs(2);
+
+/// A tenant's client, or none where the settings are invalid, and the secrets that it was made with.
+struct TenantClient<T> {
+    client: Option<Arc<T>>,
+    files: Vec<(SecretPlace, Secret)>,
+    checked: Mutex<Instant>,
 }
 
-/// The secret cannot be read from its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the secret is not at its place")]
-pub struct MissingSecretError;
-
-impl SetupError {
-    /// An unusable secret.
-    #[must_use]
-    pub fn secret(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Secret(reason.into())
+impl<T> TenantClient<T> {
+    fn new(client: Option<T>, files: Vec<(SecretPlace, Secret)>) -> Self {
+        Self {
+            client: client.map(Arc::new),
+            files,
+            checked: Mutex::new(Instant::now()),
+        }
     }
-}
 
-impl From<Vec<ProviderSettingError>> for SetupError {
-    fn from(errors: Vec<ProviderSettingError>) -> Self {
-        Self::Settings(errors)
+    /// Whether a file has another secret by now. One caller looks, every few seconds: the files are small and local. One that
+    /// is missing or empty is being replaced.
+    fn is_outdated(&self, secrets: &dyn Secrets, tenant: &TenantId) -> bool {
+        if self.files.is_empty() {
+            return false;
+        }
+        {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.elapsed() < CHECK_SECRETS_EVERY {
+                return false;
+            }
+            *checked = Instant::now();
+        }
+        self.files.iter().any(|(place, read)| {
+            let now = secrets.secret(tenant, place);
+            now.is_some_and(|now| now.expose() != read.expose())
+        })
     }
 }
 
@@ -124,42 +137,14 @@ impl<T> TenantClients<T> {
         &self.parts.secrets
     }
 
-    /// The secret at this place.
-    ///
-    /// # Errors
-    /// There is no secret.
-    pub fn secret(&self, place: &SecretPlace) -> Result<Secret, MissingSecretError> {
-        self.parts.secrets.secret(place).ok_or(MissingSecretError)
-    }
-
-    /// Creates an upstream for a tenant. Without `credentials`, the adapter authenticates its requests.
+    /// The set-up of a client for a tenant, to try its secrets.
     #[must_use]
-    pub fn upstream(
-        &self,
-        tenant: &TenantId,
-        budget: impl Into<BudgetOptions>,
-        credentials: Option<ClientCredentialsOptions>,
-    ) -> Upstream {
-        let AdapterOptions {
-            breaker,
-            attempts,
-            backoff,
-            ..
-        } = self.parts.options;
-        let options = UpstreamOptions {
-            provider: self.provider,
-            budget: budget.into(),
-            breaker,
-            attempts,
-            backoff,
-        };
-        let (client, clock) = (&self.parts.client, &self.parts.clock);
-        let credentials = credentials.map(|options| ClientCredentials::new(options, client.clone(), Arc::clone(clock)));
-        Upstream::new(options, tenant, client.clone(), Arc::clone(clock), credentials)
+    pub const fn setup<'a>(&'a self, tenant: &'a Tenant) -> TenantSetup<'a> {
+        TenantSetup::new(self.provider, &self.parts, tenant)
     }
 
     /// Returns the tenant's client, which `set_up` creates. Invalid settings are logged once until they change, a missing
-    /// secret at each call.
+    /// secret at each call. A secret that is replaced in its file is noticed within seconds, and the client created anew.
     ///
     /// # Errors
     /// The client cannot be created: an operator must act.
@@ -167,23 +152,46 @@ impl<T> TenantClients<T> {
         &self,
         tenant: &Tenant,
         operation: &'static str,
-        set_up: impl FnOnce(&Tenant) -> Result<T, SetupError>,
+        set_up: impl Fn(&TenantSetup<'_>) -> Result<T, SetupError>,
     ) -> Result<Arc<T>, SourceError> {
-        let (provider, kind) = (self.provider, SourceErrorKind::Misconfigured);
-        let found = self.tenants.get_or_make(tenant, |tenant| match set_up(tenant) {
-            Ok(made) => Ok(Some(Arc::new(made))),
+        let make = |tenant: &Tenant| self.create(tenant, operation, &set_up);
+        let mut found = self.tenants.get_or_make(tenant, make)?;
+        if found.is_outdated(&*self.parts.secrets, &tenant.id) {
+            // A secret that cannot be used is logged there; the client of before is kept, and tries again later.
+            if let Ok(renewed) = make(tenant) {
+                tracing::info!(source.name = self.provider, tenant = %tenant.id, "a secret has changed and is used from now on");
+                found = self.tenants.replace(tenant, renewed);
+            }
+        }
+        let invalid = || SourceError::new(operation, SourceErrorKind::Misconfigured);
+        found.client.clone().ok_or_else(invalid)
+    }
+
+    fn create(
+        &self,
+        tenant: &Tenant,
+        operation: &'static str,
+        set_up: impl Fn(&TenantSetup<'_>) -> Result<T, SetupError>,
+    ) -> Result<TenantClient<T>, SourceError> {
+        let provider = self.provider;
+        let setup = self.setup(tenant);
+        match set_up(&setup) {
+            Ok(made) => Ok(TenantClient::new(Some(made), setup.into_files())),
             Err(SetupError::Settings(errors)) => {
                 for error in errors {
                     tracing::error!(source.name = provider, tenant = %tenant.id, mistake = %error, "the provider cannot be called");
                 }
-                Ok(None)
+                Ok(TenantClient::new(None, Vec::new()))
             }
             Err(SetupError::Secret(reason)) => {
                 tracing::error!(source.name = provider, tenant = %tenant.id, flaw = %reason, "the provider cannot be called");
-                Err(SourceError::with_cause(operation, kind, reason))
+                Err(SourceError::with_cause(
+                    operation,
+                    SourceErrorKind::Misconfigured,
+                    reason,
+                ))
             }
-        })?;
-        Option::clone(&found).ok_or_else(|| SourceError::new(operation, kind))
+        }
     }
 }
 
@@ -192,7 +200,7 @@ impl<T: AsRef<Upstream>> TenantClients<T> {
     #[must_use]
     pub fn health(&self) -> Vec<(TenantId, UpstreamHealth)> {
         let all = self.tenants.all().into_iter();
-        all.filter_map(|(tenant, one)| Some((tenant, Option::as_deref(&one)?.as_ref().health())))
+        all.filter_map(|(tenant, one)| Some((tenant, one.client.as_deref()?.as_ref().health())))
             .collect()
     }
 }
@@ -214,33 +222,41 @@ mod tests {
         testing::client,
     };
 
-    struct Nowhere;
+    /// The secret of all places, which a test changes.
+    #[derive(Default)]
+    struct OneSecret(Mutex<Option<&'static str>>);
 
-    impl Secrets for Nowhere {
-        fn secret(&self, _: &SecretPlace) -> Option<Secret> {
-            None
+    impl Secrets for OneSecret {
+        fn secret(&self, _: &TenantId, _: &SecretPlace) -> Option<Secret> {
+            let secret = *self.0.lock().unwrap();
+            secret.map(|text| Secret::new(text.as_bytes()))
         }
     }
 
-    #[tokio::test]
-    async fn settings_are_parsed_once_secret_every_call() {
+    fn clients<T>(secrets: &Arc<OneSecret>) -> TenantClients<T> {
         let parts = AdapterParts {
             options: AdapterOptions::default(),
             client: client(),
             clock: clock(),
-            secrets: Arc::new(Nowhere),
+            secrets: Arc::clone(secrets) as _,
         };
-        let adapter: TenantClients<u8> = parts.tenant_clients("Test");
+        parts.tenant_clients("Test")
+    }
+
+    #[tokio::test]
+    async fn settings_are_parsed_once_secret_every_call() {
+        let adapter: TenantClients<u8> = clients(&Arc::default());
         let tenant = tenant();
         let place = SecretPlace::Environment("NONE".into());
         for _ in 0..2 {
-            let result = adapter.for_tenant(&tenant, "by_id", |_| {
-                adapter.secret(&place).map_err(SetupError::secret)?;
+            let result = adapter.for_tenant(&tenant, "by_id", |setup| {
+                setup.secret(&place)?;
                 Ok(1)
             });
             let error = result.unwrap_err();
             assert_eq!(error.kind, SourceErrorKind::Misconfigured);
-            assert_eq!(error.source.unwrap().to_string(), "the secret is not at its place");
+            let cause = error.source.unwrap().to_string();
+            assert!(cause.starts_with("the secret is not at its place"), "{cause}");
         }
         let mistaken = adapter.for_tenant(&tenant, "by_id", |_| Err(SetupError::Settings(Vec::new())));
         assert_eq!(mistaken.unwrap_err().kind, SourceErrorKind::Misconfigured);
@@ -250,5 +266,34 @@ mod tests {
         changed.settings.provider.insert("X.Url".into(), "set".into());
         let set_up = adapter.for_tenant(&changed, "by_id", |_| Ok(3));
         assert_eq!(*set_up.unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replaced_secret_is_used_within_seconds() {
+        let secrets = Arc::new(OneSecret(Mutex::new(Some("old"))));
+        let adapter: TenantClients<String> = clients(&secrets);
+        let tenant = tenant();
+        let place = SecretPlace::File("secret".into());
+        let used = || {
+            let client = adapter.for_tenant(&tenant, "by_id", |setup| {
+                let text = setup.secret(&place)?.expose_text().unwrap().to_owned();
+                if text == "unusable" {
+                    return Err(SetupError::secret("it cannot be used"));
+                }
+                Ok(text)
+            });
+            (*client.unwrap()).clone()
+        };
+        assert_eq!(used(), "old");
+        for (now, expected) in [
+            (Some("new"), "new"),
+            (None, "new"),
+            (Some("unusable"), "new"),
+            (Some("newer"), "newer"),
+        ] {
+            *secrets.0.lock().unwrap() = now;
+            tokio::time::advance(CHECK_SECRETS_EVERY).await;
+            assert_eq!(used(), expected, "{now:?}");
+        }
     }
 }

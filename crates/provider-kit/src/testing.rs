@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use masthead_domain::tenant::TenantId;
 pub use masthead_http_client::testing::{PATIENCE, RecordedRequest, ScriptedServer, client, json, later};
 
 use crate::{
@@ -31,7 +32,7 @@ pub fn adapter_options(attempts: u32) -> AdapterOptions {
 pub struct TestSecrets(pub Option<String>);
 
 impl Secrets for TestSecrets {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment(SECRET_ENV.into()));
         self.0.as_ref().map(|text| Secret::new(text.as_bytes()))
     }

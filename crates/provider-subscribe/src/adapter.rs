@@ -37,13 +37,12 @@ impl RemoteSubscribe {
     }
 
     pub(crate) fn remote_api(&self, tenant: &Tenant, operation: &'static str) -> Result<Arc<RemoteApi>, SourceError> {
-        self.clients.for_tenant(tenant, operation, |tenant| {
-            let settings = SubscribeSettings::parse(&tenant.settings.provider, self.clients.allows_private())?;
-            let upstream = self.clients.upstream(&tenant.id, settings.budget, None);
+        self.clients.for_tenant(tenant, operation, |setup| {
+            let settings = SubscribeSettings::parse(setup.settings(), self.clients.allows_private())?;
+            let upstream = setup.upstream(settings.budget, None, &settings.tls)?;
             let secrets = Arc::clone(self.clients.secrets());
-            let remote_api = RemoteApi::new(settings, &tenant.id, secrets, upstream)
-                .ok_or_else(|| SetupError::secret(MissingSecretError))?;
-            Ok(remote_api)
+            let api = RemoteApi::new(settings, &setup.tenant().id, secrets, upstream);
+            api.ok_or_else(|| SetupError::secret(MissingSecretError))
         })
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct RemoteApi {
     pub(crate) upstream: Upstream,
     /// The tenant and user name there, without the token.
     headers: HeaderMap,
+    /// Whose secrets are read.
+    owner: TenantId,
     secrets: Arc<dyn Secrets>,
     /// `Authorization` as it is sent; renewed from its place when the remote API refuses it.
     bearer: RwLock<HeaderValue>,
@@ -43,7 +45,8 @@ impl RemoteApi {
         secrets: Arc<dyn Secrets>,
         upstream: Upstream,
     ) -> Option<Self> {
-        let bearer = RwLock::new(bearer(&settings, &*secrets)?);
+        let owner = tenant.clone();
+        let bearer = RwLock::new(bearer(&settings, &owner, &*secrets)?);
         let tenant = settings.tenant.as_ref().unwrap_or(tenant);
         let mut headers = HeaderMap::new();
         for (name, code) in [
@@ -62,6 +65,7 @@ impl RemoteApi {
             settings,
             upstream,
             headers,
+            owner,
             secrets,
             bearer,
         })
@@ -135,7 +139,7 @@ impl RemoteApi {
 
     /// Whether another token than the one that was refused is to be had; it is sent from now on.
     fn has_newer_token(&self, refused: Option<&HeaderValue>) -> bool {
-        let Some(newest) = bearer(&self.settings, &*self.secrets) else {
+        let Some(newest) = bearer(&self.settings, &self.owner, &*self.secrets) else {
             return false;
         };
         let is_newer = refused.is_some_and(|refused| *refused != newest);
@@ -146,8 +150,8 @@ impl RemoteApi {
     }
 }
 
-fn bearer(settings: &SubscribeSettings, secrets: &dyn Secrets) -> Option<HeaderValue> {
-    let token = secrets.secret(&settings.token)?;
+fn bearer(settings: &SubscribeSettings, owner: &TenantId, secrets: &dyn Secrets) -> Option<HeaderValue> {
+    let token = secrets.secret(owner, &settings.token)?;
     let text = Zeroizing::new(format!("Bearer {}", token.expose_text()?.trim()));
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

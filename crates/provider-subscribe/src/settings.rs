@@ -3,7 +3,11 @@
 use http::{HeaderValue, Method};
 use masthead_domain::{settings::SUBSCRIBE_PREFIX, tenant::TenantId};
 use masthead_provider_kit::{
-    ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader, settings::value::address,
+    ClientTlsPlaces, ProviderSettingError, ProviderSettingSpec, SecretPlace, SettingMap, SettingReader,
+    settings::{
+        client_tls::{AUTHORITIES, CLIENT_CERTIFICATE, CLIENT_KEY},
+        value::address,
+    },
 };
 
 const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
@@ -11,7 +15,7 @@ const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -
 }
 
 /// Every setting.
-pub const SETTINGS: [ProviderSettingSpec; 9] = [
+pub const SETTINGS: [ProviderSettingSpec; 12] = [
     spec(
         "Subscribe.Url",
         "https://host, with a port and a path if need be; http only where private addresses may be called",
@@ -58,6 +62,13 @@ pub const SETTINGS: [ProviderSettingSpec; 9] = [
         "a number from 1 to 10000",
         "calls at once; 1000 when not set",
     ),
+    spec(
+        "Subscribe.ClientCertificateFile",
+        "the path of a file",
+        CLIENT_CERTIFICATE,
+    ),
+    spec("Subscribe.ClientKeyFile", "the path of a file", CLIENT_KEY),
+    spec("Subscribe.CaFile", "the path of a file", AUTHORITIES),
 ];
 
 /// The most calls that a budget can be set to.
@@ -86,6 +97,8 @@ pub struct SubscribeSettings {
     pub(crate) token: SecretPlace,
     /// How often the tenant may call: at once, and a second.
     pub(crate) budget: (u32, u32),
+    /// What the calls' TLS is made of.
+    pub(crate) tls: ClientTlsPlaces,
 }
 
 impl SubscribeSettings {
@@ -121,6 +134,11 @@ impl SubscribeSettings {
         let token = reading.secret(["Subscribe.TokenFile", "Subscribe.TokenEnv"]);
         let per_second = reading.number("Subscribe.BudgetPerSecond", MOST_CALLS, 500);
         let burst = reading.number("Subscribe.BudgetBurst", MOST_CALLS, 1000);
+        let tls = reading.client_tls([
+            "Subscribe.ClientCertificateFile",
+            "Subscribe.ClientKeyFile",
+            "Subscribe.CaFile",
+        ]);
         reading.unknown_names(SUBSCRIBE_PREFIX, &["Subscribe.Token"]);
         reading.done(url.zip(token).map(|(url, token)| Self {
             url,
@@ -129,6 +147,7 @@ impl SubscribeSettings {
             source_system: source_system.unwrap_or(HeaderValue::from_static("Masthead")),
             token,
             budget: (burst, per_second),
+            tls,
         }))
     }
 }

@@ -25,6 +25,7 @@ mod older_connections;
 mod options;
 mod pool_writes;
 mod query_tag;
+mod rate_usage;
 mod read_events;
 mod readiness;
 mod record;
@@ -64,6 +65,7 @@ pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Im
 pub use migration::MigrationNotice;
 pub use mirror::PgMirror;
 pub use options::{OpenError, StoreOptions};
+pub use rate_usage::PgRateUsage;
 pub use read_events::PgReadEvents;
 pub use readiness::PgReadiness;
 pub use record::NewRegistration;

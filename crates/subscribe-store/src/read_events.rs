@@ -11,7 +11,7 @@ use std::{
 };
 
 use masthead_domain::event::Event;
-use masthead_ports::events::ReadEvents;
+use masthead_ports::{events::ReadEvents, readiness::TaskProgress};
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
     sync::{Notify, oneshot},
@@ -36,6 +36,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Time limit of one statement, including a new connection.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// How long a batch may wait to be written before the server reports that it is not ready.
+const STUCK_AFTER: Duration = Duration::from_secs(15);
 /// The minimum interval between warnings about dropped events.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
@@ -45,23 +47,33 @@ pub struct PgReadEvents {
     task: Mutex<Option<JoinHandle<()>>>,
     dropped: AtomicU64,
     warned: Mutex<Option<Instant>>,
+    progress: Arc<TaskProgress>,
 }
 
 impl PgReadEvents {
     /// Starts the writer, on its own connection.
     pub(crate) fn start(connect: Connector, capacity: usize) -> Self {
         let queue = Arc::new(EventQueue::new(capacity));
+        let progress = Arc::new(TaskProgress::new("events", STUCK_AFTER));
         let writer = EventWriter {
             queue: Arc::clone(&queue),
             connect,
             connection: None,
+            progress: Arc::clone(&progress),
         };
         Self {
             queue,
             task: Mutex::new(Some(tokio::spawn(writer.run()))),
             dropped: AtomicU64::new(0),
             warned: Mutex::new(None),
+            progress,
         }
+    }
+
+    /// Whether the writer gets on: not ready when a batch cannot be written for 15 seconds, and after the writer's end.
+    #[must_use]
+    pub fn progress(&self) -> Arc<TaskProgress> {
+        Arc::clone(&self.progress)
     }
 
     /// Waits until all events recorded before are written, or dropped for good.
@@ -205,10 +217,12 @@ struct EventWriter {
     /// With `synchronous_commit = off`: losing some events is acceptable.
     connect: Connector,
     connection: Option<PgConnection>,
+    progress: Arc<TaskProgress>,
 }
 
 impl EventWriter {
     async fn run(mut self) {
+        let _ended = self.progress.end_on_drop();
         let mut rows = EventRows::new();
         while let Some(flushes) = self.queue.take(&mut rows).await {
             for start in (0..rows.len()).step_by(BATCH) {
@@ -228,9 +242,13 @@ impl EventWriter {
     /// are dropped one by one.
     async fn write_batch(&mut self, rows: &EventRows, batch: Range<usize>) {
         let mut pause = FIRST_PAUSE;
+        self.progress.begin("events cannot be written");
         loop {
             let error = match self.write(rows.copied(batch.clone())).await {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.progress.finish();
+                    return;
+                }
                 Err(error) => error,
             };
             match error.0 {
@@ -251,6 +269,7 @@ impl EventWriter {
                     return;
                 }
                 _ => {
+                    self.progress.finish();
                     metrics::counter!("masthead_events_dropped_total").increment(1);
                     tracing::error!(cause = %error.1, "an event of a read cannot be written");
                     return;

@@ -1,4 +1,4 @@
-//! Whether the database is available and at the version of this program.
+//! Whether the database is available, takes writes, and is at the version of this program.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -31,18 +31,30 @@ impl PgReadiness {
     }
 
     async fn answers(&self) -> Result<(), &'static str> {
-        if self.version_seen.load(Ordering::Relaxed) {
-            let one = sqlx::query("SELECT 1").persistent(false).execute(&self.pool).await;
-            return one.map(|_| ()).map_err(|_| "unavailable");
-        }
-        match schema::check(&self.pool).await {
-            Ok(()) => {
-                self.version_seen.store(true, Ordering::Relaxed);
-                Ok(())
+        if !self.version_seen.load(Ordering::Relaxed) {
+            match schema::check(&self.pool).await {
+                Ok(()) => self.version_seen.store(true, Ordering::Relaxed),
+                Err(SchemaError::Pooler(_)) => return Err("a connection pooler is set up wrongly"),
+                Err(error) if error.is_other_schema() => return Err("wrong schema version"),
+                Err(_) => return Err("unavailable"),
             }
-            Err(SchemaError::Pooler(_)) => Err("a connection pooler is set up wrongly"),
-            Err(error) if error.is_other_schema() => Err("wrong schema version"),
+        }
+        self.takes_writes().await
+    }
+
+    /// Whether a write would be tried at all: not on a standby, and not where transactions are read-only, which is how some
+    /// operators and hosting services stop writes on a full disk.
+    async fn takes_writes(&self) -> Result<(), &'static str> {
+        let state: Result<(bool, String), _> =
+            sqlx::query_as("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+                .persistent(false)
+                .fetch_one(&self.pool)
+                .await;
+        match state {
             Err(_) => Err("unavailable"),
+            Ok((true, _)) => Err("a standby, which takes no writes"),
+            Ok((false, read_only)) if read_only == "on" => Err("read-only (default_transaction_read_only)"),
+            Ok((false, _)) => Ok(()),
         }
     }
 }

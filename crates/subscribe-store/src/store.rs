@@ -18,6 +18,7 @@ use crate::{
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
     options::{BY_INDEX, OpenError, StoreOptions},
+    rate_usage::PgRateUsage,
     read_events::PgReadEvents,
     readiness::PgReadiness,
     registrations::PgRegistrations,
@@ -187,6 +188,12 @@ impl Store {
             Arc::new(self.registrations.with_lookups(lookups))
         };
         runtimes.iter().map(own).collect()
+    }
+
+    /// The usage of limits that servers share.
+    #[must_use]
+    pub fn rate_usage(&self) -> PgRateUsage {
+        PgRateUsage::new(self.service.clone())
     }
 
     /// Bulk look-ups.

@@ -1,5 +1,6 @@
 //! Spans of reads and writes of the database, by name: neither statements nor values.
 
+use futures_util::TryFutureExt as _;
 use masthead_ports::{source::SourceError, trace::SPANS, users::UserWriteError};
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -24,11 +25,11 @@ impl StatementFailure for UserWriteError {
     }
 }
 
-/// Does the work in a span with the name of the query.
-pub(crate) async fn traced<T, E: StatementFailure>(
+/// Does the work in a span with the name of the query. Not `async`, which would hold the work's future twice.
+pub(crate) fn traced<T, E: StatementFailure>(
     query: &'static str,
     work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
+) -> impl Future<Output = Result<T, E>> {
     let span = tracing::trace_span!(
         target: SPANS,
         "query",
@@ -39,11 +40,9 @@ pub(crate) async fn traced<T, E: StatementFailure>(
         db.query.summary = query,
         error.type = Empty,
     );
-    let done = work.instrument(span.clone()).await;
-    if let Err(error) = &done {
-        record_failure(&span, error);
-    }
-    done
+    let failed = span.clone();
+    work.inspect_err(move |error| record_failure(&failed, error))
+        .instrument(span)
 }
 
 fn record_failure(span: &Span, error: &impl StatementFailure) {

@@ -52,7 +52,6 @@ impl Collector {
             total_timeout: DEADLINE,
             max_body_bytes: MAX_ANSWER_BYTES,
             allow_private: true,
-            allow_plain_http: true,
             ..HttpOptions::default()
         });
         Ok(Self {

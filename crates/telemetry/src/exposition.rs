@@ -60,10 +60,10 @@ pub(crate) fn parse(text: &str) -> Vec<Family<'_>> {
 }
 
 fn is_series_of(name: &str, family: &Family<'_>) -> bool {
-    match (name.strip_prefix(family.name), family.kind) {
-        (Some("_bucket" | "_sum" | "_count"), Kind::Histogram) | (Some(""), Kind::Counter | Kind::Gauge) => true,
-        _ => false,
-    }
+    matches!(
+        (name.strip_prefix(family.name), family.kind),
+        (Some("_bucket" | "_sum" | "_count"), Kind::Histogram) | (Some(""), Kind::Counter | Kind::Gauge)
+    )
 }
 
 fn sample(line: &str) -> Option<Sample<'_>> {

@@ -11,7 +11,10 @@ mod propagation;
 mod resource;
 mod span_queue;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -24,6 +27,7 @@ pub use options::{TelemetryError, TelemetryOptions};
 pub use propagation::{add_trace_headers, continue_trace};
 
 use collector::Collector;
+use metrics_export::MetricsExport;
 use span_queue::{FinishedSpan, SpanExport, SpanQueue};
 
 /// How long the last spans and metrics may take at the end.
@@ -90,11 +94,16 @@ impl Telemetry {
             .boxed()
     }
 
-    /// Starts the tasks that export. `metrics` returns the process's metrics in the text format of Prometheus.
+    /// Starts the tasks that export. `metrics` returns the process's metrics in the text format of Prometheus, `now` is the
+    /// clock.
     ///
     /// Must be called within a Tokio runtime.
     #[must_use]
-    pub fn start(self, metrics: impl Fn() -> String + Send + 'static) -> RunningTelemetry {
+    pub fn start(
+        self,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+        now: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> RunningTelemetry {
         let end = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let resource = resource::resource(&self.options);
@@ -111,8 +120,8 @@ impl Telemetry {
             drop(provider);
         });
         if let Some(every) = self.options.metrics_every {
-            let export = metrics_export::MetricsExport::new(self.collector, resource, every);
-            tasks.spawn(export.run(metrics, end.clone()));
+            let export = MetricsExport::new(metrics, now, self.collector, resource, every);
+            tasks.spawn(export.run(end.clone()));
         }
         RunningTelemetry { tasks, end }
     }
@@ -127,5 +136,124 @@ impl RunningTelemetry {
             tracing::warn!("the collector took too long: the last spans and metrics are lost");
             self.tasks.shutdown().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+    use opentelemetry_sdk::trace::SpanData;
+    use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _};
+
+    use super::*;
+
+    const TARGET: &str = "test::spans";
+
+    fn telemetry(sample_ratio: f64) -> Telemetry {
+        Telemetry::new(TelemetryOptions {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            headers: HeaderMap::new(),
+            sample_ratio,
+            metrics_every: None,
+            service_name: "test",
+            service_version: "1",
+            service_instance: "one".into(),
+            span_target: TARGET,
+        })
+        .unwrap()
+    }
+
+    /// The finished spans of this work.
+    fn recorded(sample_ratio: f64, work: impl FnOnce()) -> Vec<SpanData> {
+        let mut telemetry = telemetry(sample_ratio);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(telemetry.layer()), work);
+        std::iter::from_fn(|| telemetry.spans.try_recv().ok().map(|span| *span)).collect()
+    }
+
+    #[test]
+    fn only_spans_of_the_target_are_recorded() {
+        let spans = recorded(1.0, || {
+            let own = tracing::trace_span!(target: TARGET, "own", http.route = "/a");
+            let _entered = own.enter();
+            assert!(tracing::error_span!("a library's").is_disabled());
+            tracing::error!(target: TARGET, email = "ann@example.com", "an event");
+        });
+        assert_eq!(spans.len(), 1);
+        assert_eq!((&*spans[0].name, spans[0].events.len()), ("own", 0));
+        let keys: Vec<_> = spans[0]
+            .attributes
+            .iter()
+            .map(|attribute| attribute.key.as_str())
+            .collect();
+        assert_eq!(keys, ["http.route"]);
+    }
+
+    #[test]
+    fn without_the_layer_spans_are_disabled() {
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+        let subscriber = tracing_subscriber::registry().with(EnvFilter::new("info")).with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            assert!(tracing::trace_span!(target: TARGET, "own").is_disabled());
+            let mut headers = HeaderMap::new();
+            add_trace_headers(&mut headers);
+            assert!(headers.is_empty());
+        });
+    }
+
+    #[test]
+    fn trace_of_the_caller_is_continued_without_its_state() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let spans = recorded(0.0, || {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                "traceparent",
+                HeaderValue::from_str(&format!("00-{trace}-b7ad6b7169203331-01")).unwrap(),
+            );
+            headers.insert("tracestate", HeaderValue::from_static("vendor=ann"));
+            let span = tracing::trace_span!(target: TARGET, "request");
+            continue_trace(&span, &headers);
+            let _entered = span.enter();
+            let mut passed_on = HeaderMap::new();
+            add_trace_headers(&mut passed_on);
+            assert_eq!(passed_on.len(), 1);
+            let passed_on = passed_on["traceparent"].to_str().unwrap();
+            assert!(
+                passed_on.starts_with(&format!("00-{trace}-")) && passed_on.ends_with("-01"),
+                "{passed_on}"
+            );
+            assert!(!passed_on.contains("b7ad6b7169203331"));
+        });
+        assert_eq!(spans.len(), 1);
+        assert_eq!(spans[0].span_context.trace_id().to_string(), trace);
+        assert!(spans[0].parent_span_is_remote && spans[0].span_context.trace_state().header().is_empty());
+    }
+
+    #[test]
+    fn invalid_or_repeated_traceparent_begins_a_new_trace() {
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for values in [
+            vec!["nonsense"],
+            vec![""],
+            vec!["00-00000000000000000000000000000000-b7ad6b7169203331-01"],
+            vec![valid, valid],
+        ] {
+            let spans = recorded(1.0, || {
+                let mut headers = HeaderMap::new();
+                for value in &values {
+                    headers.append("traceparent", HeaderValue::from_static(value));
+                }
+                let span = tracing::trace_span!(target: TARGET, "request");
+                continue_trace(&span, &headers);
+                drop(span.entered());
+            });
+            assert_eq!(spans.len(), 1);
+            assert!(!spans[0].parent_span_is_remote, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn ratio_decides_where_the_caller_does_not() {
+        let spans = recorded(0.0, || drop(tracing::trace_span!(target: TARGET, "request").entered()));
+        assert!(spans.is_empty());
     }
 }

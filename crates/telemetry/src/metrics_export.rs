@@ -24,7 +24,10 @@ use crate::{
     resource::attribute,
 };
 
-pub(crate) struct MetricsExport {
+/// Sends what `metrics` returns; `now` is the clock.
+pub(crate) struct MetricsExport<M, N> {
+    metrics: M,
+    now: N,
     collector: Arc<Collector>,
     resource: Resource,
     every: Duration,
@@ -32,18 +35,24 @@ pub(crate) struct MetricsExport {
     since: u64,
 }
 
-impl MetricsExport {
-    pub(crate) fn new(collector: Arc<Collector>, resource: Resource, every: Duration) -> Self {
+impl<M, N> MetricsExport<M, N>
+where
+    M: Fn() -> String + Send + Sync,
+    N: Fn() -> SystemTime + Send + Sync,
+{
+    pub(crate) fn new(metrics: M, now: N, collector: Arc<Collector>, resource: Resource, every: Duration) -> Self {
         Self {
             collector,
             resource,
             every,
-            since: now(),
+            since: nanoseconds(now()),
+            metrics,
+            now,
         }
     }
 
     /// Runs until it is cancelled, then sends once more.
-    pub(crate) async fn run(self, metrics: impl Fn() -> String + Send, end: CancellationToken) {
+    pub(crate) async fn run(self, end: CancellationToken) {
         let mut ticks = interval_at(tokio::time::Instant::now() + self.every, self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !end.is_cancelled() {
@@ -51,13 +60,13 @@ impl MetricsExport {
                 _ = ticks.tick() => {}
                 () = end.cancelled() => {}
             }
-            let message = self.message(&metrics());
+            let message = self.message(&(self.metrics)());
             self.collector.send(Signal::Metrics, &message).await;
         }
     }
 
     fn message(&self, text: &str) -> ExportMetricsServiceRequest {
-        let at = now();
+        let at = nanoseconds((self.now)());
         let metrics = parse(text).iter().map(|family| self.metric(family, at)).collect();
         let scope_metrics = ScopeMetrics {
             scope: Some(InstrumentationScope {
@@ -167,8 +176,9 @@ const fn count(value: f64) -> u64 {
     value as u64
 }
 
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+/// UNIX time.
+fn nanoseconds(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Collector, Signal};
 
-/// How many finished spans wait at most: about two megabytes.
+/// How many finished spans wait at most: a few megabytes.
 const QUEUE: usize = 4096;
 
 /// How many travel in one message at most.

@@ -18,6 +18,7 @@ pub mod logs;
 pub mod mail;
 pub mod mirror;
 pub mod providers;
+pub mod rate_limits;
 pub mod registrations;
 pub mod scanning;
 pub mod sealing;

@@ -27,6 +27,7 @@ struct PurposeKeys {
     attempts: hmac::Key,
     idempotency: hmac::Key,
     tombstone: hmac::Key,
+    rate_limits: hmac::Key,
 }
 
 impl DerivedKeyHasher {
@@ -65,6 +66,7 @@ impl PurposeKeys {
             attempts: key_for(b"attempts")?,
             idempotency: key_for(b"idempotency")?,
             tombstone: key_for(b"tombstone")?,
+            rate_limits: key_for(b"rate limits")?,
         })
     }
 
@@ -75,6 +77,7 @@ impl PurposeKeys {
             HashPurpose::Attempts => &self.attempts,
             HashPurpose::Idempotency => &self.idempotency,
             HashPurpose::Tombstone => &self.tombstone,
+            HashPurpose::RateLimits => &self.rate_limits,
         };
         let mut context = hmac::Context::with_key(key);
         context.update(&pool.0.to_be_bytes());
@@ -109,12 +112,13 @@ mod tests {
 
     use super::*;
 
-    const PURPOSES: [HashPurpose; 5] = [
+    const PURPOSES: [HashPurpose; 6] = [
         HashPurpose::VerificationCode,
         HashPurpose::ResetLink,
         HashPurpose::Attempts,
         HashPurpose::Idempotency,
         HashPurpose::Tombstone,
+        HashPurpose::RateLimits,
     ];
 
     fn hasher(current: &str, fills: &[u8]) -> DerivedKeyHasher {

@@ -54,6 +54,9 @@ impl Masthead {
             ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),
             ("MASTHEAD__SEALING__KEYS__K1", secrets.sealing.clone()),
             ("MASTHEAD__LOG__FORMAT", "pretty".to_owned()),
+            // One port is enough for development, and several of these servers may run on a machine.
+            ("MASTHEAD__METRICS__LISTEN", "off".to_owned()),
+            ("MASTHEAD__METRICS__ON_API_PORT", "true".to_owned()),
             // The sandbox is on this machine.
             ("MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
             // A provider that is switched off shows at the next request.

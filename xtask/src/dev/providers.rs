@@ -12,7 +12,7 @@ pub(crate) struct DevProvider {
     pub(crate) port: u16,
     /// The setting of a tenant that holds the stand-in's address.
     pub(crate) address: &'static str,
-    /// The variable of the server's environment that holds the secret; the tenant's settings name it.
+    /// The variable of the server's environment that holds the secret of the tenant of development; its settings name it.
     pub(crate) secret: &'static str,
     /// The other settings of a tenant.
     pub(crate) settings: &'static [(&'static str, &'static str)],
@@ -22,16 +22,24 @@ pub(crate) struct DevProvider {
     pub(crate) user: fn(&Value) -> Value,
 }
 
+impl DevProvider {
+    /// The setting of a tenant that names the variable of the secret.
+    pub(crate) fn secret_setting(&self) -> Option<&'static str> {
+        let named = self.settings.iter().find(|(_, value)| *value == self.secret);
+        named.map(|(name, _)| *name)
+    }
+}
+
 /// Auth0, with the budget of an enterprise plan in production.
 pub(crate) const AUTH0: DevProvider = DevProvider {
     name: "Auth0",
     stand_in: "auth0",
     port: 8180,
     address: "Auth0.BaseUrl",
-    secret: "MASTHEAD_SECRET_AUTH0",
+    secret: "MASTHEAD_SECRET__HARBOR__NEWS__MIRROR__AUTH0",
     settings: &[
         ("Auth0.ClientId", "sandbox-client"),
-        ("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_AUTH0"),
+        ("Auth0.ClientSecretEnv", "MASTHEAD_SECRET__HARBOR__NEWS__MIRROR__AUTH0"),
         ("Auth0.Connection", "Username-Password-Authentication"),
         ("Auth0.PageSize", "100"),
         ("Auth0.LeadingWildcards", "true"),
@@ -48,9 +56,9 @@ pub(crate) const SSOR: DevProvider = DevProvider {
     stand_in: "ssor",
     port: 8190,
     address: "SSOR.BaseUrl",
-    secret: "MASTHEAD_SECRET_SSOR",
+    secret: "MASTHEAD_SECRET__HARBOR__NEWS__COURIER__SSOR",
     settings: &[
-        ("SSOR.SecretEnv", "MASTHEAD_SECRET_SSOR"),
+        ("SSOR.SecretEnv", "MASTHEAD_SECRET__HARBOR__NEWS__COURIER__SSOR"),
         ("SSOR.Param.product_code", "sandbox"),
         // Writes as the stand-in takes them: the preset has none (docs/generic-provider.md).
         ("SSOR.Create.Path", "/registration/users"),
@@ -85,9 +93,9 @@ pub(crate) const FIREFLY: DevProvider = DevProvider {
     stand_in: "firefly",
     port: 8200,
     address: "Firefly.BaseUrl",
-    secret: "MASTHEAD_SECRET_FIREFLY",
+    secret: "MASTHEAD_SECRET__HARBOR__NEWS__GAZETTE__FIREFLY",
     settings: &[
-        ("Firefly.SecretEnv", "MASTHEAD_SECRET_FIREFLY"),
+        ("Firefly.SecretEnv", "MASTHEAD_SECRET__HARBOR__NEWS__GAZETTE__FIREFLY"),
         ("Firefly.Param.siteCode", "SAND"),
         ("Firefly.Create.Path", "/v4/users"),
         ("Firefly.Create.Body", r#"{"password": "{password}"}"#),
@@ -123,11 +131,11 @@ pub(crate) const GIGYA: DevProvider = DevProvider {
     stand_in: "gigya",
     port: 8210,
     address: "Gigya.BaseUrl",
-    secret: "MASTHEAD_SECRET_GIGYA",
+    secret: "MASTHEAD_SECRET__HARBOR__NEWS__TRIBUNE__GIGYA",
     settings: &[
         ("Gigya.ApiKey", "3_sandbox-api-key"),
         ("Gigya.UserKey", "sandbox-user-key"),
-        ("Gigya.SecretEnv", "MASTHEAD_SECRET_GIGYA"),
+        ("Gigya.SecretEnv", "MASTHEAD_SECRET__HARBOR__NEWS__TRIBUNE__GIGYA"),
         ("Gigya.BudgetBurst", "50"),
         ("Gigya.BudgetPerSecond", "16"),
     ],
@@ -238,8 +246,7 @@ mod tests {
     #[test]
     fn settings_name_the_variable_of_the_secret() {
         for provider in [AUTH0, SSOR, FIREFLY, GIGYA] {
-            let named = provider.settings.iter().any(|(_, value)| *value == provider.secret);
-            assert!(named, "{}", provider.name);
+            assert!(provider.secret_setting().is_some(), "{}", provider.name);
         }
     }
 }

@@ -8,10 +8,13 @@ use super::tenants::{DevTenant, TENANTS};
 use crate::shell::TaskResult;
 
 /// The variable of the server's environment with the token of the chained tenant.
-pub(super) const CHAIN_SECRET: &str = "MASTHEAD_SECRET_CHAIN";
+pub(super) const CHAIN_SECRET: &str = "MASTHEAD_SECRET__COASTAL__MEDIA__ANNEX__CHAIN";
 
 /// The setting with the address of the chained tenant's server.
 const CHAIN_URL: &str = "Subscribe.Url";
+
+/// The setting that names the variable with its token.
+const CHAIN_TOKEN: &str = "Subscribe.TokenEnv";
 
 /// The tenants in the database, as `tenant list` prints them.
 pub(super) struct KnownTenants(Value);
@@ -38,6 +41,11 @@ impl KnownTenants {
         self.setting(tenant, key)
             .is_some_and(|before| port_in(before).is_some() && before != url)
     }
+
+    /// Whether the tenant's setting names a variable that is not `variable`, as one of an earlier version does.
+    fn names_another(&self, tenant: &DevTenant, key: &str, variable: &str) -> bool {
+        self.setting(tenant, key).is_some_and(|before| before != variable)
+    }
 }
 
 /// Adds missing tenants. The others keep their settings, except the address of a stand-in with another port.
@@ -53,10 +61,20 @@ pub(super) fn set_up(masthead: &Masthead, known: &KnownTenants, sandboxes: &[Dev
                 arguments.extend(["--set", setting]);
             }
             masthead.run(&arguments)?;
-        } else if let Some(provider) = tenant.provider
-            && known.is_outdated(tenant, provider.address, url)
-        {
-            masthead.run(&["tenant", "set", &name, &format!("{}={url}", provider.address)])?;
+        } else if let Some(provider) = tenant.provider {
+            let mut changes = Vec::new();
+            if known.is_outdated(tenant, provider.address, url) {
+                changes.push(format!("{}={url}", provider.address));
+            }
+            let secret = provider.secret_setting();
+            if let Some(setting) = secret.filter(|setting| known.names_another(tenant, setting, provider.secret)) {
+                changes.push(format!("{setting}={}", provider.secret));
+            }
+            if !changes.is_empty() {
+                let arguments = ["tenant", "set", &name].into_iter();
+                let arguments: Vec<&str> = arguments.chain(changes.iter().map(String::as_str)).collect();
+                masthead.run(&arguments)?;
+            }
         }
     }
     Ok(())
@@ -81,12 +99,14 @@ pub(super) fn set_up_chain(mut masthead: Masthead, known: &KnownTenants, port: u
 
         let (name, address) = (tenant.name(), format!("http://127.0.0.1:{port}"));
         let url = format!("{CHAIN_URL}={address}");
+        let token = format!("{CHAIN_TOKEN}={CHAIN_SECRET}");
         if known.find(tenant).is_none() {
             let target = format!("Subscribe.Tenant={target}");
-            let token = format!("Subscribe.TokenEnv={CHAIN_SECRET}");
             masthead.run(&["tenant", "set", &name, &url, &target, &token])?;
-        } else if known.is_outdated(tenant, CHAIN_URL, &address) {
-            masthead.run(&["tenant", "set", &name, &url])?;
+        } else if known.is_outdated(tenant, CHAIN_URL, &address)
+            || known.names_another(tenant, CHAIN_TOKEN, CHAIN_SECRET)
+        {
+            masthead.run(&["tenant", "set", &name, &url, &token])?;
         }
     }
     Ok(masthead)

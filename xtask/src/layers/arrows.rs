@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("subscribe-store", &["domain", "ports", "single-flight"]),
     ("tokens", &["domain", "ports", "http-client", "single-flight"]),
     ("credentials", &["domain", "ports"]),
+    ("rate-limits", &["domain", "ports"]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
         "masthead",
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "delivery",
             "provider-kit",
             PROVIDER,
+            "rate-limits",
             "subscribe-store",
             "tokens",
             "telemetry",

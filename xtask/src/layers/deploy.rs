@@ -1,4 +1,4 @@
-//! The files of `deploy/` name metrics that the program has.
+//! The files of `deploy/` name metrics that the program has, and every alert has a test and a chapter of the runbooks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,7 +30,34 @@ pub(super) fn faults<'a>(root: &Path, packages: impl Iterator<Item = &'a Path>) 
             faults.push(format!("{name}: no metric `{metric}` in the sources"));
         }
     }
+    let read = |path: &str| fs::read_to_string(root.join(path));
+    faults.extend(unattended_alerts(
+        &read("deploy/prometheus-rules.yml")?,
+        &read("deploy/prometheus-rules-test.yml")?,
+        &read("docs/runbooks.md")?,
+    ));
     Ok(faults)
+}
+
+/// A fault for every alert that no test raises, or that has no chapter.
+fn unattended_alerts(rules: &str, tests: &str, runbooks: &str) -> Vec<String> {
+    let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let has_test = |alert: &str| {
+        let mut lines = tests.lines().map(str::trim);
+        let named = format!("alertname: {alert}");
+        // A test that expects no alert has `exp_alerts: []` on one line with the name.
+        lines.any(|line| line == named)
+    };
+    let mut faults = Vec::new();
+    for alert in alerts {
+        if !has_test(alert) {
+            faults.push(format!("deploy/prometheus-rules-test.yml: no test raises {alert}"));
+        }
+        if !runbooks.lines().any(|line| line.strip_prefix("### ") == Some(alert)) {
+            faults.push(format!("docs/runbooks.md: no chapter \"{alert}\""));
+        }
+    }
+    faults
 }
 
 fn unknown_metrics(text: &str, sources: &str) -> BTreeSet<String> {
@@ -53,5 +80,19 @@ mod tests {
         let sources = "counter!(\"masthead_a_total\"); const B: &str = \"masthead_b_seconds\";";
         let text = "rate(masthead_a_total[5m]) > masthead_b_seconds_bucket{le=\"1\"} + masthead_c";
         assert_eq!(unknown_metrics(text, sources), ["masthead_c".to_owned()].into());
+    }
+
+    #[test]
+    fn alert_needs_a_test_and_a_chapter() {
+        let rules = "  - alert: A\n  - alert: B\n";
+        let tests = "  - eval_time: 1m\n    alertname: A\n  - {eval_time: 1m, alertname: B, exp_alerts: []}\n";
+        let faults = unattended_alerts(rules, tests, "### A\ntext\n### B of another\n");
+        assert_eq!(
+            faults,
+            [
+                "deploy/prometheus-rules-test.yml: no test raises B",
+                "docs/runbooks.md: no chapter \"B\""
+            ]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask layers`: the rules of this repository that a program can check.
 
 mod arrows;
+mod dependencies;
 mod deploy;
 mod files;
 mod manifest;
@@ -35,6 +36,7 @@ pub(crate) fn run() -> TaskResult {
     )?);
     faults.extend(migrations::faults(&root.join("migrations"))?);
     faults.extend(texts::faults(&root)?);
+    faults.extend(dependencies::faults(&root)?);
 
     if faults.is_empty() {
         println!("layers: {} packages keep the rules", packages.len());

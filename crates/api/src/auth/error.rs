@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use masthead_ports::tokens::TokenError;
+use masthead_ports::{rate_limit::RateExceeded, tokens::TokenError};
 
 /// A header that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) enum AuthError {
     UnknownSourceSystem,
     /// Scope or tenant is not granted, or the tenant does not exist.
     NotGranted,
+    /// A limit of requests or rows a minute is reached.
+    RateLimited(RateExceeded),
     /// The tenants cannot be looked up now.
     TenantsUnavailable,
 }
@@ -64,7 +66,7 @@ impl AuthError {
             Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
             Self::Token(error) => error.to_string().into(),
             Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
-            Self::NotGranted | Self::TenantsUnavailable => "".into(),
+            Self::NotGranted | Self::RateLimited(_) | Self::TenantsUnavailable => "".into(),
         }
     }
 }

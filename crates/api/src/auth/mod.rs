@@ -2,4 +2,5 @@
 
 pub(crate) mod error;
 pub(crate) mod headers;
+pub(crate) mod read_scope;
 pub(crate) mod verify;

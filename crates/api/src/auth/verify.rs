@@ -1,4 +1,4 @@
-//! Verifies a caller: headers, token, grant, tenant, source system, in this order.
+//! Verifies a caller: headers, token, grant, tenant, source system, limits, in this order.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use masthead_domain::{
 };
 use masthead_orchestrator::Caller;
 use masthead_ports::{
+    rate_limit::{Admission, CallerName, LimitedCaller, RateLimits},
     source::SourceError,
     tenants::Tenants,
     tokens::{TokenVerifier, VerifiedToken},
@@ -17,6 +18,7 @@ use masthead_ports::{
 use super::{
     error::{AuthError, HeaderError},
     headers::{CallerHeaders, GroupHeader},
+    read_scope::{READ_SCOPES, ReadKind, ReadScopeGrants},
 };
 use crate::http::request::{RequestContext, redacted};
 
@@ -24,31 +26,55 @@ use crate::http::request::{RequestContext, redacted};
 pub(crate) struct Authenticator {
     pub(crate) tenants: Arc<dyn Tenants>,
     pub(crate) tokens: Arc<dyn TokenVerifier>,
+    pub(crate) rate_limits: Arc<dyn RateLimits>,
+    pub(crate) read_scopes: ReadScopeGrants,
+}
+
+/// A caller that may make its request.
+pub(crate) struct Verified {
+    pub(crate) caller: Caller,
+    pub(crate) token: Arc<VerifiedToken>,
+    /// Counts what it reads.
+    pub(crate) admission: Admission,
+    read_scopes: ReadScopeGrants,
+}
+
+impl Verified {
+    /// Checks that the token grants a read of this kind, and counts what it weighs. A caller that was verified with
+    /// [`READ_SCOPES`] has one of them, perhaps another.
+    pub(crate) fn check_read(&self, kind: ReadKind) -> Result<(), AuthError> {
+        if !self.read_scopes.allow(&self.token.grant, kind, &self.caller.tenant.id) {
+            return Err(AuthError::NotGranted);
+        }
+        if kind != ReadKind::LookUp {
+            self.admission.charge_list();
+        }
+        Ok(())
+    }
 }
 
 impl Authenticator {
-    /// Verifies a caller that reads users.
+    /// Verifies a caller that reads users; [`Verified::check_read`] must follow.
     pub(crate) async fn verify_reader(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
         context: &RequestContext,
-    ) -> Result<Caller, AuthError> {
-        let (caller, _) = self.verify(headers, group, context, &[Scope::UsersRead]).await?;
-        Ok(caller)
+    ) -> Result<Verified, AuthError> {
+        self.verify(headers, group, context, READ_SCOPES).await
     }
 
-    /// Verifies a caller whose token has one of these scopes for the tenant; with its token.
+    /// Verifies a caller whose token has one of these scopes for the tenant; and that no limit refuses.
     pub(crate) async fn verify(
         &self,
         headers: &HeaderMap,
         group: GroupHeader,
         context: &RequestContext,
         scopes: &[Scope],
-    ) -> Result<(Caller, Arc<VerifiedToken>), AuthError> {
+    ) -> Result<Verified, AuthError> {
         let headers = CallerHeaders::parse(headers, group)?;
-        let verified = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
-        let grant = &verified.grant;
+        let token = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
+        let grant = &token.grant;
         let id = if headers.has_group {
             headers.tenant
         } else {
@@ -63,16 +89,27 @@ impl Authenticator {
         if !tenant.settings.allows_source_system(&headers.source_system) {
             return Err(AuthError::UnknownSourceSystem);
         }
+        let limited = LimitedCaller {
+            name: CallerName::Token(&token.identity),
+            tenant: &tenant,
+            address: context.caller,
+        };
+        let admission = self.rate_limits.admit(&limited).map_err(AuthError::RateLimited)?;
         let caller = Caller {
             tenant,
-            identity: Arc::clone(&verified.identity),
+            identity: Arc::clone(&token.identity),
             address: context.caller,
             // The audit log stores source system and request id.
             source_system: redacted(&headers.source_system).into(),
             request_id: context.request_id.redacted().into(),
             deadline: context.deadline,
         };
-        Ok((caller, verified))
+        Ok(Verified {
+            caller,
+            token,
+            admission,
+            read_scopes: self.read_scopes,
+        })
     }
 
     /// The only tenant with this client and paper, of any client group, that the token grants.
@@ -115,6 +152,7 @@ mod tests {
 
     use super::*;
     use crate::http::limits::ApiLimits;
+    use masthead_ports::rate_limit::Unlimited;
 
     #[tokio::test]
     async fn absent_group_is_the_only_granted_one() {
@@ -132,6 +170,8 @@ mod tests {
                     .granting("neither", read(&["east/*/*"]))
                     .granting("writer", grant(&[Scope::UsersWrite], &["north/*/*"])),
             ),
+            rate_limits: Arc::new(Unlimited),
+            read_scopes: ReadScopeGrants::default(),
         };
         for (token, group, expected) in [
             ("north", None, Ok("north/daily/herald")),
@@ -156,7 +196,7 @@ mod tests {
             }
             let context = RequestContext::from_headers(&headers, &ApiLimits::default());
             let caller = callers.verify_reader(&headers, GroupHeader::Optional, &context).await;
-            let id = caller.map(|caller| caller.tenant.id.to_string());
+            let id = caller.map(|verified| verified.caller.tenant.id.to_string());
             let outcome = id.as_deref().map_err(|error| format!("{error:?}"));
             assert_eq!(outcome, expected.map_err(str::to_owned), "{token} {group:?}");
         }

@@ -6,10 +6,12 @@ use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use masthead_ports::rate_limit::RateExceeded;
 use serde::Serialize;
 
 use crate::http::{
     error::RequestError,
+    rate_limit::insert_rate_limit,
     request::RequestId,
     response::{ApiResponse, json_response, retry_after_seconds, to_json},
 };
@@ -71,6 +73,8 @@ pub(crate) enum ExportError {
     TooMany(u32),
     /// More users than the workspace may request in a minute.
     TooOften(Duration),
+    /// A limit of the server on requests or rows a minute is reached.
+    RateLimited(RateExceeded),
     /// The answer is strict, and not every user is resolved.
     Unresolved(Option<Duration>),
 }
@@ -99,7 +103,7 @@ impl ExportError {
             Self::NoCredentials | Self::WrongKey => StatusCode::UNAUTHORIZED,
             Self::Suspended => StatusCode::FORBIDDEN,
             Self::AppIdDiffers => StatusCode::CONFLICT,
-            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooOften(_) | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unresolved(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAppId
             | Self::Parameter(_)
@@ -120,7 +124,7 @@ impl ExportError {
             Self::NoAppId => "ParamsRequired",
             Self::NoCredentials | Self::WrongKey => "Authentication required",
             Self::Suspended => "Account Suspended",
-            Self::TooOften(_) => "RateLimitError",
+            Self::TooOften(_) | Self::RateLimited(_) => "RateLimitError",
             // Extensions.
             Self::Parameter(_) => "InvalidParams",
             Self::Invalid(..) => "InvalidAttributeError",
@@ -156,7 +160,7 @@ impl ExportError {
             Self::Missing(attribute) => format!("{attribute} is not found in the payload").into(),
             Self::Invalid(place, error) => format!("{place} {}", error.text()).into(),
             Self::TooMany(most) => format!("max limit allowed is {most}").into(),
-            Self::TooOften(_) => "Rate limit exceeded".into(),
+            Self::TooOften(_) | Self::RateLimited(_) => "Rate limit exceeded".into(),
             Self::Unresolved(_) => "A source that should know did not answer".into(),
             Self::Request(RequestError::BodyTooLarge(bytes)) => {
                 format!("Payload size exceeds {} KB", bytes / 1_024).into()
@@ -211,6 +215,9 @@ impl ExportError {
         }
         if let Some(wait) = self.retry_after(usual) {
             headers.insert(RETRY_AFTER, retry_after_seconds(wait));
+        }
+        if let Self::RateLimited(exceeded) = self {
+            insert_rate_limit(headers, exceeded);
         }
         response
     }

@@ -9,7 +9,11 @@ use masthead_domain::{
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
 use masthead_orchestrator::{Caller, ExportRequest, ExportedUser};
-use masthead_ports::{source::SourceError, tenants::Tenants};
+use masthead_ports::{
+    rate_limit::{Admission, CallerName, LimitedCaller, RateLimits},
+    source::SourceError,
+    tenants::Tenants,
+};
 
 use super::{
     body::{self, ExportBody},
@@ -31,6 +35,7 @@ use crate::http::{
 pub(crate) struct ExportApi {
     pub(crate) state: Arc<ExportState>,
     pub(crate) tenants: Arc<dyn Tenants>,
+    pub(crate) rate_limits: Arc<dyn RateLimits>,
     pub(crate) retry_after: Duration,
 }
 
@@ -63,6 +68,13 @@ async fn answer<B: RequestBody>(
     let body_bytes = kilobytes.saturating_mul(1_024);
     let body = read_json_body(body_bytes, context.deadline, &parts.headers, body).await?;
     let body = body::parse(&body, limits.identifiers_per_payload)?;
+    let tenant = find_tenant(&*api.tenants, &workspace).await?;
+    let limited = LimitedCaller {
+        name: CallerName::Workspace(&workspace.id),
+        tenant: &tenant,
+        address: context.caller,
+    };
+    let admission = api.rate_limits.admit(&limited).map_err(ExportError::RateLimited)?;
     let users = u32::try_from(body.identifiers.len()).unwrap_or(u32::MAX);
     let key = context.caller.map(CallerAddress::rate_limit_key);
     let rates = &api.state.rates;
@@ -70,19 +82,20 @@ async fn answer<B: RequestBody>(
         .take(&workspace.id, key, users, limits.users_per_minute)
         .map_err(ExportError::TooOften)?;
     let caller = Caller {
-        tenant: find_tenant(&*api.tenants, &workspace).await?,
+        tenant,
         identity: Arc::default(),
         address: context.caller,
         source_system: workspace.id.as_str().into(),
         request_id: context.request_id.redacted().into(),
         deadline: context.deadline,
     };
-    read_users(&api.state, &caller, body, strict).await
+    read_users(&api.state, &caller, &admission, body, strict).await
 }
 
 async fn read_users(
     state: &ExportState,
     caller: &Caller,
+    admission: &Admission,
     body: ExportBody,
     strict: bool,
 ) -> Result<Vec<u8>, ExportError> {
@@ -92,6 +105,7 @@ async fn read_users(
     };
     let export = async { Ok::<_, ExportError>(state.export.export(caller, &request).await) };
     let answer = by_deadline(caller.deadline, export).await?;
+    admission.charge_rows(answer.outcomes.len());
     if strict && answer.outcomes.contains(&ExportedUser::Unresolved) {
         return Err(ExportError::Unresolved(answer.retry_after));
     }

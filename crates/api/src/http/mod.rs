@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod percent;
+pub(crate) mod rate_limit;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod room;

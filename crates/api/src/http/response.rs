@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
 use http_body_util::Full;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::request::{REQUEST_ID, RequestId};
 /// A complete response: no API streams one.
 pub type ApiResponse = Response<Full<Bytes>>;
 
-/// A JSON response; caches must not store it, since it is about persons.
+/// A JSON response; caches must not store it, since it is about persons, and browsers must not take it for anything else.
 pub(crate) fn json_response(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> ApiResponse {
     let length = body.len();
     let mut response = ApiResponse::new(Full::from(body));
@@ -28,6 +28,7 @@ pub(crate) fn json_response(status: StatusCode, body: Vec<u8>, request_id: Reque
     );
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, request_id.into_header());
     response
 }
@@ -59,7 +60,12 @@ pub(crate) fn log_unwritable(error: &serde_json::Error) {
 
 /// The value of `Retry-After`: whole seconds, rounded up, at least one.
 pub(crate) fn retry_after_seconds(time: Duration) -> HeaderValue {
-    HeaderValue::from((time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1))
+    HeaderValue::from(whole_seconds(time))
+}
+
+/// Whole seconds, rounded up, at least one.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// `yyyy-MM-ddTHH:mm:ss.fffZ`; `None` for a year without four digits.

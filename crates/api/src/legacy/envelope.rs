@@ -8,11 +8,14 @@ use masthead_orchestrator::ReadError;
 use masthead_ports::tokens::TokenError;
 use serde::Serialize;
 
-use super::error::{INVALID_AUTHORIZATION, INVALID_SOURCE_SYSTEM, LegacyError, NO_REQUEST, WENT_WRONG};
+use super::error::{
+    INVALID_AUTHORIZATION, INVALID_SOURCE_SYSTEM, LegacyError, NO_REQUEST, TOO_MANY_REQUESTS, WENT_WRONG,
+};
 use crate::{
     auth::error::{AuthError, HeaderError},
     http::{
         error::RequestError,
+        rate_limit::insert_rate_limit,
         request::RequestId,
         response::{ApiResponse, json_response, retry_after_seconds, to_json},
     },
@@ -116,6 +119,7 @@ impl From<&LegacyError> for PublishedError {
                 AuthError::Header(error) => Self::Infrastructure(StatusCode::BAD_REQUEST, error.detail()),
                 AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
                 | AuthError::TenantsUnavailable => infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG),
+                AuthError::RateLimited(_) => infrastructure(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
                 AuthError::NotBearer | AuthError::Token(_) | AuthError::NotGranted => {
                     infrastructure(StatusCode::UNAUTHORIZED, INVALID_AUTHORIZATION)
                 }
@@ -165,6 +169,9 @@ pub(crate) fn error_response(error: &LegacyError, request_id: &RequestId, retry_
         };
         let wait = retry_after_seconds(reported.unwrap_or(retry_after));
         response.headers_mut().insert(RETRY_AFTER, wait);
+    }
+    if let LegacyError::Auth(AuthError::RateLimited(exceeded)) = error {
+        insert_rate_limit(response.headers_mut(), exceeded);
     }
     response
 }

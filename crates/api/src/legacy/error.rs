@@ -22,6 +22,9 @@ pub(crate) const INVALID_SOURCE_SYSTEM: &str = "Invalid X-SourceSystem.";
 pub(crate) const NO_REQUEST: &str = "request cannot be null.";
 pub(crate) const WENT_WRONG: &str = "Something went wrong. Please try again later.";
 
+/// The text of a limit that is reached: the vendor publishes none.
+pub(crate) const TOO_MANY_REQUESTS: &str = "Too Many Requests.";
+
 /// Why a legacy request is refused.
 #[derive(Debug)]
 pub(crate) enum LegacyError {

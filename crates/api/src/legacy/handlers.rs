@@ -21,7 +21,7 @@ use super::{
     view::{LegacyResult, LegacyUsersView, LegacyViewContext, USER_BYTES},
 };
 use crate::{
-    auth::{headers::GroupHeader, verify::Authenticator},
+    auth::{headers::GroupHeader, read_scope::ReadKind, verify::Authenticator},
     http::{
         deadline::by_deadline,
         error::RequestError,
@@ -70,17 +70,24 @@ async fn answer(
             .verify_reader(&parts.headers, GroupHeader::Optional, context);
         Ok::<_, LegacyError>(caller.await?)
     };
-    let caller = by_deadline(context.deadline, verify).await?;
+    let verified = by_deadline(context.deadline, verify).await?;
+    let caller = &verified.caller;
     let query = parts.uri.query().unwrap_or_default();
     let (sources, read) = parse_request(path, query, &caller.tenant, &*state.sealing)?;
+    match &read {
+        LegacyRead::Empty => {}
+        LegacyRead::User(_) => verified.check_read(ReadKind::LookUp)?,
+        LegacyRead::List(query) => verified.check_read(ReadKind::of_filter(&query.filter))?,
+    }
     let read = async {
         if let LegacyRead::List(query) = &read {
             context.room.reserve(usize::from(query.size), USER_BYTES).await;
         }
-        read_sources(state, &caller, sources, read).await
+        read_sources(state, caller, sources, read).await
     };
     let answer = by_deadline(context.deadline, read).await?;
-    show_users(state, context, &caller, &answer)
+    verified.admission.charge_rows(answer.users.len());
+    show_users(state, context, caller, &answer)
 }
 
 /// The users of a read.

@@ -18,6 +18,7 @@ use super::{code::Code, error::V4Error, etag::EntityTag};
 use crate::http::{
     error::RequestError,
     json::{WriteJson, write_text},
+    rate_limit::insert_rate_limit,
     request::RequestId,
     response::{ApiResponse, json_response, log_unwritable, not_modified, published_time, retry_after_seconds},
 };
@@ -320,6 +321,9 @@ impl V4Responder {
                 headers.insert(RETRY_AFTER, retry_after_seconds(wait));
             }
             _ => {}
+        }
+        if let Some(exceeded) = error.rate_exceeded() {
+            insert_rate_limit(headers, exceeded);
         }
         response
     }

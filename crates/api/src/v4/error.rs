@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use http::StatusCode;
 use masthead_domain::answer::Completeness;
 use masthead_orchestrator::ReadError;
-use masthead_ports::{source::SourceName, tokens::TokenError};
+use masthead_ports::{rate_limit::RateExceeded, source::SourceName, tokens::TokenError};
 
 use super::{code::Code, operation::V4Operation, parameters::error::ParameterError, write_error::WriteRefusal};
 use crate::{auth::error::AuthError, http::error::RequestError};
@@ -36,6 +36,7 @@ impl V4Error {
                 | AuthError::TenantsUnavailable => Code::E503,
                 AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
                 AuthError::NotGranted => Code::E403,
+                AuthError::RateLimited(_) => Code::E429,
             },
             Self::Parameter(operation, _) => operation.parameter_code(),
             Self::Read(operation, error) => code_of_read_error(*operation, error),
@@ -59,6 +60,14 @@ impl V4Error {
         match self {
             Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
             Self::Write(refusal) => refusal.retry_after,
+            _ => None,
+        }
+    }
+
+    /// The limit that refuses the caller, if one does.
+    pub(crate) const fn rate_exceeded(&self) -> Option<&RateExceeded> {
+        match self {
+            Self::Auth(AuthError::RateLimited(exceeded)) => Some(exceeded),
             _ => None,
         }
     }

@@ -14,24 +14,27 @@ use super::{
     state::V4State,
     view::{USER_BYTES, UserView, UsersView, ViewOptions},
 };
-use crate::http::{
-    body::{RequestBody, read_json_body},
-    deadline::by_deadline,
-    request::RequestContext,
-    response::ApiResponse,
-    room::AnswerRoom,
+use crate::{
+    auth::{read_scope::ReadKind, verify::Verified},
+    http::{
+        body::{RequestBody, read_json_body},
+        deadline::by_deadline,
+        request::RequestContext,
+        response::ApiResponse,
+        room::AnswerRoom,
+    },
 };
 
 /// `GET /v4/Users?…`
 pub(crate) async fn list_users(state: &V4State, context: RequestContext, parts: &Parts) -> ApiResponse {
-    let (caller, responder) = match state.authenticate(&context, parts).await {
+    let (verified, responder) = match state.authenticate(&context, parts).await {
         Ok(authenticated) => authenticated,
         Err(refusal) => return refusal,
     };
-    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let ignore_unknown = verified.caller.tenant.settings.ignore_unknown_parameters;
     let query = parts.uri.query().unwrap_or_default();
     let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
-    search(state, responder, &caller, &context.room, None, parameters).await
+    search(state, responder, &verified, &context.room, None, parameters).await
 }
 
 /// `POST /v4/Users/Search`
@@ -41,7 +44,7 @@ pub(crate) async fn search_users<B: RequestBody>(
     parts: &Parts,
     body: B,
 ) -> ApiResponse {
-    let (caller, responder) = match state.authenticate(&context, parts).await {
+    let (verified, responder) = match state.authenticate(&context, parts).await {
         Ok(authenticated) => authenticated,
         Err(refusal) => return refusal,
     };
@@ -49,38 +52,43 @@ pub(crate) async fn search_users<B: RequestBody>(
         Ok(body) => body,
         Err(error) => return responder.error(&error.into()),
     };
-    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let ignore_unknown = verified.caller.tenant.settings.ignore_unknown_parameters;
     let parameters = match parts.uri.query() {
         // Addresses in the URL are what the body is meant to avoid.
         Some(query) if !query.is_empty() && !ignore_unknown => Err(ParameterError::QueryBesideBody),
         _ => V4Parameters::from_json(&body, ignore_unknown),
     };
-    search(state, responder, &caller, &context.room, None, parameters).await
+    search(state, responder, &verified, &context.room, None, parameters).await
 }
 
 /// `GET /v4/Users/{crid}`; with a parameter that only lists have, the list of the users that match every filter and have this
 /// id.
 pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &Parts, path_id: &str) -> ApiResponse {
-    let (caller, responder) = match state.authenticate(&context, parts).await {
+    let (verified, responder) = match state.authenticate(&context, parts).await {
         Ok(authenticated) => authenticated,
         Err(refusal) => return refusal,
     };
     let query = parts.uri.query().unwrap_or_default();
-    let ignore_unknown = caller.tenant.settings.ignore_unknown_parameters;
+    let ignore_unknown = verified.caller.tenant.settings.ignore_unknown_parameters;
     if has_list_parameter(query) {
         let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
-        return search(state, responder, &caller, &context.room, Some(path_id), parameters).await;
+        return search(state, responder, &verified, &context.room, Some(path_id), parameters).await;
     }
+    let caller = &verified.caller;
     let lookup = async {
+        verified.check_read(ReadKind::LookUp)?;
         let (request, options) = V4Parameters::from_query(query, V4Operation::GetUser, ignore_unknown)
             .and_then(|parameters| parameters.into_lookup(path_id, &caller.tenant))
             .map_err(|error| V4Error::Parameter(V4Operation::GetUser, error))?;
-        let answer = state.use_cases.lookup_user.find(&caller, &request).await;
+        let answer = state.use_cases.lookup_user.find(caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::GetUser, error))?;
         Ok((answer, options))
     };
     match by_deadline(context.deadline, lookup).await {
-        Ok((answer, options)) => show_user(state, responder, &caller, parts, &answer, &options),
+        Ok((answer, options)) => {
+            verified.admission.charge_rows(1);
+            show_user(state, responder, caller, parts, &answer, &options)
+        }
         Err(error) => responder.error(&error),
     }
 }
@@ -89,11 +97,12 @@ pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &P
 async fn search(
     state: &V4State,
     responder: V4Responder,
-    caller: &Caller,
+    verified: &Verified,
     room: &AnswerRoom,
     path_id: Option<&str>,
     parameters: Result<V4Parameters<'_>, ParameterError>,
 ) -> ApiResponse {
+    let caller = &verified.caller;
     let tenant = &*caller.tenant;
     let search = async {
         let refused = |error| V4Error::Parameter(V4Operation::ListUsers, error);
@@ -103,6 +112,7 @@ async fn search(
         }
         let search = parameters.into_search(path_id, tenant, &*state.sealing);
         let (request, options) = search.map_err(refused)?;
+        verified.check_read(ReadKind::of_filter(&request.query.filter))?;
         room.reserve(usize::from(request.query.size), USER_BYTES).await;
         let answer = state.use_cases.list_users.search(caller, &request).await;
         let answer = answer.map_err(|error| V4Error::Read(V4Operation::ListUsers, error))?;
@@ -112,6 +122,7 @@ async fn search(
         Ok(answered) => answered,
         Err(error) => return responder.error(&error),
     };
+    verified.admission.charge_rows(answer.users.len());
     let scope = CursorScope {
         filter: &request.query.filter,
         order: request.query.order,

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::request::Parts;
 use masthead_domain::{access::Scope, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
-use masthead_orchestrator::{Caller, ReadError, UseCases, writes::UserWrites};
+use masthead_orchestrator::{ReadError, UseCases, writes::UserWrites};
 use masthead_ports::{
     sealing::Sealing,
-    tokens::{TokenError, UserTokenError, UserTokenVerifier, VerifiedToken},
+    tokens::{TokenError, UserTokenError, UserTokenVerifier},
 };
 
 use super::{
@@ -18,7 +18,11 @@ use super::{
     view::{V4ViewContext, ViewOptions},
 };
 use crate::{
-    auth::{headers::GroupHeader, verify::Authenticator},
+    auth::{
+        headers::GroupHeader,
+        read_scope::READ_SCOPES,
+        verify::{Authenticator, Verified},
+    },
     http::{deadline::by_deadline, request::RequestContext, response::ApiResponse},
 };
 
@@ -36,14 +40,13 @@ pub(crate) struct V4State {
 }
 
 impl V4State {
-    /// Verifies a caller that reads users, or makes the refusal.
+    /// Verifies a caller that reads users, or makes the refusal; [`Verified::check_read`] must follow.
     pub(crate) async fn authenticate(
         &self,
         context: &RequestContext,
         parts: &Parts,
-    ) -> Result<(Caller, V4Responder), ApiResponse> {
-        let (caller, _, responder) = self.authenticate_for(context, parts, &[Scope::UsersRead]).await?;
-        Ok((caller, responder))
+    ) -> Result<(Verified, V4Responder), ApiResponse> {
+        self.authenticate_for(context, parts, READ_SCOPES).await
     }
 
     /// Verifies a caller whose token has one of these scopes, or makes the refusal.
@@ -52,7 +55,7 @@ impl V4State {
         context: &RequestContext,
         parts: &Parts,
         scopes: &[Scope],
-    ) -> Result<(Caller, Arc<VerifiedToken>, V4Responder), ApiResponse> {
+    ) -> Result<(Verified, V4Responder), ApiResponse> {
         let verify = async {
             let caller = self
                 .callers
@@ -65,9 +68,9 @@ impl V4State {
             retry_after: self.retry_after,
         };
         match by_deadline(context.deadline, verify).await {
-            Ok((caller, verified)) => {
-                let shape = EnvelopeShape::from(&caller.tenant.settings);
-                Ok((caller, verified, V4Responder { shape, ..responder }))
+            Ok(verified) => {
+                let shape = EnvelopeShape::from(&verified.caller.tenant.settings);
+                Ok((verified, V4Responder { shape, ..responder }))
             }
             Err(error) => Err(responder.error(&error)),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, request};
 use http_body_util::BodyExt;
-use masthead_api::{Api, ApiLimits, ApiState, ExportState, RequestBody, RequestContext};
+use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants, RequestBody, RequestContext};
 use masthead_domain::{access::Scope, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_orchestrator::{
     UseCases,
@@ -26,6 +26,7 @@ use masthead_testkit::{
     hashing::FakeKeyedHasher,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
+    rate_limits::FakeRateLimits,
     registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
     secrets::{CountingSecrets, FakePasswordHasher},
@@ -53,6 +54,7 @@ pub(crate) struct ApiFixture {
     pub(crate) users: Arc<InMemoryUsers>,
     pub(crate) writer: Arc<FakeAccountWriter>,
     pub(crate) clock: Arc<StoppedClock>,
+    pub(crate) rate_limits: Arc<FakeRateLimits>,
 }
 
 impl ApiFixture {
@@ -61,14 +63,18 @@ impl ApiFixture {
     }
 
     pub(crate) fn with_limits(limits: ApiLimits) -> Self {
-        Self::with(limits, true)
+        Self::with(limits, true, ReadScopeGrants::default())
     }
 
     pub(crate) fn without_mail() -> Self {
-        Self::with(ApiLimits::default(), false)
+        Self::with(ApiLimits::default(), false, ReadScopeGrants::default())
     }
 
-    fn with(limits: ApiLimits, sends_mail: bool) -> Self {
+    pub(crate) fn with_read_scopes(read_scopes: ReadScopeGrants) -> Self {
+        Self::with(ApiLimits::default(), true, read_scopes)
+    }
+
+    fn with(limits: ApiLimits, sends_mail: bool, read_scopes: ReadScopeGrants) -> Self {
         let store = Arc::new(FakeStore::default());
         let mut tenants = Vec::new();
         for (pool, (id, settings)) in (1..).zip(contract_world::tenants()) {
@@ -90,6 +96,12 @@ impl ApiFixture {
         let granted = ["north/*/*", "south/*/*"];
         let tokens = FakeTokens::new()
             .granting("reader", grant(&[Scope::UsersRead], &granted))
+            .granting("searcher", grant(&[Scope::UsersSearch], &granted))
+            .granting("lister", grant(&[Scope::UsersList], &granted))
+            .granting(
+                "all-reads",
+                grant(&[Scope::UsersRead, Scope::UsersSearch, Scope::UsersList], &granted),
+            )
             .granting("writer", grant(&[Scope::UsersWrite], &granted))
             .granting("login", grant(&[Scope::UsersAuthenticate], &granted))
             .granting("tickets", grant(&[Scope::UsersWrite, Scope::UsersTickets], &granted))
@@ -132,6 +144,7 @@ impl ApiFixture {
             },
             contract_world::MAX_DEPTH,
         );
+        let rate_limits = Arc::new(FakeRateLimits::default());
         let api = Api::new(ApiState {
             exports: Arc::new(ExportState::new(
                 use_cases.export_users.clone(),
@@ -145,6 +158,8 @@ impl ApiFixture {
             user_tokens: Some(Arc::new(user_tokens())),
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),
+            rate_limits: rate_limits.clone(),
+            read_scopes,
             sealing: Arc::new(FakeSealing),
             limits,
         });
@@ -157,6 +172,7 @@ impl ApiFixture {
             users,
             writer,
             clock,
+            rate_limits,
         }
     }
 
@@ -178,6 +194,21 @@ impl ApiFixture {
             request = request.header(name, value);
         }
         request
+    }
+
+    /// As [`Self::with_good_headers`], with this token.
+    pub(crate) fn with_headers_of(&self, token: &str, mut request: request::Builder) -> request::Builder {
+        for (name, value) in ContractCase::get("/", Expectation::Status(200)).request(self).headers {
+            let is_token = name.eq_ignore_ascii_case("authorization");
+            request = request.header(name, if is_token { format!("bearer {token}") } else { value });
+        }
+        request
+    }
+
+    /// Gets this path of the first tenant with this token.
+    pub(crate) async fn get_as(&self, token: &str, target: &str) -> CaseAnswer {
+        let request = self.with_headers_of(token, Request::get(target));
+        self.send(request.body(String::new()).unwrap()).await
     }
 
     /// Sends any request.

@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod hostile;
 mod legacy;
+mod limits;
 mod one_record;
 mod paging;
 mod reads;

@@ -2,8 +2,9 @@
 
 mod validity;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use masthead_http_server::{CallerCertificates, ServerTls, TlsIdentity, TlsIdentityError, TlsOptions};
 use masthead_ports::clock::Clock;
 use thiserror::Error;
@@ -11,7 +12,10 @@ use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::interval};
 
 use self::validity::Validity;
-use crate::settings::{SecretText, TlsSettings, read_secret};
+use crate::{
+    reload::{Reload, ReloadError},
+    settings::{SecretText, ServerSettings, TlsSettings, read_secret},
+};
 
 /// How often the files are compared with what is in use.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
@@ -229,6 +233,34 @@ impl WatchedCertificate {
             // It is logged there.
             let _ = self.refresh(None).await;
         }
+    }
+}
+
+#[async_trait]
+impl Reload for WatchedCertificate {
+    fn name(&self) -> &'static str {
+        "certificate"
+    }
+
+    fn settings(&self) -> &'static [&'static str] {
+        &[
+            "http.tls_certificate_file",
+            "http.tls_key_file",
+            "http.tls_client_ca_file",
+            "http.tls_client_certificates",
+        ]
+    }
+
+    async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
+        let Some(tls) = &settings.http.tls else {
+            let reason = "the listener's TLS is turned off by a restart only";
+            return Err(ReloadError(reason.to_owned()));
+        };
+        let refreshed = self.refresh(Some(tls)).await;
+        refreshed.map_err(|error| match error.source() {
+            Some(cause) => ReloadError(format!("{error}: {cause}")),
+            None => ReloadError(error.to_string()),
+        })
     }
 }
 

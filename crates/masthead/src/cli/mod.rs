@@ -1,6 +1,7 @@
 //! The command line, as `--help` explains it.
 
 mod caller;
+mod health;
 mod import;
 mod migrate_from;
 mod pairs;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use caller::CallerCommand;
+pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
 pub(crate) use migrate_from::MigrateFromArguments;
 pub(crate) use pairs::parse_pair;
@@ -43,6 +45,7 @@ Examples:
   masthead token inspect < token.txt           explain why a token is refused or what it grants
   masthead caller add --issuer https://id.example/ --client-id crm --tenant north/daily/herald
   masthead serve                               answer requests until SIGTERM
+  masthead health --ready                      is the server ready? for probes
 
 Settings come from the built-in reference, then a file (--config or MASTHEAD_CONFIG), then the environment:
   MASTHEAD__DATABASE__URL, MASTHEAD__HTTP__LISTEN, … (MASTHEAD__SECTION__KEY).
@@ -62,7 +65,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once.
+    /// Answers requests until SIGTERM or SIGINT, then drains open requests and exits; a second signal stops at once. SIGHUP
+    /// reloads the settings that may change, and SIGUSR1 opens the log file again.
     Serve,
     /// Migrates the database to this program's schema, while older versions serve (docs/upgrading.md).
     Migrate(MigrateArguments),
@@ -82,6 +86,8 @@ pub(crate) enum Command {
     Caller(CallerCommand),
     /// Validates the configuration and reports all errors; starts nothing.
     CheckConfig,
+    /// Reports whether a running server is ready, or alive.
+    Health(HealthArguments),
     /// Imports registrations from lines of JSON.
     Import(ImportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
@@ -169,6 +175,9 @@ mod tests {
             "masthead registrations check --tenant a/b/c",
             "masthead registrations check --tenant a/b/c --repair",
             "masthead check-config --config x.toml",
+            "masthead health",
+            "masthead health --live",
+            "masthead health --ready --url http://127.0.0.1:9090",
             "masthead provider check --tenant a/b/c --id 7",
             "masthead provider check --settings people.settings",
         ] {
@@ -205,6 +214,8 @@ mod tests {
             "masthead token --tenant a/b/c --scope root",
             "masthead token --tenant a/b/c --expires-in 12",
             "masthead token",
+            "masthead health --live --ready",
+            "masthead health --url https://herald.example",
             "masthead token inspect --tenant a/b/c",
             "masthead caller add --issuer x --tenant a/b/c",
             "masthead caller add --issuer x --subject a --client-id b --tenant a/b/c",

@@ -2,6 +2,7 @@
 
 use masthead_orchestrator::{UseCases, writes::UserWrites};
 use masthead_subscribe_store::Store;
+use masthead_telemetry::RunningTelemetry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,8 @@ pub(super) struct Background<'a> {
     end: CancellationToken,
     /// The relay of mails, where the server sends any.
     pub(super) mail: Option<MailTask>,
+    /// The export of spans and metrics, where there is one.
+    pub(super) telemetry: Option<RunningTelemetry>,
 }
 
 impl<'a> Background<'a> {
@@ -27,6 +30,7 @@ impl<'a> Background<'a> {
             tasks: JoinSet::new(),
             end: CancellationToken::new(),
             mail: None,
+            telemetry: None,
         }
     }
 
@@ -53,5 +57,9 @@ impl<'a> Background<'a> {
             mail.stop().await;
         }
         self.store.close().await;
+        // Last, so that the spans of all this are sent as well.
+        if let Some(telemetry) = self.telemetry {
+            telemetry.stop().await;
+        }
     }
 }

@@ -18,8 +18,7 @@ pub(super) fn with_store(
 ) -> Result<(), CommandError> {
     let (database, log) = settings_source.database()?;
     let sealing = settings_source.sealing()?;
-    let (_, _, _log) =
-        logs::start(&log, io::stderr(), Arc::new(SystemClock), None).map_err(CommandError::context(NO_LOG))?;
+    let _log = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&database, sealing.as_ref())?;
         let done = action(&store).await;

@@ -3,8 +3,11 @@
 mod background;
 mod caller;
 mod check_config;
+mod drain;
 mod environment;
+mod health;
 mod import;
+mod listeners;
 mod migrate;
 mod migrate_from;
 mod provider;
@@ -39,6 +42,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Token(arguments) => token::run(&settings_source, arguments),
         Command::Caller(command) => with_store(&settings_source, async |store| caller::run(store, command).await),
         Command::CheckConfig => check_config::run(&settings_source),
+        Command::Health(arguments) => health::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {

@@ -32,7 +32,7 @@ use crate::{
 /// How long all requests together may take.
 const TIME_LIMIT: Duration = Duration::from_mins(2);
 
-/// The tenant id for settings from a file; it only appears in logs.
+/// The tenant id for settings from a file: it appears in logs, and its secrets are read.
 const NO_TENANT: &str = "provider/check/settings";
 
 pub(super) fn run(
@@ -42,13 +42,13 @@ pub(super) fn run(
     let options = settings_source.providers()?;
     let ProviderCheckArguments { tenant, settings, id } = arguments;
     match (tenant, settings) {
-        (Some(tenant), _) => with_store(settings_source, async |store| {
-            check(find_tenant(store, tenant).await?, &options, id.as_ref()).await
-        }),
-        (None, Some(path)) => {
-            let tenant = read_settings(path)?;
+        (tenant, Some(path)) => {
+            let tenant = read_settings(path, tenant.as_ref())?;
             small_runtime()?.block_on(check(tenant, &options, id.as_ref()))
         }
+        (Some(tenant), None) => with_store(settings_source, async |store| {
+            check(find_tenant(store, tenant).await?, &options, id.as_ref()).await
+        }),
         (None, None) => Err(CommandError::new("neither a tenant nor a file of settings is given")),
     }
 }
@@ -111,7 +111,7 @@ async fn find_tenant(store: &Store, id: &TenantId) -> Result<Tenant, CommandErro
 }
 
 /// A tenant with the settings of a file; `-` is standard input.
-fn read_settings(path: &Path) -> Result<Tenant, CommandError> {
+fn read_settings(path: &Path, id: Option<&TenantId>) -> Result<Tenant, CommandError> {
     let text = if path.as_os_str() == "-" {
         io::read_to_string(io::stdin())
     } else {
@@ -131,7 +131,8 @@ fn read_settings(path: &Path) -> Result<Tenant, CommandError> {
             return Err(CommandError::new(format!("line {number} repeats a setting")));
         }
     }
-    let id = TenantId::parse(NO_TENANT).map_err(CommandError::context("the settings cannot be checked"))?;
+    let id = id.cloned().map_or_else(|| TenantId::parse(NO_TENANT), Ok);
+    let id = id.map_err(CommandError::context("the settings cannot be checked"))?;
     Ok(tenant(id, PoolId(0), &settings))
 }
 

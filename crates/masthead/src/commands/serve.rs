@@ -1,13 +1,14 @@
 //! `masthead serve`: starts the server from its settings and stops it in order.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_api::{ApiLimits, ApiState, ExportState};
-use masthead_http_server::{self as http_server, DrainOutcome, Lifecycle, Listener, WorkerHandle, WorkerThreads};
-use masthead_orchestrator::{Dependencies, UseCases};
-use masthead_ports::{clock::Clock, sealing::Sealing, tokens::UserTokenVerifier};
+use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
+use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
+use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
-use masthead_telemetry::Telemetry;
+use masthead_telemetry::{RunningTelemetry, Telemetry};
+use masthead_tokens::Verifier;
 use tokio::{
     net::TcpListener,
     runtime::{self, Handle},
@@ -17,16 +18,19 @@ use tokio::{
 
 use super::{
     background::Background,
+    drain::serve_until_signal,
     environment::{NO_CLIENT, NO_LOG, NO_MAIL},
-    signals::{RequestSignals, ServerRequest, ServerSignals},
+    listeners::{bind_api, bind_operations},
+    signals::{RequestSignals, ServerSignals, follow_requests},
 };
 use crate::{
     clock::SystemClock,
     command_error::CommandError,
     edge::{Edge, EdgeParts},
     identifiers::{RequestIds, TimedIds, process_name},
-    logs::{self, LogWriter, access::AccessLog},
-    mail::MailDelivery,
+    limits,
+    logs::{self, Logs},
+    mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
     purge,
@@ -51,27 +55,26 @@ pub(super) fn run(settings_source: &UncheckedSettings, config: Option<PathBuf>) 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let telemetry = settings.telemetry.as_ref().map(wiring::telemetry).transpose()?;
     let spans = telemetry.as_ref().map(Telemetry::layer);
-    let (writer, access, log) =
-        logs::start(&settings.log, io::stdout(), Arc::clone(&clock), spans).map_err(CommandError::context(NO_LOG))?;
+    let logs =
+        logs::start_for_server(&settings.log, Arc::clone(&clock), spans).map_err(CommandError::context(NO_LOG))?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CommandError::context("the runtime cannot be started"))?;
     let threads = WorkerThreads::start(serving_threads(settings.http.threads))
         .map_err(CommandError::context("no thread can be started"))?;
-    let ended = runtime.block_on(serve(settings, reloader, writer, access, telemetry, clock, &threads));
+    let ended = runtime.block_on(serve(settings, reloader, &logs, telemetry, clock, &threads));
     drop(threads);
     // Tasks that still run have had their time.
     runtime.shutdown_background();
-    drop(log);
+    drop(logs);
     ended
 }
 
 async fn serve(
     settings: &ServerSettings,
     reloader: impl FnOnce(Vec<Arc<dyn Reload>>) -> Reloader,
-    writer: LogWriter,
-    access: AccessLog,
+    logs: &Logs,
     telemetry: Option<Telemetry>,
     clock: Arc<dyn Clock>,
     threads: &WorkerThreads,
@@ -89,17 +92,20 @@ async fn serve(
     if mail.is_none() {
         tracing::info!("smtp.host is not set: no mail is sent");
     }
+    if let Some(warning) = settings.providers.secrets_warning() {
+        tracing::warn!("{warning}");
+    }
     let certificate = settings
         .http
         .tls
         .as_ref()
         .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
     let certificate = certificate.transpose()?;
-    let listener = bind(settings.http.listen).await?;
-    let ops_listener = match settings.metrics.listen {
-        Some(address) => Some(bind(address).await?),
-        None => None,
-    };
+    let listener = bind_api(settings.http.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(CommandError::context("the listening socket has no address"))?;
+    let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
     let caller_rules = store.caller_rules();
@@ -109,31 +115,22 @@ async fn serve(
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
-    let syncs = SyncRunner::new(
-        store.mirror(),
-        Arc::new(adapters.clone()),
-        Arc::clone(&clock),
-        process_name(),
-        settings.sync.full_every,
-        SCHEDULED_RETRY,
-    );
-    let health = ServiceHealth::new(vec![store.readiness()], lifecycle.clone())
+    let schedule = sync_schedule(settings, &store, &adapters, &clock);
+    let sealing: Arc<dyn Sealing> = Arc::new(sealer);
+    let relay = mail
+        .as_ref()
+        .map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
+    let parts = ready_parts(&store, &verifier, relay.as_ref());
+    let health = ServiceHealth::new(parts, lifecycle.clone())
         .with_providers(adapters.clone())
-        .with_syncs(syncs.states())
+        .with_syncs(schedule.syncs.states())
         .with_replicas(store.replicas());
-    let ops = Arc::new(Ops::new(health, metrics, Some(writer)));
+    let ops = Arc::new(Ops::new(health, metrics, Some(logs.writer.clone())).of_api(address));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());
     let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
-    let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
-    let schedule = SyncSchedule {
-        syncs,
-        admin: store.admin(),
-        tenants: store.tenants(),
-        clock: Arc::clone(&clock),
-        settings: settings.sync.clone(),
-    };
+    let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
     // One for all threads: rate limits count per workspace.
     let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
@@ -145,6 +142,8 @@ async fn serve(
             exports: Arc::clone(&exports),
             tenants: store.tenants(),
             tokens: Arc::clone(&verifier) as _,
+            rate_limits: Arc::clone(&limiter) as _,
+            read_scopes: settings.tokens.read_scopes,
             sealing: Arc::clone(&sealing),
             limits: ApiLimits {
                 body_bytes: http.max_body_bytes,
@@ -157,9 +156,9 @@ async fn serve(
             http: Arc::clone(&http),
             lifecycle: lifecycle.clone(),
             ids: Arc::clone(&ids),
-            access: access.clone(),
+            access: logs.access.clone(),
             ops: Arc::clone(&ops),
-            hides_metrics: ops_listener.is_some(),
+            shows_metrics: settings.metrics.on_api_port,
         });
         WorkerHandle::new(runtime.clone(), Arc::new(edge))
     };
@@ -167,49 +166,52 @@ async fn serve(
     let registrations = store.registrations_on(&runtimes);
     let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
 
-    let telemetry = telemetry.map(|telemetry| {
-        let ops = Arc::clone(&ops);
-        telemetry.start(move || ops.metrics_text())
-    });
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
     // Each part that follows its settings without a restart.
-    let followers: Vec<Arc<dyn Reload>> = vec![Arc::new(TokenIssuers(Arc::clone(&verifier)))];
-    tasks.spawn(follow_requests(requests, reloader(followers)));
+    let mut followers: Vec<Arc<dyn Reload>> = vec![
+        Arc::clone(&logs.control) as _,
+        Arc::new(TokenIssuers(Arc::clone(&verifier))),
+    ];
+    followers.extend(mail.as_ref().map(MailDelivery::mailer));
     tasks.spawn(async move { verifier.refresh_keys().await });
     tasks.spawn(async move { caller_rules.follow().await });
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
+        followers.push(Arc::clone(&certificate) as _);
         tasks.spawn(certificate.watch());
         tls
     });
+    tasks.spawn(follow_requests(
+        requests,
+        reloader(followers),
+        Arc::clone(&logs.control),
+    ));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
     if let Some(listener) = ops_listener {
-        let (options, ops) = (Arc::clone(&options), Arc::clone(&ops));
-        // Its own lifecycle never drains: readiness is answered until the process ends.
-        tasks.spawn(async move {
-            let workers = vec![WorkerHandle::new(Handle::current(), ops)];
-            http_server::serve(listener, options, workers, &Lifecycle::new()).await;
-        });
+        tasks.spawn(serve_operations(listener, Arc::clone(&options), Arc::clone(&ops)));
     }
 
-    let address = listener
-        .local_addr()
-        .map_err(CommandError::context("the listening socket has no address"))?;
     tracing::info!(%address, tls = tls.is_some(), version = env!("CARGO_PKG_VERSION"), "serving");
     let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
-    background.mail = mail.map(|mail| mail.start(store.users(), sealing, clock));
-    let ended = serve_until_signal(serving, &mut signals, &lifecycle, background).await;
-    tasks.shutdown().await;
-    // Last, so that the spans of the drain are sent as well.
-    if let Some(telemetry) = telemetry {
-        telemetry.stop().await;
+    if settings.limits.shared {
+        let usage = Arc::new(store.rate_usage());
+        background.spawn(|end| limits::share(limiter, usage, process_name(), end));
     }
+    background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
+    background.mail = relay.map(MailTask::start);
+    let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
+    tasks.shutdown().await;
     ended
+}
+
+fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>) -> RunningTelemetry {
+    let (ops, clock) = (Arc::clone(ops), Arc::clone(clock));
+    telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
 pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
@@ -224,35 +226,44 @@ pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn C
     }
 }
 
-/// Serves until a signal, then drains and lets pending writes finish; a second signal ends all that at once.
-async fn serve_until_signal(
-    serving: impl Future<Output = DrainOutcome>,
-    signals: &mut ServerSignals,
-    lifecycle: &Lifecycle,
-    background: Background<'_>,
-) -> Result<(), CommandError> {
-    let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        // It only ends when it is drained.
-        _ = serving.as_mut() => return Ok(()),
-        name = signals.next() => tracing::info!(signal = name, "draining"),
+fn sync_schedule(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    clock: &Arc<dyn Clock>,
+) -> SyncSchedule {
+    let syncs = SyncRunner::new(
+        store.mirror(),
+        Arc::new(adapters.clone()),
+        Arc::clone(clock),
+        process_name(),
+        settings.sync.full_every,
+        SCHEDULED_RETRY,
+    );
+    SyncSchedule {
+        syncs,
+        admin: store.admin(),
+        tenants: store.tenants(),
+        clock: Arc::clone(clock),
+        settings: settings.sync.clone(),
     }
-    lifecycle.drain();
-    background.cancel();
-    let draining = async {
-        let drained = serving.await;
-        if drained.cut > 0 {
-            tracing::warn!(cut = drained.cut, "connections were cut: http.drain_timeout is over");
-        }
-        background.stop().await;
-    };
-    tokio::select! {
-        () = draining => {
-            tracing::info!("drained");
-            Ok(())
-        }
-        name = signals.next() => Err(CommandError::new(format!("a second {name} stopped the server before all requests had ended"))),
-    }
+}
+
+/// What the service cannot work without.
+fn ready_parts(store: &Store, verifier: &Arc<Verifier>, relay: Option<&MailRelay>) -> Vec<Arc<dyn Readiness>> {
+    let mut parts: Vec<Arc<dyn Readiness>> = vec![
+        store.readiness(),
+        Arc::clone(verifier) as _,
+        store.read_events().progress(),
+    ];
+    parts.extend(relay.map(|relay| relay.progress() as _));
+    parts
+}
+
+/// The operations port. Its own lifecycle never drains: readiness is answered until the process ends.
+async fn serve_operations(listener: TcpListener, options: Arc<ServerOptions>, ops: Arc<Ops>) {
+    let workers = vec![WorkerHandle::new(Handle::current(), ops)];
+    http_server::serve(listener, options, workers, &Lifecycle::new()).await;
 }
 
 /// How many threads serve connections: one per processor if the setting is 0.
@@ -261,12 +272,6 @@ fn serving_threads(setting: usize) -> usize {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         some => some,
     }
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| CommandError::new(format!("cannot listen on {address}: {}", error.kind())))
 }
 
 /// Starts without a database that is down, which readiness reports; refuses one at another schema version.
@@ -298,15 +303,6 @@ async fn upkeep(ops: Arc<Ops>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        ops.upkeep();
-    }
-}
-
-async fn follow_requests(mut requests: RequestSignals, reloader: Reloader) {
-    loop {
-        match requests.next().await {
-            ServerRequest::Reload => drop(reloader.reload().await),
-            ServerRequest::ReopenLog => {}
-        }
+        ops.upkeep().await;
     }
 }

@@ -1,8 +1,10 @@
 //! The signals of a server: those that stop it in order, and those that make it read its settings or open its log again.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::command_error::CommandError;
+use crate::{command_error::CommandError, logs::LogControl, reload::Reloader};
 
 /// SIGTERM and SIGINT.
 pub(super) struct ServerSignals {
@@ -60,6 +62,19 @@ impl RequestSignals {
                 _ = self.user1.recv() => return ServerRequest::ReopenLog,
                 _ = self.user2.recv() => tracing::info!("SIGUSR2 has no meaning and is ignored"),
             }
+        }
+    }
+}
+
+/// Does what the signals request, one after another, for as long as the server runs.
+pub(super) async fn follow_requests(mut requests: RequestSignals, reloader: Reloader, log: Arc<LogControl>) {
+    loop {
+        match requests.next().await {
+            ServerRequest::Reload => drop(reloader.reload().await),
+            ServerRequest::ReopenLog => match log.reopen() {
+                Ok(()) => tracing::info!("the log is opened again"),
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the log stays as it was"),
+            },
         }
     }
 }

@@ -2,23 +2,26 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use masthead_domain::settings::SettingError;
+use masthead_domain::{settings::SettingError, tenant::TenantId};
 use masthead_subscribe_store::{AdminError, Store, TenantRow};
 use serde_json::json;
 
 use super::environment::{print_line, print_warning, with_store};
-use crate::{cli::TenantCommand, command_error::CommandError, providers, settings::UncheckedSettings};
+use crate::{
+    cli::TenantCommand,
+    command_error::CommandError,
+    providers,
+    settings::{ProviderSettings, UncheckedSettings},
+};
 
 pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) -> Result<(), CommandError> {
-    let allow_private_addresses = settings_source.providers()?.allow_private_addresses;
+    let options = settings_source.providers()?;
     if sets_return_urls(command) && settings_source.mail()?.smtp.is_none() {
         print_warning(format_args!(
             "{RETURN_URLS}: smtp.host is not set, so no mail with a link is sent"
         ));
     }
-    with_store(settings_source, async |store| {
-        change(store, command, allow_private_addresses).await
-    })
+    with_store(settings_source, async |store| change(store, command, &options).await)
 }
 
 const RETURN_URLS: &str = "Users.ReturnUrls";
@@ -32,12 +35,12 @@ fn sets_return_urls(command: &TenantCommand) -> bool {
     }
 }
 
-async fn change(store: &Store, command: &TenantCommand, allow_private_addresses: bool) -> Result<(), CommandError> {
+async fn change(store: &Store, command: &TenantCommand, options: &ProviderSettings) -> Result<(), CommandError> {
     let admin = store.admin();
     match command {
         TenantCommand::Add { tenant, pool, settings } => {
             let settings = unique(settings)?;
-            refuse_errors(&settings, allow_private_addresses)?;
+            refuse_errors(tenant, &settings, options)?;
             let warnings = admin
                 .add_tenant(tenant, pool.as_deref(), &settings)
                 .await
@@ -61,7 +64,7 @@ async fn change(store: &Store, command: &TenantCommand, allow_private_addresses:
                 .map_or_else(BTreeMap::new, |row| row.settings);
             wanted.extend(changes.clone());
             wanted.retain(|_, value| !value.is_empty());
-            refuse_errors(&wanted, allow_private_addresses)?;
+            refuse_errors(tenant, &wanted, options)?;
             let (settings, warnings) = admin.set_tenant(tenant, &changes).await.map_err(refused)?;
             warn(&warnings);
             print_line(format_args!("{tenant}{}", pairs(&settings)))
@@ -74,8 +77,12 @@ async fn change(store: &Store, command: &TenantCommand, allow_private_addresses:
 }
 
 /// Settings that the provider cannot be called with are refused before anything is changed.
-fn refuse_errors(settings: &BTreeMap<String, String>, allow_private_addresses: bool) -> Result<(), CommandError> {
-    let errors = providers::setting_errors(settings, allow_private_addresses);
+fn refuse_errors(
+    tenant: &TenantId,
+    settings: &BTreeMap<String, String>,
+    options: &ProviderSettings,
+) -> Result<(), CommandError> {
+    let errors = providers::setting_errors(tenant, settings, options);
     if errors.is_empty() {
         Ok(())
     } else {

@@ -46,8 +46,8 @@ pub(super) fn with_writes(
 ) -> Result<(), CommandError> {
     let settings = settings_source.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock), None);
-    let (_, _, _log) = log.map_err(CommandError::context(NO_LOG))?;
+    let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
+    let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let store = wiring::store(&settings.database, Some(&settings.sealing))?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;

@@ -27,7 +27,7 @@ use tracing::Instrument as _;
 use crate::{
     identifiers::RequestIds,
     logs::access::{self, AccessLog, CallerCodes},
-    ops::{Ops, OpsPage, RequestTimes},
+    ops::{Ops, OpsPage, OpsReader, RequestTimes},
     server_errors::{RETRY_AFTER, api_error, overload_response},
     settings::HttpSettings,
 };
@@ -83,8 +83,8 @@ pub struct Edge<R> {
     ids: Arc<dyn RequestIds>,
     log: Arc<RequestLogger>,
     ops: Arc<Ops>,
-    /// Whether `/metrics` has an address of its own.
-    hides_metrics: bool,
+    /// What the operators' pages show here.
+    ops_reader: OpsReader,
 }
 
 /// What an [`Edge`] consists of.
@@ -101,8 +101,8 @@ pub struct EdgeParts<R> {
     pub access: AccessLog,
     /// The operators' pages.
     pub ops: Arc<Ops>,
-    /// Whether `/metrics` is served on another address and not here.
-    pub hides_metrics: bool,
+    /// Whether `/metrics` and the details of `/health/ready` are shown here too (`metrics.on_api_port`).
+    pub shows_metrics: bool,
 }
 
 impl<R: Routes> Edge<R> {
@@ -119,7 +119,11 @@ impl<R: Routes> Edge<R> {
                 times: RequestTimes::default(),
             }),
             ops: parts.ops,
-            hides_metrics: parts.hides_metrics,
+            ops_reader: if parts.shows_metrics {
+                OpsReader::Operator
+            } else {
+                OpsReader::Client
+            },
         }
     }
 
@@ -146,7 +150,7 @@ impl<R: Routes> Edge<R> {
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
         let body = TimedBody::new(body, self.http.body_timeout);
-        let span = request_span(head, record.route(), &record.id);
+        let span = request_span(head, record.route.as_deref(), &record.id);
         // The routes share no mutable state: a panic leaves nothing inconsistent.
         let answer = AssertUnwindSafe(self.routes.answer(route, context, head, body))
             .catch_unwind()
@@ -182,14 +186,16 @@ impl<R: Routes> RequestHandler for Edge<R> {
                 id: id.clone(),
                 caller: CallerCodes::from_headers(&head.headers),
             },
+            is_probe: false,
         });
         let path = head.uri.path();
-        let page = OpsPage::from_path(path).filter(|page| !(self.hides_metrics && *page == OpsPage::Metrics));
+        let page = OpsPage::from_path(path).filter(|page| Ops::shows(*page, self.ops_reader));
         let mut answer = if let Some(rejection) = rejection {
             refuse_at(path, api_error(rejection), id.clone(), RETRY_AFTER)
         } else if let Some(page) = page {
             record.request.route = Some(page.path().into());
-            self.ops.answer(page, &head.method).await
+            record.is_probe = true;
+            self.ops.answer(page, &head.method, self.ops_reader).await
         } else {
             self.routed(&head, body, peer, &mut record.request).await
         };
@@ -226,6 +232,7 @@ impl<R: Routes> RequestHandler for Edge<R> {
                 id,
                 caller: CallerCodes::from_headers(&HeaderMap::new()),
             },
+            is_probe: false,
         });
         answer
     }

@@ -26,6 +26,8 @@ pub(super) struct RequestLogger {
 pub(super) struct RequestRecord {
     pub(super) log: Arc<RequestLogger>,
     pub(super) request: access::AccessEntry,
+    /// For one of the operators' pages: only an error is written to the access log, since probes come every few seconds.
+    pub(super) is_probe: bool,
 }
 
 impl Drop for RequestRecord {
@@ -35,7 +37,10 @@ impl Drop for RequestRecord {
         self.log
             .times
             .record(&request.method, request.route(), request.status, took);
-        self.log.access.write(request, took);
+        let is_success = (200..300).contains(&request.status);
+        if !(self.is_probe && is_success) {
+            self.log.access.write(request, took);
+        }
     }
 }
 

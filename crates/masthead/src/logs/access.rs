@@ -4,7 +4,10 @@
 use std::{
     cell::RefCell,
     io::Write,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,7 +25,9 @@ pub const TARGET: &str = "masthead::access";
 /// Writes access lines; cheap to clone.
 #[derive(Clone)]
 pub struct AccessLog {
-    writer: Option<LogWriter>,
+    writer: LogWriter,
+    /// By `log.level`, which may change while the process runs.
+    wanted: Arc<AtomicBool>,
     format: LogFormat,
     clock: Arc<dyn Clock>,
 }
@@ -90,17 +95,29 @@ impl AccessEntry {
 }
 
 impl AccessLog {
-    /// Lines go to `writer`; without one, nowhere.
+    /// Lines go to `writer`.
     #[must_use]
-    pub fn new(writer: Option<LogWriter>, format: LogFormat, clock: Arc<dyn Clock>) -> Self {
-        Self { writer, format, clock }
+    pub fn new(writer: LogWriter, format: LogFormat, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            writer,
+            wanted: Arc::new(AtomicBool::new(true)),
+            format,
+            clock,
+        }
+    }
+
+    /// Turns the lines on or off, for all clones.
+    pub(super) fn set_wanted(&self, wanted: bool) {
+        self.wanted.store(wanted, Ordering::Relaxed);
     }
 
     pub(crate) fn write(&self, entry: &AccessEntry, took: Duration) {
         thread_local! {
             static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let Some(writer) = &self.writer else { return };
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
         let now = self.clock.now();
         LINE.with_borrow_mut(|line| {
             line.clear();
@@ -108,7 +125,7 @@ impl AccessLog {
                 LogFormat::Json => json(line, now, entry, took),
                 LogFormat::Pretty => pretty(line, now, entry, took),
             }
-            writer.line(line);
+            self.writer.line(line);
         });
     }
 }

@@ -1,7 +1,8 @@
-//! Liveness and readiness.
+//! Readiness: what the service depends on, checked for all probes at once.
 
 use std::{
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,8 @@ pub struct ServiceHealth {
     lifecycle: Lifecycle,
     // Held while the parts are checked: concurrent probes wait for the same report.
     last: Mutex<Option<(Instant, Vec<HealthPart>)>>,
+    /// The parts that were not ready at the last check, and why; for lines about changes.
+    unready: std::sync::Mutex<BTreeMap<&'static str, &'static str>>,
 }
 
 /// The body of `/health/ready`.
@@ -75,6 +78,7 @@ impl ServiceHealth {
             replicas: Box::new(Vec::new),
             lifecycle,
             last: Mutex::new(None),
+            unready: std::sync::Mutex::default(),
         }
     }
 
@@ -110,6 +114,7 @@ impl ServiceHealth {
             if draining { Err("draining") } else { Ok(()) },
         )];
         parts.extend(self.check_parts().await);
+        self.publish(&parts);
         HealthReport {
             ready: parts.iter().all(|part| part.ready),
             parts,
@@ -135,6 +140,25 @@ impl ServiceHealth {
         .await;
         *last = Some((Instant::now(), parts.clone()));
         parts
+    }
+
+    /// Sets the metric of each part, and logs each change.
+    fn publish(&self, parts: &[HealthPart]) {
+        let mut unready = self.unready.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in parts {
+            metrics::gauge!("masthead_ready", "part" => part.name).set(if part.ready { 1.0 } else { 0.0 });
+            let before = match part.why {
+                Some(why) => unready.insert(part.name, why),
+                None => unready.remove(part.name),
+            };
+            match (before, part.why) {
+                (before, Some(why)) if before != Some(why) => {
+                    tracing::warn!(part = part.name, why, "the server is not ready");
+                }
+                (Some(_), None) => tracing::info!(part = part.name, "a part of the server is ready again"),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The operators' pages: `/health/live`, `/health/ready`, `/metrics`.
 
 mod health;
+mod metrics_page;
 mod process;
 mod recorder;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,6 +25,7 @@ use masthead_http_server::{RawHead, Rejection, RequestHandler};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{HealthPart, HealthReport, ServiceHealth};
+use metrics_page::MetricsPage;
 pub use recorder::{RequestTimes, install};
 
 use crate::{
@@ -37,9 +39,20 @@ pub(crate) const ALIVE: &str = r#"{"alive":true}"#;
 /// Serves the operators' pages.
 pub struct Ops {
     health: ServiceHealth,
-    metrics: PrometheusHandle,
+    metrics: MetricsPage,
+    /// The address of the API, by which `masthead health` recognises its own server.
+    api_address: Option<SocketAddr>,
     log: Option<LogWriter>,
     log_lines_dropped: AtomicU64,
+}
+
+/// Who reads a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpsReader {
+    /// An operator, on the operations port: everything is shown.
+    Operator,
+    /// Any client of the API: whether the server lives and is ready, and nothing else.
+    Client,
 }
 
 /// One of the operators' pages.
@@ -75,22 +88,44 @@ impl Ops {
     pub fn new(health: ServiceHealth, metrics: PrometheusHandle, log: Option<LogWriter>) -> Self {
         Self {
             health,
-            metrics,
+            metrics: MetricsPage::new(metrics),
+            api_address: None,
             log,
             log_lines_dropped: AtomicU64::new(0),
         }
     }
 
-    pub(crate) async fn answer(&self, page: OpsPage, method: &Method) -> ApiResponse {
+    /// The pages of the server that answers the API at this address.
+    #[must_use]
+    pub fn of_api(self, address: SocketAddr) -> Self {
+        Self {
+            api_address: Some(address),
+            ..self
+        }
+    }
+
+    /// Whether a reader may see a page.
+    pub(crate) fn shows(page: OpsPage, reader: OpsReader) -> bool {
+        page != OpsPage::Metrics || reader == OpsReader::Operator
+    }
+
+    /// A page that the reader may see.
+    pub(crate) async fn answer(&self, page: OpsPage, method: &Method, reader: OpsReader) -> ApiResponse {
         if !matches!(*method, Method::GET | Method::HEAD) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", String::new());
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new());
             answer
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
         match page {
-            OpsPage::Live => text(StatusCode::OK, "application/json", ALIVE.to_owned()),
+            OpsPage::Live => {
+                let body = match (reader, self.api_address) {
+                    (OpsReader::Operator, Some(api)) => format!(r#"{{"alive":true,"api":"{api}"}}"#),
+                    _ => ALIVE.to_owned(),
+                };
+                text(StatusCode::OK, "application/json", body)
+            }
             OpsPage::Ready => {
                 let report = self.health.report().await;
                 let status = if report.ready {
@@ -98,39 +133,44 @@ impl Ops {
                 } else {
                     StatusCode::SERVICE_UNAVAILABLE
                 };
-                text(
-                    status,
-                    "application/json",
-                    serde_json::to_string(&report).unwrap_or_default(),
-                )
+                let body = match reader {
+                    OpsReader::Operator => serde_json::to_string(&report).unwrap_or_default(),
+                    OpsReader::Client => format!(r#"{{"ready":{}}}"#, report.ready),
+                };
+                text(status, "application/json", body)
             }
-            OpsPage::Metrics => text(
-                StatusCode::OK,
-                "text/plain; version=0.0.4; charset=utf-8",
-                self.metrics_text(),
-            ),
+            OpsPage::Metrics => {
+                let page = self.metrics.text(|| self.measure()).await;
+                text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page)
+            }
         }
     }
 
-    /// Drains the recorder's buffers; must be called every few seconds, or they grow.
-    pub fn upkeep(&self) {
-        self.metrics.run_upkeep();
+    /// Drains the recorder's buffers, and checks the parts, so that their metrics and the log follow a change where no probe
+    /// comes; must be called every few seconds, or the buffers grow.
+    pub async fn upkeep(&self) {
+        self.metrics.upkeep();
+        self.health.report().await;
     }
 
     /// All metrics, in the text format of Prometheus.
     pub(crate) fn metrics_text(&self) -> String {
+        self.measure();
+        self.metrics.render()
+    }
+
+    fn measure(&self) {
         process::measure();
         if let Some(log) = &self.log {
             let now = log.dropped();
             let before = self.log_lines_dropped.swap(now, Ordering::Relaxed);
             metrics::counter!("masthead_log_lines_dropped_total").increment(now.saturating_sub(before));
         }
-        self.metrics.render()
     }
 }
 
-fn text(status: StatusCode, kind: &'static str, body: String) -> ApiResponse {
-    let mut answer = ApiResponse::new(Full::from(body));
+fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> ApiResponse {
+    let mut answer = ApiResponse::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer
         .headers_mut()
@@ -161,8 +201,8 @@ impl RequestHandler for Ops {
             return reject(request.headers(), rejection);
         }
         match OpsPage::from_path(request.uri().path()) {
-            Some(page) => self.answer(page, request.method()).await,
-            None => text(StatusCode::NOT_FOUND, "text/plain", String::new()),
+            Some(page) => self.answer(page, request.method(), OpsReader::Operator).await,
+            None => text(StatusCode::NOT_FOUND, "text/plain", Bytes::new()),
         }
     }
 

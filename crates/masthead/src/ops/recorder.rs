@@ -132,6 +132,18 @@ fn describe() {
     );
     describe_counter!("masthead_accept_errors_total", "failures to accept connections");
     describe_counter!("masthead_panics_total", "panics");
+    describe_gauge!(
+        "masthead_ready",
+        "1 where a part of the server is ready, by part: process, database, tokens, events, mail"
+    );
+    describe_counter!(
+        "masthead_reloads_total",
+        "reloads of the settings, by outcome: reloaded, invalid, partly_failed"
+    );
+    describe_gauge!(
+        "masthead_mail_relay_failing",
+        "1 where the last mail that was tried must wait, because the SMTP server does not take it"
+    );
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");
     describe_gauge!("process_cpu_seconds_total", "processor time used, user and system");
     describe_gauge!("process_resident_memory_bytes", "memory in use");

@@ -41,13 +41,13 @@ fn collect(value: &Value, name: &str, hashes: &mut BTreeMap<String, u64>) {
         return;
     }
     let text = value.kind.to_string();
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    let mut state = DefaultHasher::new();
+    text.hash(&mut state);
     if name.ends_with("_file") && !text.is_empty() {
         // A file that cannot be read is an error of the settings, which is reported elsewhere.
-        fs::read(&text).ok().hash(&mut hasher);
+        fs::read(&text).ok().hash(&mut state);
     }
-    hashes.insert(name.to_owned(), hasher.finish());
+    hashes.insert(name.to_owned(), state.finish());
 }
 
 #[cfg(test)]

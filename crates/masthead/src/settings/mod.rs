@@ -19,10 +19,10 @@ pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, IssuerSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
-    PasswordSettings, ProviderSettings, SealingSettings, SearchSettings, ServerSettings, SmtpSettings, SyncSettings,
-    TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
+    DatabaseSettings, HttpSettings, IssuerSettings, LimitSettings, LogFormat, LogSettings, MailSettings,
+    MetricsSettings, PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings,
+    ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
-pub use tenant_secrets::TenantSecrets;
+pub use tenant_secrets::{TenantSecrets, variable_prefix};
 pub use unchecked::UncheckedSettings;

@@ -1,15 +1,23 @@
 //! The checked settings, section by section.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use http::HeaderMap;
+use ipnet::IpNet;
+use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
 use masthead_http_server::ServerOptions;
+use masthead_rate_limits::LimiterOptions;
 use masthead_tokens::{Algorithm, ClaimRules};
 
-use super::secret::SecretText;
+use super::{secret::SecretText, tenant_secrets::TenantSecrets};
 use crate::client_address::TrustedProxies;
 
 /// All settings of a server, checked.
@@ -25,6 +33,8 @@ pub struct ServerSettings {
     pub sealing: SealingSettings,
     /// `[search]`
     pub search: SearchSettings,
+    /// `[limits]`
+    pub limits: LimitSettings,
     /// `[providers]`
     pub providers: ProviderSettings,
     /// `[passwords]`
@@ -62,6 +72,7 @@ pub struct HttpSettings {
     pub max_header_bytes: usize,
     pub drain_timeout: Duration,
     pub drain_idle: Duration,
+    pub drain_delay: Duration,
     pub trusted_proxies: TrustedProxies,
     /// `None` if the listener speaks no TLS.
     pub tls: Option<TlsSettings>,
@@ -134,6 +145,7 @@ pub struct TokenSettings {
     pub leeway: Duration,
     pub types: Vec<Box<str>>,
     pub max_lifetime: Duration,
+    pub read_scopes: ReadScopeGrants,
     pub max_minted_lifetime: Duration,
 }
 
@@ -188,18 +200,71 @@ pub struct SearchSettings {
     pub max_depth: u64,
 }
 
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// The limits.
+    pub options: LimiterOptions,
+    /// Whether the servers of a database share what they admit.
+    pub shared: bool,
+}
+
 /// `[providers]`
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct ProviderSettings {
-    pub allow_private_addresses: bool,
+    pub allow_private_addresses: PrivateAddresses,
     pub secrets_folder: PathBuf,
+    pub shared_secrets: bool,
     pub connect_timeout: Duration,
     pub call_timeout: Duration,
     pub max_answer_bytes: usize,
     pub fresh: Duration,
     pub stale: Duration,
     pub stale_after: Duration,
+}
+
+/// Which addresses that are not public tenants' providers may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrivateAddresses {
+    /// All, and plain http to every address.
+    All,
+    /// Those of these networks, and plain http to them alone.
+    Networks(Vec<IpNet>),
+}
+
+impl PrivateAddresses {
+    /// Whether there are any.
+    #[must_use]
+    pub fn are_allowed(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Networks(networks) => !networks.is_empty(),
+        }
+    }
+}
+
+impl ProviderSettings {
+    /// The secrets of tenants.
+    #[must_use]
+    pub fn tenant_secrets(&self) -> TenantSecrets {
+        TenantSecrets::new(&self.secrets_folder, self.shared_secrets)
+    }
+
+    /// What an operator must change before the next release; `None` where nothing is.
+    pub(crate) fn secrets_warning(&self) -> Option<String> {
+        const WAY_OUT: &str = "give each tenant its own folder or variables (docs/operations.md, Secrets)";
+        if self.shared_secrets {
+            return Some(format!(
+                "providers.shared_secrets is on, for this release only: {WAY_OUT}"
+            ));
+        }
+        let files = std::fs::read_dir(&self.secrets_folder).ok()?;
+        let is_file = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.path().is_file());
+        files.into_iter().any(is_file).then(|| {
+            format!("providers.secrets_folder has files that belong to no tenant and are not read: {WAY_OUT}, or set providers.shared_secrets")
+        })
+    }
 }
 
 /// `[passwords]`
@@ -253,6 +318,7 @@ pub struct SmtpSettings {
 pub struct LogSettings {
     pub format: LogFormat,
     pub level: String,
+    pub file: Option<PathBuf>,
 }
 
 /// The format of log lines.
@@ -278,8 +344,21 @@ pub struct TelemetrySettings {
 }
 
 /// `[metrics]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSettings {
-    /// Where /metrics and /health are served as well.
+    /// The operations port: /metrics, and /health with its details.
     pub listen: Option<SocketAddr>,
+    /// Whether they are served beside the API too.
+    pub on_api_port: bool,
 }
+
+impl MetricsSettings {
+    /// Whether the operations port is the one that servers have by default.
+    #[must_use]
+    pub fn has_default_address(&self) -> bool {
+        self.listen == Some(DEFAULT_OPERATIONS_PORT)
+    }
+}
+
+/// The default of `metrics.listen`.
+const DEFAULT_OPERATIONS_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);

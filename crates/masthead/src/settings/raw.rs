@@ -13,6 +13,7 @@ pub(super) struct RawSettings {
     pub(super) issuers: BTreeMap<String, RawIssuer>,
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
+    pub(super) limits: RawLimits,
     pub(super) providers: RawProviders,
     pub(super) passwords: RawPasswords,
     pub(super) sync: RawSync,
@@ -43,6 +44,7 @@ pub(super) struct RawHttp {
     pub(super) max_header_bytes: String,
     pub(super) drain_timeout: String,
     pub(super) drain_idle: String,
+    pub(super) drain_delay: String,
     pub(super) trusted_proxies: String,
     pub(super) forwarded_header: String,
     pub(super) tls_certificate_file: String,
@@ -98,6 +100,7 @@ pub(super) struct RawTokens {
     pub(super) leeway: String,
     pub(super) types: String,
     pub(super) max_lifetime: String,
+    pub(super) read_scope_grants: String,
     pub(super) max_minted_lifetime: String,
 }
 
@@ -134,9 +137,23 @@ pub(super) struct RawSearch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub(super) subject_requests_per_minute: String,
+    pub(super) subject_rows_per_minute: String,
+    pub(super) address_requests_per_minute: String,
+    pub(super) address_rows_per_minute: String,
+    pub(super) tenant_requests_per_minute: String,
+    pub(super) tenant_rows_per_minute: String,
+    pub(super) list_weight: String,
+    pub(super) shared: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawProviders {
     pub(super) allow_private_addresses: String,
     pub(super) secrets_folder: String,
+    pub(super) shared_secrets: String,
     pub(super) connect_timeout: String,
     pub(super) call_timeout: String,
     pub(super) max_answer_bytes: String,
@@ -192,6 +209,7 @@ pub(super) struct RawMail {
 pub(super) struct RawLog {
     pub(super) format: String,
     pub(super) level: String,
+    pub(super) file: String,
 }
 
 #[derive(Deserialize)]
@@ -208,4 +226,5 @@ pub(super) struct RawTelemetry {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
     pub(super) listen: String,
+    pub(super) on_api_port: String,
 }

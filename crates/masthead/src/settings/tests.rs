@@ -56,7 +56,8 @@ fn defaults_are_valid() {
     assert_eq!(settings.database.direct_url, settings.database.url);
     assert_eq!(settings.sealing.current, "k1");
     assert_eq!(settings.passwords.cost, masthead_credentials::Argon2Cost::default());
-    assert_eq!(settings.metrics.listen, None);
+    assert!(settings.metrics.has_default_address() && !settings.metrics.on_api_port);
+    assert_eq!(settings.http.drain_delay, Duration::ZERO);
 }
 
 #[test]
@@ -510,5 +511,17 @@ fn telemetry_is_checked_and_its_headers_are_secret() {
         pairs.push((&key, value));
         let error = settings_source(None, &pairs).settings().unwrap_err().to_string();
         assert!(error.contains(named) && !error.contains("hidden-word"), "{error}");
+    }
+}
+
+#[test]
+fn operations_port_can_be_turned_off() {
+    for off in ["off", ""] {
+        let file = Scratch::new(
+            "metrics",
+            &format!("[metrics]\nlisten = \"{off}\"\non_api_port = true\n"),
+        );
+        let settings = settings_source(Some(&file.0), &whole()).settings().unwrap();
+        assert_eq!((settings.metrics.listen, settings.metrics.on_api_port), (None, true));
     }
 }

@@ -1,6 +1,6 @@
 //! The loaded settings before they are checked.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use super::{
     check,
@@ -63,6 +63,7 @@ impl UncheckedSettings {
             let tokens = check::tokens(&raw.tokens, &raw.issuers, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
+            let limits = check::limits(&raw.limits, c);
             let providers = check::providers(&raw.providers, c);
             let passwords = check::passwords(&raw.passwords, c);
             let sync = check::sync(&raw.sync, c);
@@ -76,6 +77,7 @@ impl UncheckedSettings {
                 tokens: tokens?,
                 sealing: sealing?,
                 search: search?,
+                limits: limits?,
                 providers: providers?,
                 passwords: passwords?,
                 sync: sync?,
@@ -123,6 +125,18 @@ impl UncheckedSettings {
             let providers = check::providers(&raw.providers, c);
             let sync = check::sync(&raw.sync, c);
             Some((providers?, sync?))
+        })
+    }
+
+    /// Where a server with these settings answers: its API, and its operations port if it has one.
+    ///
+    /// # Errors
+    /// All errors of `[http]` and `[metrics]`, and all unknown settings.
+    pub fn addresses(&self) -> Result<(SocketAddr, Option<SocketAddr>), SettingsError> {
+        self.part(|raw, c| {
+            let http = check::http(&raw.http, c);
+            let metrics = check::metrics(&raw.metrics, c);
+            Some((http?.listen, metrics?.listen))
         })
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use masthead::{
-    mail::MailDelivery,
+    mail::{MailDelivery, MailTask},
     settings::{UncheckedSettings, Variables},
 };
 use masthead_domain::mail::Language;
@@ -124,7 +124,7 @@ async fn queued_mail_arrives_in_the_language_of_its_reader() {
     outbox.queue(&mail.tenant, sealed);
     mailbox.inject(SmtpFault::Reply { code: 451 }.at(SmtpStage::Message).times(1));
 
-    let task = delivery.start(Arc::clone(&outbox) as _, sealing, Arc::clone(&clock) as _);
+    let task = MailTask::start(delivery.relay(Arc::clone(&outbox) as _, sealing, Arc::clone(&clock) as _));
     let begun = Instant::now();
     while outbox.states().iter().any(|state| *state != MailState::Sent) {
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", outbox.states());

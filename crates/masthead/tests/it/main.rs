@@ -12,6 +12,7 @@ mod contract;
 mod http;
 mod issuers;
 mod journeys;
+mod lifecycle;
 mod mail;
 mod pooler;
 mod providers;

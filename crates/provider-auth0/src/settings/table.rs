@@ -1,9 +1,12 @@
 //! Every setting for Auth0, with what it takes and does.
 
-use masthead_provider_kit::ProviderSettingSpec;
+use masthead_provider_kit::{
+    ProviderSettingSpec,
+    settings::client_tls::{AUTHORITIES, CLIENT_CERTIFICATE, CLIENT_KEY},
+};
 
 /// Every setting.
-pub const SETTINGS: [ProviderSettingSpec; 14] = [
+pub const SETTINGS: [ProviderSettingSpec; 17] = [
     ProviderSettingSpec {
         name: "Auth0.Domain",
         values: "a host name, such as example.eu.auth0.com",
@@ -73,5 +76,20 @@ pub const SETTINGS: [ProviderSettingSpec; 14] = [
         name: "Auth0.MixedCaseEmails",
         values: "true or false",
         meaning: "lookups by address also find addresses stored with capitals, with one more call; true when not set",
+    },
+    ProviderSettingSpec {
+        name: "Auth0.ClientCertificateFile",
+        values: "the path of a file",
+        meaning: CLIENT_CERTIFICATE,
+    },
+    ProviderSettingSpec {
+        name: "Auth0.ClientKeyFile",
+        values: "the path of a file",
+        meaning: CLIENT_KEY,
+    },
+    ProviderSettingSpec {
+        name: "Auth0.CaFile",
+        values: "the path of a file",
+        meaning: AUTHORITIES,
     },
 ];

@@ -1,7 +1,10 @@
 //! The settings of a generic provider. The name of the provider and a dot precede each name: `SSOR.BaseUrl`. A `*` at the
 //! end matches any name; an empty value removes the value of a preset.
 
-use masthead_provider_kit::ProviderSettingSpec;
+use masthead_provider_kit::{
+    ProviderSettingSpec,
+    settings::client_tls::{AUTHORITIES, CLIENT_CERTIFICATE, CLIENT_KEY},
+};
 
 const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
     ProviderSettingSpec { name, values, meaning }
@@ -25,7 +28,7 @@ const STATUSES: &str = "HTTP statuses separated by commas, not 401, 403, 407 or 
 const CODES: &str = "codes separated by commas";
 
 /// Every setting.
-pub const SETTINGS: [ProviderSettingSpec; 93] = [
+pub const SETTINGS: [ProviderSettingSpec; 96] = [
     spec(
         "Preset",
         "own or none",
@@ -38,7 +41,7 @@ pub const SETTINGS: [ProviderSettingSpec; 93] = [
     ),
     spec(
         "Auth",
-        "none, bearer, client-credentials, header, field or basic (no client certificates)",
+        "none, bearer, client-credentials, header, field or basic",
         "how requests authenticate",
     ),
     spec(
@@ -395,4 +398,7 @@ pub const SETTINGS: [ProviderSettingSpec; 93] = [
         "a number from 1 to 1000",
         "calls at once; 20 when not set",
     ),
+    spec("ClientCertificateFile", "the path of a file", CLIENT_CERTIFICATE),
+    spec("ClientKeyFile", "the path of a file", CLIENT_KEY),
+    spec("CaFile", "the path of a file", AUTHORITIES),
 ];

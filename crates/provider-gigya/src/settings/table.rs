@@ -1,9 +1,12 @@
 //! Every setting for Gigya, with what it takes and does.
 
-use masthead_provider_kit::ProviderSettingSpec;
+use masthead_provider_kit::{
+    ProviderSettingSpec,
+    settings::client_tls::{AUTHORITIES, CLIENT_CERTIFICATE, CLIENT_KEY},
+};
 
 /// Every setting.
-pub const SETTINGS: [ProviderSettingSpec; 14] = [
+pub const SETTINGS: [ProviderSettingSpec; 17] = [
     ProviderSettingSpec {
         name: "Gigya.ApiKey",
         values: "1 to 255 visible ASCII characters",
@@ -75,5 +78,20 @@ pub const SETTINGS: [ProviderSettingSpec; 14] = [
         values: "comma-separated entries: field=key, field, field=, profile.field=key, profile.field=, *",
         meaning: "which fields of data (dots lead into objects) and profile become metadata keys beside the standard keys; \
                   `field=` excludes one, * includes all of data",
+    },
+    ProviderSettingSpec {
+        name: "Gigya.ClientCertificateFile",
+        values: "the path of a file",
+        meaning: CLIENT_CERTIFICATE,
+    },
+    ProviderSettingSpec {
+        name: "Gigya.ClientKeyFile",
+        values: "the path of a file",
+        meaning: CLIENT_KEY,
+    },
+    ProviderSettingSpec {
+        name: "Gigya.CaFile",
+        values: "the path of a file",
+        meaning: AUTHORITIES,
     },
 ];

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use masthead_domain::tenant::Tenant;
+use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::source::UserSource;
 pub(crate) use masthead_provider_kit::testing::RecordedRequest;
 use masthead_provider_kit::{
@@ -25,7 +25,7 @@ pub(crate) struct RemoteFixture {
 struct SharedToken(Arc<Mutex<Option<&'static str>>>);
 
 impl Secrets for SharedToken {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         self.0.lock().unwrap().map(|text| Secret::new(text.as_bytes()))
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::TryFutureExt as _;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, query::UserQuery, tenant::Tenant,
     user_key::UserKey,
@@ -66,12 +67,11 @@ impl PgMirror {
 }
 
 /// Does the work of a query, in a span of its own.
-async fn traced_query<T>(
+fn traced_query<T>(
     name: &'static str,
     work: impl Future<Output = Result<T, MirrorError>>,
-) -> Result<T, SourceError> {
-    let work = async { work.await.map_err(MirrorError::to_source_error(name)) };
-    traced(name, work).await
+) -> impl Future<Output = Result<T, SourceError>> {
+    traced(name, work.map_err(MirrorError::to_source_error(name)))
 }
 
 #[async_trait]

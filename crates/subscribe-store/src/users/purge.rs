@@ -40,7 +40,7 @@ macro_rules! purge {
 }
 
 /// Each with how long its rows are kept after that time.
-const EXPIRING: [(&str, Duration); 7] = [
+const EXPIRING: [(&str, Duration); 8] = [
     (
         purge!("pending_registrations", "expires_at <= $1", "expires_at"),
         Duration::ZERO,
@@ -58,6 +58,7 @@ const EXPIRING: [(&str, Duration); 7] = [
         ),
         Duration::ZERO,
     ),
+    (purge!("rate_usage", "told_at <= $1", "told_at"), Duration::minutes(10)),
     (purge!("known_addresses", "seen_at <= $1", "seen_at"), KNOWN),
     (purge!("mail_outbox", "dead_at <= $1", "dead_at"), DEAD_LETTERS_KEPT),
 ];

@@ -1,6 +1,7 @@
 //! The port, method by method.
 
 use async_trait::async_trait;
+use futures_util::TryFutureExt as _;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_change::UserChange,
 };
@@ -19,20 +20,18 @@ use crate::trace::traced;
 
 use super::{PgUsers, change, codes, create, delete, error::PgWriteError, password, pending, reset_links, sign_in};
 
-async fn write<T>(
+fn write<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, PgWriteError>>,
-) -> Result<T, UserWriteError> {
-    let work = async { work.await.map_err(|error| error.into_write_error(operation)) };
-    traced(operation, work).await
+) -> impl Future<Output = Result<T, UserWriteError>> {
+    traced(operation, work.map_err(move |error| error.into_write_error(operation)))
 }
 
-async fn read<T>(
+fn read<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, PgWriteError>>,
-) -> Result<T, SourceError> {
-    let work = async { work.await.map_err(|error| error.into_source_error(operation)) };
-    traced(operation, work).await
+) -> impl Future<Output = Result<T, SourceError>> {
+    traced(operation, work.map_err(move |error| error.into_source_error(operation)))
 }
 
 #[async_trait]

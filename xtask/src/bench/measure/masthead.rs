@@ -37,6 +37,9 @@ impl MastheadProgram {
             ("MASTHEAD__TOKENS__AUDIENCE", TOKEN_AUDIENCE),
             ("MASTHEAD__SEALING__CURRENT", "k1"),
             ("MASTHEAD__SEALING__KEYS__K1", &format!("{}==", "A".repeat(86))),
+            // The bench reads the details of readiness from the API, and starts servers side by side.
+            ("MASTHEAD__METRICS__LISTEN", "off"),
+            ("MASTHEAD__METRICS__ON_API_PORT", "true"),
             // No sync runs beside a measurement unless it is what is measured.
             ("MASTHEAD__SYNC__EVERY", "0s"),
         ];

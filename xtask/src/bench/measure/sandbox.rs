@@ -35,16 +35,17 @@ impl Auth0Sandbox {
         self.0.url.trim_start_matches("http://")
     }
 
-    /// The settings of a tenant with this provider and this budget.
-    pub(super) fn tenant_settings(&self, burst: u32, per_second: u32) -> Vec<String> {
+    /// The settings of a tenant with this provider and this budget, whose secret is in this variable.
+    pub(super) fn tenant_settings(&self, secret: &str, burst: u32, per_second: u32) -> Vec<String> {
         let fixed = AUTH0
             .settings
             .iter()
-            .filter(|(name, _)| !name.starts_with("Auth0.Budget"));
+            .filter(|(name, value)| !name.starts_with("Auth0.Budget") && *value != AUTH0.secret);
         let mut settings: Vec<String> = fixed.map(|(name, value)| format!("{name}={value}")).collect();
         settings.extend([
             format!("Flow.UserProvider={}", AUTH0.name),
             format!("{}={}", AUTH0.address, self.0.url),
+            format!("Auth0.ClientSecretEnv={secret}"),
             format!("Auth0.BudgetBurst={burst}"),
             format!("Auth0.BudgetPerSecond={per_second}"),
         ]);

@@ -17,7 +17,6 @@ use super::report::BenchReport;
 use super::sandbox::{Auth0Sandbox, SECRET};
 use super::server_process::ServerProcess;
 use super::statistics::round_to;
-use crate::dev::providers::AUTH0;
 use crate::shell::TaskResult;
 
 /// How many users the provider has.
@@ -41,6 +40,9 @@ const PATIENCE: Duration = Duration::from_mins(15);
 
 const GROUP: &str = "bench-sync";
 
+/// The variable with the secret of its tenant.
+const SECRET_VARIABLE: &str = "MASTHEAD_SECRET__BENCH_2DSYNC__DAILY__HERALD__AUTH0";
+
 /// Measures the sync and the look-ups beside it.
 pub(super) fn measure(context: &BenchContext<'_>, report: &mut BenchReport) -> TaskResult {
     context.database.remove_group(GROUP)?;
@@ -56,11 +58,11 @@ fn measure_sync(context: &BenchContext<'_>, report: &mut BenchReport) -> TaskRes
         ("MASTHEAD__PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"),
         // Each look-up must call the provider.
         ("MASTHEAD__PROVIDERS__FRESH", "0s"),
-        (AUTH0.secret, SECRET),
+        (SECRET_VARIABLE, SECRET),
     ]);
     let tenant = [GROUP, "daily", "herald"].map(str::to_owned);
     let path = tenant.join("/");
-    program.add_tenant(&path, &sandbox.tenant_settings(BURST, PER_SECOND), &[])?;
+    program.add_tenant(&path, &sandbox.tenant_settings(SECRET_VARIABLE, BURST, PER_SECOND), &[])?;
     let headers = caller_headers(&program.issue_token(&path, "users:read")?, &tenant);
     let log = context.folder.join("sync.log");
 

@@ -90,7 +90,8 @@ async fn answer<B: RequestBody>(
         let caller = callers.verify(&parts.headers, GroupHeader::Optional, context, scopes);
         Ok::<_, LegacyError>(caller.await?)
     };
-    let (caller, verified) = by_deadline(context.deadline, verify).await?;
+    let verified = by_deadline(context.deadline, verify).await?;
+    let caller = &verified.caller;
     if parts.headers.contains_key(IDEMPOTENCY_KEY) {
         let text = "Idempotency-Key is taken by the calls of v4 alone.";
         return Err(WriteRefusal::new(Code::E400_00, text).into());
@@ -100,8 +101,8 @@ async fn answer<B: RequestBody>(
     let runner = LegacyRunner {
         state,
         writes,
-        caller: &caller,
-        grant: &verified.grant,
+        caller,
+        grant: &verified.token.grant,
         device: context.caller.and_then(CallerAddress::sign_in_key),
     };
     let written = tokio::time::timeout_at((context.deadline + GRACE).into(), Box::pin(runner.run(request))).await;

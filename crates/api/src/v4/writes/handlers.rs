@@ -60,10 +60,11 @@ pub(crate) async fn write_user<B: RequestBody>(
     body: B,
 ) -> ApiResponse {
     let scopes = target.operation.scopes();
-    let (caller, verified, responder) = match state.authenticate_for(&context, parts, scopes).await {
+    let (verified, responder) = match state.authenticate_for(&context, parts, scopes).await {
         Ok(authenticated) => authenticated,
         Err(refusal) => return refusal,
     };
+    let (caller, grant) = (&verified.caller, &verified.token.grant);
     let body = if target.operation.has_body() {
         match read_json_body(MAX_BODY_BYTES, context.deadline, &parts.headers, body).await {
             Ok(body) => body,
@@ -76,8 +77,8 @@ pub(crate) async fn write_user<B: RequestBody>(
         state,
         writes,
         operation: target.operation,
-        caller: &caller,
-        grant: &verified.grant,
+        caller,
+        grant,
         headers: &parts.headers,
         device: context.caller.and_then(CallerAddress::sign_in_key),
     };
@@ -87,7 +88,7 @@ pub(crate) async fn write_user<B: RequestBody>(
         query: parts.uri.query().unwrap_or_default(),
         body: &body,
     };
-    let request = match accept(&input, &caller, &verified.grant, state) {
+    let request = match accept(&input, caller, grant, state) {
         Ok(request) => request,
         Err(error) => return responder.error(&error),
     };
@@ -97,10 +98,10 @@ pub(crate) async fn write_user<B: RequestBody>(
     };
     let answer = async {
         if let Some(key) = key {
-            let hashed = idempotency::content(parts, &body, &verified.grant, &caller.tenant.id);
+            let hashed = idempotency::content(parts, &body, grant, &caller.tenant.id);
             Box::pin(once(runner, responder.clone(), &key, &hashed, request)).await
         } else {
-            let call = write_call(&caller, None);
+            let call = write_call(caller, None);
             render(runner, responder.clone(), Box::pin(runner.run(call, request)).await)
         }
     };

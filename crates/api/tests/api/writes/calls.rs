@@ -606,7 +606,7 @@ async fn each_call_needs_its_scope() {
     }
     let read = api.write(Sent::new("GET", "/v4/Users/7").by("writer")).await;
     assert_eq!(read.code(), "E403");
-    assert_eq!(Scope::ALL.len(), 7);
+    assert_eq!(Scope::ALL.len(), 11);
     assert_eq!(api.written(), (0, 0, 0));
 }
 

@@ -66,7 +66,7 @@ async fn migrate(
     let tenant = tenant
         .map_err(CommandError::context("the tenant cannot be looked up"))?
         .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
-    let remote_tenant = remote_tenant(&tenant, arguments, settings.allow_private_addresses)?;
+    let remote_tenant = remote_tenant(&tenant, arguments, settings)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let remote = providers::remote_alone(settings, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let origin = ImportOrigin {
@@ -174,7 +174,7 @@ impl Migration<'_> {
 fn remote_tenant(
     tenant: &Tenant,
     arguments: &MigrateFromArguments,
-    allow_private_addresses: bool,
+    options: &ProviderSettings,
 ) -> Result<Arc<Tenant>, CommandError> {
     let mut settings: BTreeMap<String, String> = tenant
         .settings
@@ -192,7 +192,7 @@ fn remote_tenant(
         .map(|name| format!("{name}: not a setting of a remote Users API"))
         .collect();
     if parsed.has_remote_store() {
-        errors.extend(providers::setting_errors(&settings, allow_private_addresses));
+        errors.extend(providers::setting_errors(&tenant.id, &settings, options));
     } else {
         errors.push("Subscribe.Url: must be set, at the tenant or by --set: there is no remote Users API".to_owned());
     }

@@ -19,6 +19,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
     let keep_alive = duration("keep_alive", &raw.keep_alive, MILLISECOND);
     let drain_timeout = duration("drain_timeout", &raw.drain_timeout, Duration::ZERO);
     let drain_idle = duration("drain_idle", &raw.drain_idle, Duration::ZERO);
+    let drain_delay = duration("drain_delay", &raw.drain_delay, Duration::ZERO);
     let max_connections = c.size("http.max_connections", &raw.max_connections, 1..=1_000_000);
     let max_connections_per_address = c.size(
         "http.max_connections_per_address",
@@ -60,6 +61,7 @@ pub(in crate::settings) fn http(raw: &RawHttp, c: &mut Checker<'_>) -> Option<Ht
         max_header_bytes: max_header_bytes?,
         drain_timeout: drain_timeout?,
         drain_idle: drain_idle?,
+        drain_delay: drain_delay?,
         trusted_proxies: TrustedProxies::new(trusted_proxies?, forwarded_header?),
         tls: tls?,
     })

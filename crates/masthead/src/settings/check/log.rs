@@ -27,5 +27,6 @@ pub(in crate::settings) fn log(raw: &RawLog, c: &mut Checker<'_>) -> Option<LogS
     Some(LogSettings {
         format: format?,
         level: good.then(|| raw.level.clone())?,
+        file: (!raw.file.is_empty()).then(|| raw.file.as_str().into()),
     })
 }

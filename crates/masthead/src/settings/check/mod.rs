@@ -4,6 +4,7 @@
 
 mod database;
 mod http;
+mod limits;
 mod log;
 mod mail;
 mod metrics;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub(super) use database::database;
 pub(super) use http::http;
+pub(super) use limits::limits;
 pub(super) use log::log;
 pub(super) use mail::mail;
 pub(super) use metrics::metrics;

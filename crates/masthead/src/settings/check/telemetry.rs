@@ -9,6 +9,7 @@ use super::HOUR;
 use crate::settings::{checker::Checker, model::TelemetrySettings, raw::RawTelemetry};
 
 /// `None` inside: no collector is named.
+#[expect(clippy::option_option, reason = "an error and an absent collector are different")]
 pub(in crate::settings) fn telemetry(raw: &RawTelemetry, c: &mut Checker<'_>) -> Option<Option<TelemetrySettings>> {
     let endpoint = raw.otlp_endpoint.trim();
     let is_off = endpoint.is_empty();

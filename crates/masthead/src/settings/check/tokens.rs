@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use masthead_api::ReadScopeGrants;
 use masthead_tokens::{Algorithm, ClaimPath, ClaimRules, IssuerKind, MAX_ISSUERS, issuer::is_safe_key_address};
 
 use super::HOUR;
@@ -44,6 +45,7 @@ pub(in crate::settings) fn tokens(
     let lifetime = MINUTE..=24 * 365 * HOUR;
     let max_lifetime = c.duration("tokens.max_lifetime", &raw.max_lifetime, lifetime.clone());
     let max_minted_lifetime = c.duration("tokens.max_minted_lifetime", &raw.max_minted_lifetime, lifetime);
+    let read_scopes = read_scope_grants(&raw.read_scope_grants, c);
     Some(TokenSettings {
         issuers: issuers?,
         jwks_refresh: jwks_refresh?,
@@ -53,6 +55,24 @@ pub(in crate::settings) fn tokens(
         types: types?,
         max_lifetime: max_lifetime?,
         max_minted_lifetime: max_minted_lifetime?,
+        read_scopes: read_scopes?,
+    })
+}
+
+/// Words with blanks between; look-ups are always granted.
+fn read_scope_grants(text: &str, c: &mut Checker<'_>) -> Option<ReadScopeGrants> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_known = |word: &&str| ["read", "search", "list"].contains(word);
+    let good = words.contains(&"read") && words.iter().all(is_known);
+    if !good {
+        c.errors.add(
+            "tokens.read_scope_grants",
+            "must be read, and perhaps search and list, with blanks between",
+        );
+    }
+    good.then(|| ReadScopeGrants {
+        search: words.contains(&"search"),
+        list: words.contains(&"list"),
     })
 }
 

@@ -70,7 +70,10 @@ impl MigrationSetup {
         settings.push(setting("PROVIDERS__CALL_TIMEOUT", "30s"));
         settings.push(setting("PROVIDERS__CONNECT_TIMEOUT", "30s"));
         settings.push(setting("DATABASE__ACQUIRE_TIMEOUT", "60s"));
-        settings.push(("MASTHEAD_SECRET_FAR".to_owned(), self.remote.token(CaseToken::Reader)));
+        settings.push((
+            process::secret_variable(GAZETTE, "FAR"),
+            self.remote.token(CaseToken::Reader),
+        ));
         settings
     }
 
@@ -88,9 +91,8 @@ impl MigrationSetup {
             "--set",
             &tenant,
         ];
-        let usual = usual
-            .into_iter()
-            .chain(["--set", "Subscribe.TokenEnv=MASTHEAD_SECRET_FAR"]);
+        let token = format!("Subscribe.TokenEnv={}", process::secret_variable(GAZETTE, "FAR"));
+        let usual = usual.into_iter().chain(["--set", &token]);
         usual.chain(more.iter().copied()).map(str::to_owned).collect()
     }
 

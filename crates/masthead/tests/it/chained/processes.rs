@@ -63,13 +63,14 @@ impl ServerChain {
         let sandbox = runtime.block_on(Sandbox::start(config)).unwrap();
         let auth0 = format!("Auth0.BaseUrl={}", sandbox.url().trim_end_matches('/'));
         let provider = |settings: &mut Vec<(String, String)>| {
-            settings.push(("MASTHEAD_SECRET_AUTH0".to_owned(), AUTH0_SECRET.to_owned()));
+            let variable = process::secret_variable(MIRROR, "AUTH0");
+            settings.push((variable.clone(), AUTH0_SECRET.to_owned()));
             settings.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
             settings.push(setting("PROVIDERS__CALL_TIMEOUT", "30s"));
             settings.push(setting("PROVIDERS__CONNECT_TIMEOUT", "30s"));
             let own = [
                 "Auth0.ClientId=sandbox-client",
-                "Auth0.ClientSecretEnv=MASTHEAD_SECRET_AUTH0",
+                &format!("Auth0.ClientSecretEnv={variable}"),
                 &auth0,
             ];
             set(settings, MIRROR, &own);
@@ -87,16 +88,17 @@ impl ServerChain {
         let token = remote.token(CaseToken::Reader);
         let local = ContractServer::start_with(&without_users, |settings| {
             provider(settings);
-            settings.push(("MASTHEAD_SECRET_FAR".to_owned(), token.clone()));
             let mut remote = vec![
                 format!("Subscribe.Url=http://{}", remote.address),
-                "Subscribe.TokenEnv=MASTHEAD_SECRET_FAR".to_owned(),
                 "Subscribe.SourceSystem=CRM".to_owned(),
             ];
             remote.extend(how.iter().map(|(name, value)| format!("{name}={value}")));
-            let remote: Vec<&str> = remote.iter().map(String::as_str).collect();
             for tenant in [HERALD, TIMES, GAZETTE, COURIER, MIRROR] {
-                set(settings, tenant, &remote);
+                let variable = process::secret_variable(tenant, "FAR");
+                settings.push((variable.clone(), token.clone()));
+                let secret = format!("Subscribe.TokenEnv={variable}");
+                let all: Vec<&str> = remote.iter().chain([&secret]).map(String::as_str).collect();
+                set(settings, tenant, &all);
             }
         });
         Self {

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, extract::Request};
-use masthead_api::{Api, ApiLimits, ApiState, ExportState};
+use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants};
 use masthead_domain::{
     access::Scope,
-    tenant::{PoolId, Tenant},
+    tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_orchestrator::{Dependencies, UseCases};
+use masthead_ports::rate_limit::Unlimited;
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
@@ -73,6 +74,8 @@ impl RemoteApiServer {
             writes: None,
             user_tokens: None,
             tenants: Arc::new(FakeTenants::new(tenants)),
+            rate_limits: Arc::new(Unlimited),
+            read_scopes: ReadScopeGrants::default(),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),
             sealing: Arc::new(FakeSealing),
             limits: ApiLimits::default(),
@@ -106,7 +109,7 @@ fn name(number: i64) -> String {
 struct FixedToken;
 
 impl Secrets for FixedToken {
-    fn secret(&self, place: &SecretPlace) -> Option<Secret> {
+    fn secret(&self, _: &TenantId, place: &SecretPlace) -> Option<Secret> {
         assert_eq!(*place, SecretPlace::Environment("FAR".into()));
         Some(Secret::new(*b"reader"))
     }

@@ -9,7 +9,7 @@ mod keys;
 mod legacy;
 mod privacy;
 mod reads;
-mod rsa;
+pub(crate) mod rsa;
 mod search_queue;
 pub(crate) mod server;
 mod slow_searches;

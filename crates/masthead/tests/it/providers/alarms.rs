@@ -37,9 +37,12 @@ fn alarm(server: &ProviderTestServer, paper: &str) -> String {
 #[test]
 fn rejected_credentials_are_an_alarm() {
     let mut wrong = FederatedTenant::new("wrong");
-    wrong.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_WRONG")];
+    wrong.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET__NORTH__DAILY__WRONG__WRONG")];
     let mut missing = FederatedTenant::new("missing");
-    missing.settings = &[("Auth0.ClientSecretEnv", "MASTHEAD_SECRET_NOBODY_SETS")];
+    missing.settings = &[(
+        "Auth0.ClientSecretEnv",
+        "MASTHEAD_SECRET__NORTH__DAILY__MISSING__NEVER_SET",
+    )];
     let server = ProviderTestServer::start(
         &[wrong, missing, FederatedTenant::new("expired")],
         &[("PROVIDERS__FRESH", "0s")],

@@ -117,11 +117,8 @@ fn stub(readers: StubReaders) -> (String, Runtime) {
 
 /// The settings with this address and these overrides.
 fn described(address: &str, otherwise: &[(&str, &str)]) -> Vec<String> {
-    let own = [
-        ("SSOR.BaseUrl", address),
-        ("SSOR.SecretEnv", "MASTHEAD_SECRET_SSOR"),
-        METADATA,
-    ];
+    let secret = process::secret_variable(TENANT, "PROVIDER");
+    let own = [("SSOR.BaseUrl", address), ("SSOR.SecretEnv", &*secret), METADATA];
     let all = DESCRIPTION.into_iter().chain(own);
     let kept = all.filter(|(key, _)| !otherwise.iter().any(|(other, _)| other == key));
     let all = kept.chain(otherwise.iter().copied());
@@ -131,7 +128,8 @@ fn described(address: &str, otherwise: &[(&str, &str)]) -> Vec<String> {
 /// Runs `provider check` with these settings as a file.
 fn check(server: &ProviderTestServer, settings: &[String]) -> Output {
     let file = format!("# A directory\n\n{}\n", settings.join("\n"));
-    process::run(&server.settings, &["provider", "check", "--settings", "-"], &file)
+    let arguments = ["provider", "check", "--settings", "-", "--tenant", TENANT];
+    process::run(&server.settings, &arguments, &file)
 }
 
 /// Standard output and standard error.

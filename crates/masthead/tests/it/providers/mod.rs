@@ -9,6 +9,7 @@ mod exporting_known;
 mod legacy;
 mod not_whole;
 mod scarce_budget;
+mod secrets;
 pub(crate) mod server;
 mod setting_up;
 mod syncing;

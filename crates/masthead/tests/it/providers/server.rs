@@ -45,6 +45,11 @@ impl FederatedTenant {
         format!("north/daily/{}", self.code)
     }
 
+    /// The environment variable with its secret.
+    fn secret_variable(&self) -> String {
+        process::secret_variable(&self.tenant(), "PROVIDER")
+    }
+
     fn lines(&self) -> String {
         let lines = self.stored.iter().map(|name| stored(&self.tenant(), name));
         lines.map(|line| line.to_string() + "\n").collect()
@@ -52,7 +57,7 @@ impl FederatedTenant {
 
     fn arguments(&self) -> Vec<String> {
         let secret = format!("{}Env", self.source.secret_place);
-        let variable = secret_variable(self.source);
+        let variable = self.secret_variable();
         // The address is set when the sandbox has started.
         let known = [
             ("Flow.UserProvider", self.source.name),
@@ -113,10 +118,11 @@ impl ProviderTestServer {
         });
         let sandboxes = sandboxes.collect();
         let mut all = process::settings(&database.url().unwrap());
-        for FederatedTenant { source, .. } in papers {
-            all.push((secret_variable(source), source.secret.to_owned()));
+        for paper in papers {
+            all.push((paper.secret_variable(), paper.source.secret.to_owned()));
         }
-        all.push(("MASTHEAD_SECRET_WRONG".to_owned(), "a-wrong-secret".to_owned()));
+        let wrong = process::secret_variable("north/daily/wrong", "WRONG");
+        all.push((wrong, "a-wrong-secret".to_owned()));
         all.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
         // Generous limits: a busy machine must not make the store late.
         all.push(setting("HTTP__REQUEST_DEADLINE", "40s"));
@@ -223,9 +229,4 @@ impl StoppedServer {
         let rows = self.database.run(query).unwrap();
         rows.lines().map(str::to_owned).collect()
     }
-}
-
-/// The environment variable with the secret of this source.
-fn secret_variable(source: &SourceUnderTest) -> String {
-    format!("MASTHEAD_SECRET_{}", source.name.to_uppercase())
 }

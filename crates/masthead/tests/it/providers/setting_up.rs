@@ -66,7 +66,7 @@ fn invalid_provider_settings_are_all_reported() {
         "Flow.UserProvider=Auth0",
         "Auth0.BaseUrl=http://127.0.0.1:1",
         "Auth0.ClientId=someone",
-        "Auth0.ClientSecretEnv=MASTHEAD_SECRET_X",
+        "Auth0.ClientSecretEnv=MASTHEAD_SECRET__NORTH__DAILY__HERALD__X",
     ];
     let all: Vec<_> = ["tenant", "set", tenant].into_iter().chain(right).collect();
     process::run_err(&settings, &all, "");

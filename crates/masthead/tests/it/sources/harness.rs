@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead::{clock::SystemClock, providers::Adapters, settings::ProviderSettings};
+use masthead::{
+    clock::SystemClock,
+    providers::Adapters,
+    settings::{PrivateAddresses, ProviderSettings},
+};
 use masthead_domain::{
     account::Account,
     answer::{Completeness, User},
@@ -200,8 +204,9 @@ impl SourceHarness {
         let tenant = Arc::new(tenant_of(source, &sandbox));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = ProviderSettings {
-            allow_private_addresses: true,
+            allow_private_addresses: PrivateAddresses::All,
             secrets_folder: SECRETS.clone(),
+            shared_secrets: false,
             connect_timeout: Duration::from_secs(5),
             call_timeout: PATIENT,
             max_answer_bytes: 1024 * 1024,

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
@@ -13,7 +13,9 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use masthead::settings::variable_prefix;
 use masthead_dev_postgres::TestDatabase;
+use masthead_domain::tenant::TenantId;
 use masthead_tokens::{Sealer, Secret};
 use serde_json::{Value, json};
 
@@ -28,6 +30,11 @@ pub(crate) const SEALING_KEY: &str =
 /// A setting as an environment variable.
 pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
     (format!("MASTHEAD__{key}"), value.to_owned())
+}
+
+/// The variable with a tenant's secret of this name.
+pub(crate) fn secret_variable(tenant: &str, name: &str) -> String {
+    variable_prefix(&TenantId::parse(tenant).unwrap()) + name
 }
 
 /// The codec of sealed values with the program's key.
@@ -66,6 +73,9 @@ pub(crate) fn settings(database: &str) -> Vec<(String, String)> {
     [
         ("DATABASE__URL", database),
         ("HTTP__LISTEN", "127.0.0.1:0"),
+        // Tests of the operations port have one of their own.
+        ("METRICS__LISTEN", "off"),
+        ("METRICS__ON_API_PORT", "true"),
         ("TOKENS__ISSUER", ISSUER),
         ("TOKENS__AUDIENCE", AUDIENCE),
         ("TOKENS__HS256_SECRET", SECRET),
@@ -144,6 +154,39 @@ impl ServerProcess {
             env!("CARGO_BIN_EXE_masthead"),
         ]);
         Self::spawn(command)
+    }
+
+    /// Starts it with an allowance for core dumps.
+    pub(crate) fn start_with_core_dumps(settings: &[(String, String)]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().envs(settings.iter().cloned()).args([
+            "-c",
+            "ulimit -c unlimited; exec \"$0\" serve",
+            env!("CARGO_BIN_EXE_masthead"),
+        ]);
+        Self::spawn(command)
+    }
+
+    /// Starts it where it does not log to standard output, and waits until this address accepts connections.
+    pub(crate) fn start_at(settings: &[(String, String)], address: SocketAddr) -> Self {
+        let mut command = program(settings, &["serve"]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(began.elapsed() < FOREVER, "it does not serve");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self {
+            child,
+            address,
+            log: Arc::default(),
+            readers: Vec::new(),
+        }
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn spawn(mut command: Command) -> Self {

@@ -45,10 +45,13 @@ pub(crate) struct SourceUnderTest {
     pub(crate) token: Option<&'static str>,
 }
 
-/// The folder of the secrets: tenants' settings contain paths of files in it.
+/// The tenant whose secrets are in [`SECRETS`].
+const TENANT: &str = "north/daily/herald";
+
+/// The folder of the secrets: the tenant's settings contain paths of files in its own folder there.
 pub(crate) static SECRETS: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sources-{}", process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(folder.join(TENANT)).unwrap();
     folder
 });
 
@@ -67,11 +70,12 @@ impl SourceUnderTest {
     /// The file with the secret, in [`SECRETS`].
     pub(crate) fn secret_file(&self) -> PathBuf {
         static WRITTEN: AtomicU32 = AtomicU32::new(0);
-        let path = SECRETS.join(self.name);
+        let own = SECRETS.join(TENANT);
+        let path = own.join(self.name);
         if !path.exists() {
             // Another test may write it at the same time: each writes its own file, and the last rename wins.
             let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-            let written = SECRETS.join(format!("{}.{}-{number}", self.name, process::id()));
+            let written = own.join(format!("{}.{}-{number}", self.name, process::id()));
             fs::write(&written, self.secret).unwrap();
             fs::rename(written, &path).unwrap();
         }

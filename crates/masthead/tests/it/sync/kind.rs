@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead::{providers::Adapters, settings::ProviderSettings};
+use masthead::{
+    providers::Adapters,
+    settings::{PrivateAddresses, ProviderSettings},
+};
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
     clock::Clock,
@@ -143,8 +146,9 @@ impl ProviderKind {
         // A call that a busy machine delays must not be repeated.
         let patient = Duration::from_mins(5);
         let options = ProviderSettings {
-            allow_private_addresses: true,
+            allow_private_addresses: PrivateAddresses::All,
             secrets_folder: SECRETS.clone(),
+            shared_secrets: false,
             connect_timeout: patient,
             call_timeout: patient,
             max_answer_bytes: 16 * 1024 * 1024,

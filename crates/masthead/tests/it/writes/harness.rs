@@ -143,8 +143,8 @@ const FIREFLY_WRITES: &[(&str, &str)] = &[
     ("Firefly.SignIn.Wrong", "460"),
 ];
 
-fn secret_variable(source: &SourceUnderTest) -> String {
-    format!("MASTHEAD_SECRET_{}", source.name.to_uppercase())
+fn secret_variable(paper: &str) -> String {
+    process::secret_variable(&format!("north/daily/{paper}"), "PROVIDER")
 }
 
 fn arguments(paper: &str) -> (String, Vec<String>) {
@@ -154,7 +154,7 @@ fn arguments(paper: &str) -> (String, Vec<String>) {
         pairs.push(own("Flow.UserProvider", source.name));
         // The address is set when the stand-in has started.
         pairs.push(own(source.address, "http://127.0.0.1:1"));
-        pairs.push((format!("{}Env", source.secret_place), secret_variable(source)));
+        pairs.push((format!("{}Env", source.secret_place), secret_variable(paper)));
         pairs.extend(source.settings.iter().chain(more).map(|(key, value)| own(key, value)));
     }
     let pairs = pairs
@@ -182,7 +182,7 @@ impl WriteServer {
                       WHERE paper = '{paper}'"
                 ))
                 .unwrap();
-            all.push((secret_variable(source), source.secret.to_owned()));
+            all.push((secret_variable(paper), source.secret.to_owned()));
             sandboxes.push((paper, sandbox));
         }
         let port = mailbox.smtp_address().port().to_string();

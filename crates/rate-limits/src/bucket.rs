@@ -1,0 +1,248 @@
+//! The bucket of one limit: GCRA, with a debt for what is known only after it was read.
+
+use std::{
+    convert::Infallible,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, Reference},
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{InMemoryState, NotKeyed, StateStore},
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// How many times a usage is told after it was large enough for it, while it goes on.
+const TOLD_TIMES: u8 = 60;
+
+/// The part of a limit that a server may admit without telling the others, and may forget at each telling, since it is refilled.
+const UNTOLD_PART: u64 = 10;
+const TELLINGS_PER_MINUTE: u64 = 60;
+
+/// A debt is never larger than what flows in within this time.
+const LONGEST_DEBT: Duration = Duration::from_hours(1);
+
+/// The state of a limiter: the time at which its bucket will be full. The limiter takes only what there is; a charge moves the
+/// time on, however far it is.
+#[derive(Clone, Default)]
+struct FullAt(Arc<InMemoryState>);
+
+impl StateStore for FullAt {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, key: &NotKeyed, change: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.0.measure_and_replace(key, change)
+    }
+}
+
+/// One limit of one caller, address or tenant. A minute's worth may be used at once.
+pub(crate) struct Bucket<C: Clock + Clone> {
+    per_minute: NonZeroU32,
+    /// How long one takes to flow in.
+    each: Duration,
+    limiter: RateLimiter<NotKeyed, FullAt, C, NoOpMiddleware<C::Instant>>,
+    full_at: FullAt,
+    /// What the time of `full_at` counts from.
+    start: C::Instant,
+    /// What was used here and not told to the other servers.
+    untold: AtomicU64,
+    /// How many more times usage is told however small it is.
+    told_times: AtomicU8,
+}
+
+impl<C: Clock + Clone> Bucket<C> {
+    pub(crate) fn new(per_minute: NonZeroU32, clock: &C) -> Self {
+        let quota = Quota::per_minute(per_minute);
+        let full_at = FullAt::default();
+        Self {
+            per_minute,
+            each: quota.replenish_interval(),
+            start: clock.now(),
+            limiter: RateLimiter::new(quota, full_at.clone(), clock.clone()),
+            full_at,
+            untold: AtomicU64::new(0),
+            told_times: AtomicU8::new(0),
+        }
+    }
+
+    pub(crate) const fn per_minute(&self) -> NonZeroU32 {
+        self.per_minute
+    }
+
+    /// Takes one, if the bucket is not empty; otherwise returns how long until there will be one.
+    pub(crate) fn take_one(&self) -> Result<(), Duration> {
+        let taken = self.limiter.check();
+        taken.map_err(|not_until| not_until.wait_time_from(self.limiter.clock().now()))?;
+        self.untold.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// Takes what was used; what is not there becomes a debt.
+    pub(crate) fn charge(&self, amount: u32) {
+        self.charge_untold(amount.into());
+        self.untold.fetch_add(amount.into(), Relaxed);
+    }
+
+    /// Takes what another server has admitted.
+    pub(crate) fn charge_untold(&self, amount: u64) {
+        let now = self.now();
+        let taken = nanoseconds(self.each).saturating_mul(amount);
+        let latest = now.saturating_add(nanoseconds(MINUTE + LONGEST_DEBT));
+        let _ = self.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
+            let full_at = full_at.map_or(now, Nanos::as_u64).max(now);
+            Ok::<_, Infallible>(((), Nanos::new(full_at.saturating_add(taken).min(latest))))
+        });
+    }
+
+    /// Whether nothing is owed; otherwise returns how long until then.
+    pub(crate) fn check_debt(&self) -> Result<(), Duration> {
+        let now = self.now();
+        let full_at = self.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
+            // Nothing is replaced.
+            Err::<((), Nanos), _>(full_at.map_or(0, Nanos::as_u64))
+        });
+        let full_at = full_at.err().unwrap_or_default();
+        let owed = full_at.saturating_sub(now.saturating_add(nanoseconds(MINUTE)));
+        if owed == 0 {
+            Ok(())
+        } else {
+            Err(Duration::from_nanos(owed))
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.limiter.clock().now().duration_since(self.start).as_u64()
+    }
+
+    /// What the other servers are told now: nothing of what is small and refilled soon. For one task only.
+    pub(crate) fn take_untold(&self) -> Option<u64> {
+        let untold = self.untold.load(Relaxed);
+        let times = self.told_times.load(Relaxed);
+        let per_minute = u64::from(self.per_minute.get());
+        if untold > 0 && (times > 0 || untold * UNTOLD_PART >= per_minute) {
+            self.told_times.store(TOLD_TIMES, Relaxed);
+            return Some(self.untold.swap(0, Relaxed));
+        }
+        self.told_times.store(times.saturating_sub(1), Relaxed);
+        let refilled = per_minute.div_ceil(TELLINGS_PER_MINUTE);
+        self.untold.fetch_sub(untold.min(refilled), Relaxed);
+        None
+    }
+
+    /// Takes back what could not be told.
+    pub(crate) fn restore_untold(&self, amount: u64) {
+        self.untold.fetch_add(amount, Relaxed);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn bucket(per_minute: u32) -> (Bucket<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        (Bucket::new(NonZeroU32::new(per_minute).unwrap(), &clock), clock)
+    }
+
+    #[test]
+    fn minute_may_be_used_at_once() {
+        let (bucket, clock) = bucket(60);
+        for _ in 0..60 {
+            assert_eq!(bucket.take_one(), Ok(()));
+        }
+        assert_eq!(bucket.take_one(), Err(SECOND));
+        clock.advance(SECOND);
+        assert_eq!(bucket.take_one(), Ok(()));
+        assert_eq!(bucket.take_one(), Err(SECOND));
+    }
+
+    #[test]
+    fn usage_beyond_the_limit_is_a_debt() {
+        let (bucket, clock) = bucket(60);
+        bucket.charge(20);
+        assert_eq!(bucket.take_one(), Ok(()));
+        // 39 are left: 81 are missing.
+        bucket.charge(120);
+        assert_eq!(bucket.check_debt(), Err(81 * SECOND));
+        assert_eq!(bucket.take_one(), Err(82 * SECOND));
+        clock.advance(81 * SECOND);
+        assert_eq!(bucket.check_debt(), Ok(()));
+        assert_eq!(bucket.take_one(), Err(SECOND));
+        clock.advance(SECOND);
+        assert_eq!(bucket.take_one(), Ok(()));
+        assert_eq!(bucket.take_one(), Err(SECOND));
+    }
+
+    #[test]
+    fn debt_is_bounded() {
+        let (bucket, clock) = bucket(1);
+        bucket.charge(u32::MAX);
+        bucket.charge_untold(u64::MAX);
+        assert_eq!(bucket.check_debt(), Err(LONGEST_DEBT));
+        clock.advance(LONGEST_DEBT);
+        assert_eq!(bucket.check_debt(), Ok(()));
+    }
+
+    /// What one server admits and another is told is as if one had admitted all of it.
+    #[test]
+    fn usage_of_others_counts_like_its_own() {
+        let (bucket, clock) = bucket(60);
+        bucket.charge_untold(50);
+        for _ in 0..10 {
+            assert_eq!(bucket.take_one(), Ok(()));
+        }
+        bucket.charge_untold(60);
+        clock.advance(59 * SECOND);
+        assert_eq!(bucket.take_one(), Err(2 * SECOND));
+        assert_eq!(bucket.take_untold(), Some(10));
+    }
+
+    #[test]
+    fn small_usage_is_not_told() {
+        let (bucket, _) = bucket(600);
+        bucket.charge(59);
+        assert_eq!(bucket.take_untold(), None);
+        // A sixtieth of the limit has flowed in.
+        bucket.charge(10);
+        assert_eq!(bucket.take_untold(), None);
+        bucket.charge(11);
+        assert_eq!(bucket.take_untold(), Some(60));
+        assert_eq!(bucket.take_untold(), None);
+        bucket.charge(1);
+        assert_eq!(bucket.take_untold(), Some(1), "it goes on");
+        bucket.charge(1);
+        bucket.restore_untold(2);
+        assert_eq!(bucket.take_untold(), Some(3));
+    }
+
+    #[test]
+    fn usage_that_ended_is_small_again() {
+        let (bucket, _) = bucket(600);
+        bucket.charge(60);
+        assert_eq!(bucket.take_untold(), Some(60));
+        for _ in 0..TOLD_TIMES {
+            assert_eq!(bucket.take_untold(), None);
+        }
+        bucket.charge(1);
+        assert_eq!(bucket.take_untold(), None);
+    }
+}
