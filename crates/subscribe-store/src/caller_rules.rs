@@ -94,7 +94,7 @@ impl PgCallerRules {
     }
 
     async fn read(&self) -> Result<(), SourceError> {
-        let asked = self.epoch.elapsed();
+        let began = self.epoch.elapsed();
         let version = sqlx::query_scalar!("SELECT version FROM caller_rules_version")
             .fetch_one(&self.pool)
             .await
@@ -106,7 +106,7 @@ impl PgCallerRules {
             *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(rules));
         }
         self.read
-            .store(u64::try_from(asked.as_millis()).unwrap_or(NEVER - 1), Ordering::Release);
+            .store(u64::try_from(began.as_millis()).unwrap_or(NEVER - 1), Ordering::Release);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::claim_path::ClaimPath;
 
-/// Where an API's claims are by default at issuers that ask for a namespace.
+/// Where an API's claims are by default at issuers that want a namespace.
 const NAMESPACED_TENANTS: &str = "https://masthead/tenants";
 
 /// The issuers whose claims are known; docs/tokens.md has the sources.

@@ -1,4 +1,4 @@
-//! What a token says and why it is refused, for operators; neither the token nor a secret is in it.
+//! What a token claims and why it is refused, for operators; neither the token nor a secret is in it.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::{
 /// The result of inspecting a token.
 #[derive(Debug)]
 pub struct Inspection {
-    /// What the token says; `None` where it is no token that could be read.
+    /// What the token claims; `None` where it is no token that could be read.
     pub token: Option<InspectedToken>,
     /// The verdict that a server gives.
     pub verdict: Result<VerifiedToken, TokenError>,
 }
 
-/// What a token says. Nothing of it is verified unless [`InspectedToken::signed`] is true.
+/// What a token claims. Nothing of it is verified unless [`InspectedToken::signed`] is true.
 #[derive(Debug)]
 pub struct InspectedToken {
     /// The header `kid`.

@@ -29,7 +29,7 @@ const UNKNOWN_KEY_FETCHES: u32 = 2;
 /// When key sets are fetched, and how long they are believed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeySetFreshness {
-    /// In this time tokens with unknown keys get one more fetch, whatever their number; and at most one starts because of age.
+    /// In this time tokens with unknown keys get one more fetch, regardless of their number; and at most one starts because of age.
     pub(crate) cooldown: Duration,
     /// An older set is fetched anew, beside the request that finds it so.
     pub(crate) max_age: Duration,

@@ -17,7 +17,7 @@ comes before one of the client. `masthead token inspect` prints the issuer, subj
 follow within seconds.";
 
 const DENIAL_HELP: &str = "\
-Every token of the subject or client, or the one token, is refused with 401, whatever it claims. Running servers follow within
+Every token of the subject or client, or the one token, is refused with 401, independent of its claims. Running servers follow within
 seconds. Remove the caller at its issuer as well: a denial ends, by itself or by `masthead caller allow`.";
 
 /// The longest time of a denial.
@@ -25,11 +25,17 @@ const MAX_DENIAL: Duration = Duration::from_hours(24 * 366);
 
 /// A caller.
 #[derive(Debug, Args)]
-#[group(id = "caller", required = true, multiple = false, args = ["subject", "client_id"])]
 pub(crate) struct CallerArguments {
     /// The issuer: the claim `iss` of its tokens.
     #[arg(long, value_name = "ISSUER")]
     issuer: String,
+    #[command(flatten)]
+    caller: OneCaller,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct OneCaller {
     /// The subject: the claim `sub`.
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
@@ -40,16 +46,22 @@ pub(crate) struct CallerArguments {
 
 /// A caller, or one token.
 #[derive(Debug, Args)]
-#[group(id = "denied", required = true, multiple = false, args = ["denied_subject", "denied_client_id", "token_id"])]
 pub(crate) struct DeniedArguments {
     /// The issuer: the claim `iss` of its tokens.
     #[arg(long, value_name = "ISSUER")]
     issuer: String,
+    #[command(flatten)]
+    denied: OneCallerOrToken,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct OneCallerOrToken {
     /// The subject: the claim `sub`.
-    #[arg(id = "denied_subject", long = "subject", value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
     /// The client: the claim `client_id`, `azp`, `appid` or `cid`, by the issuer.
-    #[arg(id = "denied_client_id", long = "client-id", value_name = "CLIENT")]
+    #[arg(long, value_name = "CLIENT")]
     client_id: Option<String>,
     /// One token: the claim `jti` (Entra: `uti`).
     #[arg(long, value_name = "ID")]
@@ -62,8 +74,8 @@ impl CallerArguments {
     /// # Errors
     /// A text is empty or too long.
     pub(crate) fn name(&self) -> Result<CallerName, CallerNameError> {
-        let (subject, client) = (self.subject.as_deref(), self.client_id.as_deref());
-        name(&self.issuer, subject, client, None)
+        let OneCaller { subject, client_id } = &self.caller;
+        name(&self.issuer, subject.as_deref(), client_id.as_deref(), None)
     }
 }
 
@@ -73,8 +85,17 @@ impl DeniedArguments {
     /// # Errors
     /// A text is empty or too long.
     pub(crate) fn name(&self) -> Result<CallerName, CallerNameError> {
-        let (subject, client) = (self.subject.as_deref(), self.client_id.as_deref());
-        name(&self.issuer, subject, client, self.token_id.as_deref())
+        let OneCallerOrToken {
+            subject,
+            client_id,
+            token_id,
+        } = &self.denied;
+        name(
+            &self.issuer,
+            subject.as_deref(),
+            client_id.as_deref(),
+            token_id.as_deref(),
+        )
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Workspace(WorkspaceCommand),
     /// Prints a token signed with tokens.hs256_secret, for local use, or explains a token.
     Token(TokenArguments),
-    /// Grants callers what their issuer cannot say, and denies callers and tokens.
+    /// Grants callers what their issuer cannot state, and denies callers and tokens.
     #[command(subcommand)]
     Caller(CallerCommand),
     /// Reports whether a running server is ready, or alive.

@@ -104,7 +104,7 @@ impl Drop for OidcProvider {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test, as in dev-postgres, asks whether it may be skipped"
+    reason = "a test, as in dev-postgres, must know whether it may be skipped"
 )]
 fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())

@@ -7,7 +7,7 @@ use crate::{
     key::Algorithm,
 };
 
-/// A token of an issuer, and what it says.
+/// A token of an issuer, and what it claims.
 struct RecordedToken {
     kind: IssuerKind,
     audience: &'static str,
