@@ -42,17 +42,16 @@ impl KeyUses {
     pub(crate) fn record(&self, key: &KeyId) {
         let at = Instant::now();
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match uses.get_mut(key) {
-            Some(known) => (known.at, known.is_new) = (at, true),
-            None => {
-                let first = KeyUse {
-                    at,
-                    written: None,
-                    is_new: true,
-                };
-                uses.insert(key.clone(), first);
-            }
+        if let Some(known) = uses.get_mut(key) {
+            (known.at, known.is_new) = (at, true);
+            return;
         }
+        let first = KeyUse {
+            at,
+            written: None,
+            is_new: true,
+        };
+        uses.insert(key.clone(), first);
     }
 
     /// The uses that are not written yet, of keys that were not written for an hour, or of all.

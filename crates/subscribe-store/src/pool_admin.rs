@@ -221,16 +221,13 @@ async fn begin_removal(transaction: &mut Transaction, name: &str, confirmed: i64
     if holds.tenants > 0 {
         return Err(AdminError::PoolHasTenants(holds.tenants));
     }
+    let removed_name = format!("{REMOVED} {pool}");
     // Of a pool whose removal was interrupted the operator has confirmed the number once.
-    if holds.registrations != confirmed && !name.starts_with(REMOVED) {
+    if holds.registrations != confirmed && name != removed_name {
         return Err(AdminError::PoolHasRegistrations(holds.registrations));
     }
-    sqlx::query!(
-        "UPDATE pools SET name = $2 WHERE id = $1",
-        pool,
-        format!("{REMOVED} {pool}"),
-    )
-    .execute(transaction)
-    .await?;
+    sqlx::query!("UPDATE pools SET name = $2 WHERE id = $1", pool, removed_name)
+        .execute(transaction)
+        .await?;
     Ok(pool)
 }

@@ -127,14 +127,14 @@ impl Tombstones {
             UserKey::Id(id) => (TombstoneKind::Id, id.as_str()),
             UserKey::Email(email) => (TombstoneKind::Email, email.as_str()),
         };
-        let hashes = hasher.hashes(pool, HashPurpose::Tombstone, text);
-        let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
+        let under_each_key = hasher.hashes(pool, HashPurpose::Tombstone, text);
+        let candidates: Vec<&[u8]> = under_each_key.iter().map(|hash| &hash.0[..]).collect();
         let found = sqlx::query_as!(
             StoredTombstone,
             "SELECT created_at, scanned_at FROM tombstones WHERE pool = $1 AND kind = $2 AND hash = ANY ($3)",
             pool.0,
             kind.name(),
-            &hashes as &[&[u8]],
+            &candidates as &[&[u8]],
         )
         .fetch_all(transaction)
         .await?;

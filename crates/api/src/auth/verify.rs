@@ -264,7 +264,7 @@ mod tests {
             ("both", Some("south"), Ok("south/daily/herald")),
             ("both", None, Err("Header(SeveralGroups)")),
             ("neither", None, Err("NotGranted")),
-            ("writer", None, Err("NotGranted")),
+            ("writer", None, Err("MissingScope(\"users:read\")")),
         ] {
             let mut headers = HeaderMap::new();
             let bearer = format!("bearer {token}");

@@ -1,6 +1,9 @@
 //! The settings in force, each with the layer that it comes from, as `masthead settings --effective` prints them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
 use super::{errors::environment_name, reference::REFERENCE, secret::is_secret};
 
@@ -130,7 +133,9 @@ fn toml_text(value: &str) -> String {
     for c in value.chars() {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(text, "\\u{:04x}", u32::from(c));
+            }
             c => text.push(c),
         }
     }

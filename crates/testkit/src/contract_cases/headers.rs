@@ -133,8 +133,13 @@ pub fn missing_grant_is_403_for_any_tenant() -> Vec<ContractCase> {
             "Forbidden - the token does not grant this call for this tenant",
         )
     };
+    let no_scope = refused(
+        403,
+        "E403",
+        "Forbidden - the token does not grant this call for this tenant: it has no scope users:read",
+    );
     vec![
-        forbidden().bearing(CaseToken::WriterOnly),
+        no_scope.bearing(CaseToken::WriterOnly),
         forbidden().bearing(CaseToken::OtherTenant),
         forbidden().bearing(CaseToken::OtherTenant).for_tenant(TIMES),
         forbidden().for_tenant(NOWHERE),

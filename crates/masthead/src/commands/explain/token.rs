@@ -41,7 +41,7 @@ pub(super) async fn explain(
     ))?;
     let verifier = wiring::verifier(&settings.tokens, clock)?.with_rules(rules);
     match verifier.verify(read.trim()).await {
-        Ok(verified) => print_grant(id, tenant.is_some(), &verified, show),
+        Ok(valid) => print_grant(id, tenant.is_some(), &valid, show),
         Err(error) => print_part("token", format_args!("is refused with {}", reason(error))),
     }
 }

@@ -1,6 +1,6 @@
 //! Checks the raw settings of mails.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use masthead_delivery::SmtpTls;
 use masthead_domain::mail::Sender;
@@ -42,7 +42,7 @@ fn is_empty(raw: &RawSmtp) -> bool {
 }
 
 fn check_smtp(raw: &RawSmtp, c: &mut Checker<'_>) -> Option<SmtpSettings> {
-    let host = c.required("smtp.host", raw.host.trim());
+    let host = c.required("smtp.host", raw.host.trim()).filter(|host| is_host(host, c));
     let tls = c.choice(
         "smtp.tls",
         &raw.tls,
@@ -80,6 +80,19 @@ fn check_smtp(raw: &RawSmtp, c: &mut Checker<'_>) -> Option<SmtpSettings> {
         timeout: timeout?,
         connections: connections?,
     })
+}
+
+/// A host alone: a URL, or a port beside it, would be looked up as a name.
+fn is_host(host: &str, c: &mut Checker<'_>) -> bool {
+    let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let is_good = is_address || !host.contains(['/', ':', '@', ' ']);
+    if !is_good {
+        c.errors.add(
+            "smtp.host",
+            "must be a name or an address, without scheme, user and port; the port is smtp.port",
+        );
+    }
+    is_good
 }
 
 #[expect(clippy::option_option, reason = "an error and no credentials are different")]

@@ -3,5 +3,6 @@
 mod database_errors;
 mod explain;
 mod pools;
+mod provider_check;
 mod refusals;
 mod settings;

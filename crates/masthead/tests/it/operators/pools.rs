@@ -1,9 +1,13 @@
 //! Removing tenants and pools, and the dates of keys.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_dev_postgres::TestDatabase;
 use serde_json::{Value, json};
 
-use crate::support::process;
+use crate::support::{
+    process::{self, ServerProcess},
+    raw_http::RawConnection,
+};
 
 const TENANT: &str = "north/daily/herald";
 
@@ -63,7 +67,7 @@ fn pool_is_removed_only_when_confirmed() {
     let right = [&remove[..], &["--registrations", "3"]].concat();
     assert!(
         process::run_err(&settings, &right[..3], "").contains("--yes"),
-        "not asked on a terminal"
+        "no terminal to confirm it on"
     );
     process::run_ok(&settings, &right, "");
     assert_eq!(pools(&settings), json!([]));
@@ -79,14 +83,14 @@ fn pool_removal_covers_every_table() {
     database
         .run(&format!(
             "INSERT INTO tombstones (pool, created_at, kind, hash) VALUES ({number}, now(), 'id', decode(repeat('00', 32), 'hex'));
-             INSERT INTO mirrors (pool, provider, precedence) VALUES ({number}, 'Auth0', '')"
+             INSERT INTO mirrors (pool, provider, precedence) VALUES ({number}, 'Auth0', '');
+             -- As an interrupted removal leaves it.
+             UPDATE pools SET name = 'removed pool ' || id"
         ))
         .unwrap();
-    process::run_ok(
-        &settings,
-        &["pool", "remove", TENANT, "--yes", "--registrations", "3"],
-        "",
-    );
+    // It is continued without the number, which was confirmed.
+    let name = format!("removed pool {number}");
+    process::run_ok(&settings, &["pool", "remove", &name, "--yes"], "");
     let tables = database
         .run(
             "SELECT string_agg(c.table_name, ' ' ORDER BY c.table_name) FROM information_schema.columns AS c
@@ -110,4 +114,46 @@ fn pool_removal_covers_every_table() {
             "{table} is not in the list of tables of a pool"
         );
     }
+}
+
+/// The export notes the key, and a server that stops writes it.
+#[test]
+fn last_use_of_a_key_is_shown() {
+    let (database, settings) = prepared();
+    let used = process::run_ok(&settings, &["workspace", "key", "herald"], "");
+    let keys = || -> Value {
+        let listed = process::run_ok(&settings, &["workspace", "list", "--json"], "");
+        serde_json::from_str::<Value>(&listed).unwrap()[0]["keys"].take()
+    };
+    assert!(
+        keys().as_array().unwrap().iter().all(|key| key["lastUsedAt"].is_null()),
+        "{}",
+        keys()
+    );
+    let server = ServerProcess::start(&settings);
+    let export = |credentials: &str| {
+        let basic = BASE64_STANDARD.encode(credentials);
+        let body = r#"{"identifiers":[{"identifier_type":"customer_id","identifier":"1"}]}"#;
+        let request = format!(
+            "POST /v1/customers/export?app_id=herald HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let mut wire = RawConnection::connect(server.address).await.unwrap();
+            wire.send(&request).await.unwrap();
+            wire.read_response().await.unwrap().status
+        })
+    };
+    assert_eq!(export("herald:wrong"), 401);
+    assert_ne!(export(&format!("herald:{used}")), 401);
+    server.stop();
+    let after = keys();
+    assert!(
+        after[0]["lastUsedAt"].is_null() && after[1]["lastUsedAt"].is_string(),
+        "{after}"
+    );
+    let text = process::run_ok(&settings, &["workspace", "list"], "");
+    assert!(text.contains("never used") && text.contains("last used 2"), "{text}");
+    drop(database);
 }

@@ -63,6 +63,7 @@ fn misspelt_settings_are_refused_with_suggestions() {
         ("LOG__LEVEL", "info,masthead=verbose", "log.level"),
         ("LOG__FORMAT", "jsno", "did you mean json?"),
         ("SMTP__TLS", "startls", "did you mean starttls?"),
+        ("SMTP__HOST", "smtp://mail.example:465", "without scheme, user and port"),
         ("DATABASE__POOLER", "ture", "did you mean true?"),
         ("DATABASE__URL", "postgres://u:hidden/word@db.example/d", "%2F"),
         ("DATABASE__URL", "postgres://db.example:x/d", "a port"),
@@ -74,13 +75,13 @@ fn misspelt_settings_are_refused_with_suggestions() {
         ("TOKENS__JWKS_URL", "http://id.example", "tokens.jwks_url"),
     ] {
         let mut settings = process::settings("postgres://u@127.0.0.1/d");
-        settings.push(setting(key, value));
         if key.starts_with("SMTP") {
             settings.extend([
                 setting("SMTP__HOST", "mail.example"),
                 setting("SMTP__FROM", "a@herald.example"),
             ]);
         }
+        settings.push(setting(key, value));
         let error = process::run_err(&settings, &["check-config"], "");
         assert!(error.contains(part), "{key}={value}: {error}");
         assert!(!error.contains("hidden"), "{error}");

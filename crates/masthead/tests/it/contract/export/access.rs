@@ -99,8 +99,9 @@ fn wrong_key_and_unknown_workspace_look_the_same() {
         line
     });
     let lines: Vec<_> = lines.collect();
+    // Of each call the reason and the access line.
     assert!(
-        lines.len() == users.len() && lines.iter().all(|line| *line == lines[0]),
+        lines.len() == 2 * users.len() && lines.chunks(2).all(|both| *both == lines[..2]),
         "{lines:?}"
     );
     // But for the workspace as it was named.
