@@ -6,6 +6,7 @@ pub mod access;
 pub mod account;
 pub mod answer;
 pub mod caller_address;
+pub mod caller_rules;
 pub mod case;
 pub mod customer_registration_id;
 pub mod email;

@@ -1,5 +1,6 @@
 //! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
+mod audit;
 mod certificate;
 mod cli;
 pub mod client_address;
@@ -22,6 +23,7 @@ mod server_errors;
 pub mod settings;
 mod subscribe;
 pub mod sync;
+mod token_issuers;
 mod wiring;
 mod writes;
 

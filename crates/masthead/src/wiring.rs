@@ -1,6 +1,6 @@
 //! Creates the parts of the program from the settings.
 
-use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
+use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_parallelism};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_credentials::{HasherOptions, PooledHasher};
@@ -9,7 +9,7 @@ use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
 use masthead_telemetry::{Telemetry, TelemetryOptions};
 use masthead_tokens::{
-    DerivedKeyHasher, Sealer, UserTokens, Verifier, VerifierKeySource as VerifierKeys, VerifierOptions,
+    DerivedKeyHasher, IssuerOptions, Sealer, TokenLimits, UserTokens, Verifier, VerifierKeySource as VerifierKeys,
 };
 
 use crate::{
@@ -24,13 +24,6 @@ use crate::{
     },
 };
 
-/// How old a fetched key set may grow before it is fetched anew.
-const KEYS_MAX_AGE: Duration = Duration::from_mins(10);
-
-/// How long the last key set is used while its address is down: an outage of an evening, not of a week in which a revoked
-/// key would still be accepted.
-const KEYS_MAX_STALE: Duration = Duration::from_hours(6);
-
 const BAD_KEYS: &str = "the sealing keys cannot be used";
 
 /// The codec of published encrypted values.
@@ -39,7 +32,8 @@ const BAD_KEYS: &str = "the sealing keys cannot be used";
 /// The keys are invalid; the settings are checked before.
 pub(crate) fn sealer(settings: &SealingSettings) -> Result<Sealer, CommandError> {
     let keys = sealing_keys(settings)?;
-    Sealer::new(&settings.current, &keys).map_err(CommandError::context(BAD_KEYS))
+    let sealer = Sealer::new(&settings.current, &keys).and_then(|sealer| sealer.publishing(&settings.publish));
+    sealer.map_err(CommandError::context(BAD_KEYS))
 }
 
 /// The keyed hashes of codes, links, counters, idempotency keys and deleted users.
@@ -61,35 +55,47 @@ fn sealing_keys(settings: &SealingSettings) -> Result<BTreeMap<String, masthead_
         .map_err(|_| CommandError::new("a sealing key is not base64"))
 }
 
-/// The verifier of callers' tokens. A key file is read here; the address of a key set is not fetched yet.
+/// The verifier of callers' tokens. Key files are read here; the addresses of key sets are not fetched yet.
 ///
 /// # Errors
-/// The key file or the address cannot be used.
+/// A key file or an address cannot be used.
 pub(crate) fn verifier(settings: &TokenSettings, clock: Arc<dyn Clock>) -> Result<Verifier, CommandError> {
-    let keys = match &settings.keys {
-        TokenKeySource::Hs256(secret) => VerifierKeys::Hs256(key(secret)),
-        TokenKeySource::JwksFile(path) => VerifierKeys::JwksFile(path.clone()),
-        TokenKeySource::JwksUrl(url) => VerifierKeys::JwksUrl {
-            url: url.as_str().into(),
-            cooldown: settings.jwks_cooldown,
-            max_age: KEYS_MAX_AGE.max(settings.jwks_cooldown),
-            max_stale: KEYS_MAX_STALE.max(settings.jwks_cooldown),
-        },
-    };
-    let options = VerifierOptions {
-        issuer: settings.issuer.as_str().into(),
-        audience: settings.audience.as_str().into(),
-        leeway: settings.leeway,
-        types: settings.types.clone(),
-        max_lifetime: settings.max_lifetime,
-        keys,
-    };
-    // The operator sets the address, so it may be a private one.
+    let (issuers, limits) = issuers(settings);
+    // The operator sets the addresses, so they may be private ones.
     let client = key_set_client(HttpOptions {
         allow_private: true,
         ..HttpOptions::default()
     })?;
-    Verifier::new(options, clock, &client).map_err(CommandError::context("the settings of [tokens] cannot be used"))
+    Verifier::new(issuers, &limits, clock, &client).map_err(CommandError::context(
+        "the settings of [tokens] or [issuers] cannot be used",
+    ))
+}
+
+/// The options of the issuers, and what the tokens of all of them must be like.
+pub(crate) fn issuers(settings: &TokenSettings) -> (Vec<IssuerOptions>, TokenLimits) {
+    let issuers = settings.issuers.iter().map(|issuer| IssuerOptions {
+        name: issuer.name.as_str().into(),
+        issuer: issuer.issuer.as_str().into(),
+        audiences: issuer.audiences.clone(),
+        keys: match &issuer.keys {
+            TokenKeySource::Hs256(secret) => VerifierKeys::Hs256(key(secret)),
+            TokenKeySource::JwksFile(path) => VerifierKeys::JwksFile(path.clone()),
+            TokenKeySource::JwksUrl(url) => VerifierKeys::JwksUrl {
+                url: url.as_str().into(),
+                refresh: settings.jwks_refresh,
+                cooldown: settings.jwks_cooldown,
+                max_stale: settings.jwks_max_stale,
+            },
+        },
+        algorithms: issuer.algorithms.clone(),
+        claims: issuer.claims.clone(),
+    });
+    let limits = TokenLimits {
+        leeway: settings.leeway,
+        types: settings.types.clone(),
+        max_lifetime: settings.max_lifetime,
+    };
+    (issuers.collect(), limits)
 }
 
 /// The verifier of the tokens of tenants' users. The address of its key set is a tenant's setting, so it is guarded as that of a

@@ -4,7 +4,9 @@
 
 pub mod accounts;
 pub mod attempts;
+pub mod audit;
 pub mod bulk;
+pub mod caller_rules;
 pub mod clock;
 pub mod events;
 pub mod idempotency;

@@ -55,12 +55,18 @@ pub enum TokenError {
     /// Its lifetime is longer than allowed.
     #[error("the token is valid for longer than is allowed")]
     LongLived,
-    /// `scope` or `tenants` is missing or not of the published form.
+    /// Scopes or tenants are missing or not of the published form, and no operator granted any.
     #[error("the token's claims are not of the published form")]
     BadClaims,
+    /// An operator denied the token, its subject or its client (`masthead caller deny`).
+    #[error("the token is revoked")]
+    Revoked,
     /// The signing keys could not be fetched, so the token cannot be verified.
     #[error("the signing keys cannot be fetched")]
     KeysUnavailable,
+    /// The rules that operators keep about callers cannot be read, so no token can be judged.
+    #[error("the rules about callers cannot be read")]
+    RulesUnavailable,
 }
 
 /// Verifies tokens of a tenant's users, such as the ID token of its identity provider. A token is never logged.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use masthead_domain::{
+    caller_rules::MAX_CALLER_RULES,
     settings::{SettingError, TenantSettings},
     tenant::{PoolId, TenantId},
     workspace::{ExportLimitsError, MAX_KEYS},
@@ -78,6 +79,15 @@ pub enum AdminError {
     /// Limits outside of their ranges.
     #[error(transparent)]
     BadLimits(#[from] ExportLimitsError),
+    /// The caller has no grant.
+    #[error("there is no such caller")]
+    NoSuchCaller,
+    /// The caller or token is not denied.
+    #[error("it is not denied")]
+    NotDenied,
+    /// The maximum number of grants, or of denials.
+    #[error("there are {MAX_CALLER_RULES} already; remove one first")]
+    TooManyCallers,
     /// The database is unavailable.
     #[error("the database is unavailable")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

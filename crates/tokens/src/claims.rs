@@ -1,66 +1,42 @@
 //! A verified token's claims, and the checks of issuer, audience and times (RFC 7519 §4.1, RFC 9068 §2.2.3).
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use masthead_domain::access::{Grant, MAX_CLAIM_BYTES, Scope, TenantGrant, TokenIdentity};
-use masthead_ports::tokens::{TokenError, VerifiedToken};
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Number, Value};
+use masthead_domain::access::{MAX_CLAIM_BYTES, TokenIdentity};
+use masthead_ports::tokens::TokenError;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
 
-/// The claims in use; others are ignored.
-#[derive(Deserialize)]
-pub(crate) struct Claims {
-    #[serde(default)]
-    iss: Option<Value>,
-    #[serde(default)]
-    aud: Option<Value>,
-    #[serde(default)]
-    sub: Option<Value>,
-    #[serde(default)]
-    client_id: Option<Value>,
-    #[serde(default)]
-    azp: Option<Value>,
-    #[serde(default)]
-    jti: Option<Value>,
-    #[serde(default)]
-    source_system: Option<Value>,
-    #[serde(default)]
-    source_systems: Option<Value>,
-    #[serde(default)]
-    exp: Option<Value>,
-    #[serde(default)]
-    nbf: Option<Value>,
-    #[serde(default)]
-    iat: Option<Value>,
-    #[serde(default)]
-    scope: Option<Value>,
-    #[serde(default)]
-    tenants: Option<Value>,
-    // Claims that no access token has: the first two are of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11), the last
-    // is of security event and logout tokens (RFC 8417 §2.2).
-    #[serde(default)]
-    at_hash: Option<IgnoredAny>,
-    #[serde(default)]
-    c_hash: Option<IgnoredAny>,
-    #[serde(default)]
-    events: Option<IgnoredAny>,
-}
+use crate::claim_rules::{ClaimRules, ClaimedGrant, first};
+
+/// Claims that no access token has: the first two are of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11), the last is of
+/// security event and logout tokens (RFC 8417 §2.2).
+const ID_TOKEN_CLAIMS: [&str; 2] = ["at_hash", "c_hash"];
+const EVENTS: &str = "events";
+
+/// The claims; none is repeated.
+pub(crate) struct Claims(Map<String, Value>);
 
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedClaims {
-    pub(crate) issuer: Box<str>,
-    /// The one audience; a token may name more.
-    pub(crate) audience: Box<str>,
+    pub(crate) issuer: Arc<str>,
+    /// The accepted audiences; a token may name more.
+    pub(crate) audiences: Vec<Box<str>>,
     /// The tolerated clock difference, in seconds.
     pub(crate) leeway: i64,
     /// The longest time from issue to expiry, in seconds.
     pub(crate) max_lifetime: i64,
+    pub(crate) rules: ClaimRules,
 }
 
 /// Claims that hold now, until `expires`.
 #[derive(Debug)]
 pub(crate) struct ValidClaims {
-    pub(crate) token: VerifiedToken,
+    pub(crate) identity: Arc<TokenIdentity>,
+    pub(crate) grant: ClaimedGrant,
     /// The first second (UNIX, leeway included) at which they hold no more.
     pub(crate) expires: i64,
 }
@@ -68,16 +44,20 @@ pub(crate) struct ValidClaims {
 impl Claims {
     /// Judges the claims at `now`, in UNIX seconds.
     pub(crate) fn judge(&self, expected: &ExpectedClaims, now: i64) -> Result<ValidClaims, TokenError> {
-        if self.at_hash.is_some() || self.c_hash.is_some() {
+        if ID_TOKEN_CLAIMS.into_iter().any(|name| self.get(name).is_some()) {
             // Only once it is known that the token is for this service.
             self.judge_origin(expected)?;
             return Err(TokenError::NotAccessToken);
         }
         let expires = self.judge_validity(expected, now)?;
-        let grant = self.grant().ok_or(TokenError::BadClaims)?;
+        if !expected.rules.is_access_token(&self.0) {
+            return Err(TokenError::NotAccessToken);
+        }
+        let grant = self.grant(&expected.rules).ok_or(TokenError::BadClaims)?;
         let identity = Arc::new(self.identity(expected).ok_or(TokenError::BadClaims)?);
         Ok(ValidClaims {
-            token: VerifiedToken { identity, grant },
+            identity,
+            grant,
             expires,
         })
     }
@@ -85,15 +65,40 @@ impl Claims {
     /// The subject of a user's token, which may be an ID token, judged at `now` in UNIX seconds.
     pub(crate) fn user(&self, expected: &ExpectedClaims, now: i64) -> Result<&str, TokenError> {
         self.judge_validity(expected, now)?;
-        let subject = self.sub.as_ref().and_then(Value::as_str);
+        let subject = self.get("sub").and_then(Value::as_str);
         subject.ok_or(TokenError::BadClaims)
     }
 
+    /// The claim of this name; a null counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// What the token claims; `None` where a claim is not of the form that its issuer gives it.
+    pub(crate) fn grant(&self, rules: &ClaimRules) -> Option<ClaimedGrant> {
+        rules.grant(&self.0).ok()
+    }
+
+    /// The names of all claims.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The audiences that the token names.
+    pub(crate) fn audiences(&self, rules: &ClaimRules) -> Vec<&str> {
+        match first(&rules.audience, &self.0) {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn judge_origin(&self, expected: &ExpectedClaims) -> Result<(), TokenError> {
-        if self.iss.as_ref().and_then(Value::as_str) != Some(&*expected.issuer) {
+        if self.get("iss").and_then(Value::as_str) != Some(&*expected.issuer) {
             return Err(TokenError::WrongIssuer);
         }
-        if !self.is_for(&expected.audience) {
+        let named = self.audiences(&expected.rules);
+        if !expected.audiences.iter().any(|audience| named.contains(&&**audience)) {
             return Err(TokenError::WrongAudience);
         }
         Ok(())
@@ -102,22 +107,22 @@ impl Claims {
     /// Issuer, audience and times; returns the first second at which they hold no more.
     fn judge_validity(&self, expected: &ExpectedClaims, now: i64) -> Result<i64, TokenError> {
         self.judge_origin(expected)?;
-        if self.events.is_some() {
+        if self.get(EVENTS).is_some() {
             return Err(TokenError::NotAccessToken);
         }
-        let expiry = self.exp.as_ref().and_then(seconds).ok_or(TokenError::BadClaims)?;
+        let expiry = self.get("exp").and_then(seconds).ok_or(TokenError::BadClaims)?;
         let expires = expiry.saturating_add(expected.leeway);
         if now >= expires {
             return Err(TokenError::Expired);
         }
-        if let Some(not_before) = &self.nbf {
+        if let Some(not_before) = self.get("nbf") {
             let not_before = seconds(not_before).ok_or(TokenError::BadClaims)?;
             if now < not_before.saturating_sub(expected.leeway) {
                 return Err(TokenError::NotYetValid);
             }
         }
         // A token that was issued in the future, or at an unknown time, counts as issued now.
-        let issued = match &self.iat {
+        let issued = match self.get("iat") {
             Some(issued) => seconds(issued).ok_or(TokenError::BadClaims)?.min(now),
             None => now,
         };
@@ -127,21 +132,17 @@ impl Claims {
         Ok(expires)
     }
 
-    fn is_for(&self, audience: &str) -> bool {
-        match &self.aud {
-            Some(Value::String(one)) => one == audience,
-            Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
-            _ => false,
-        }
-    }
-
     /// `None` where the source systems are not of the published form: they are a restriction, which must not be dropped.
-    fn identity(&self, expected: &ExpectedClaims) -> Option<TokenIdentity> {
+    pub(crate) fn identity(&self, expected: &ExpectedClaims) -> Option<TokenIdentity> {
+        let rules = &expected.rules;
         Some(TokenIdentity {
-            issuer: Arc::from(&*expected.issuer),
-            subject: bounded_text(self.sub.as_ref()),
-            client_id: bounded_text(self.client_id.as_ref()).or_else(|| bounded_text(self.azp.as_ref())),
-            token_id: bounded_text(self.jti.as_ref()),
+            issuer: Arc::clone(&expected.issuer),
+            subject: self.get("sub").and_then(bounded_text),
+            client_id: rules
+                .client_id
+                .iter()
+                .find_map(|path| bounded_text(path.find(&self.0)?)),
+            token_id: rules.token_id.iter().find_map(|path| bounded_text(path.find(&self.0)?)),
             source_systems: self.source_systems()?,
         })
     }
@@ -152,11 +153,12 @@ impl Claims {
         reason = "the outer one is an unusable claim, the inner one no claim"
     )]
     fn source_systems(&self) -> Option<Option<Box<[Box<str>]>>> {
-        if self.source_system.is_none() && self.source_systems.is_none() {
+        let claims = [self.get("source_system"), self.get("source_systems")];
+        if claims == [None, None] {
             return Some(None);
         }
         let mut allowed = Vec::new();
-        for claim in [&self.source_system, &self.source_systems].into_iter().flatten() {
+        for claim in claims.into_iter().flatten() {
             match claim {
                 Value::String(one) => allowed.push(one.as_str().into()),
                 Value::Array(many) => {
@@ -169,34 +171,43 @@ impl Claims {
         }
         Some(Some(allowed.into()))
     }
+}
 
-    fn grant(&self) -> Option<Grant> {
-        let scopes = self
-            .scope
-            .as_ref()?
-            .as_str()?
-            .split(' ')
-            .filter_map(Scope::from_name)
-            .collect();
-        let tenants = self
-            .tenants
-            .as_ref()?
-            .as_array()?
-            .iter()
-            .map(|entry| TenantGrant::parse(entry.as_str()?).ok())
-            .collect::<Option<_>>()?;
-        Some(Grant { scopes, tenants })
+/// RFC 7519 §4 lets a repeated claim be refused; the last one to win would let two readers see two tokens.
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
+                let mut claims = Map::new();
+                while let Some((name, value)) = members.next_entry::<String, Value>()? {
+                    if claims.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a claim is repeated"));
+                    }
+                }
+                Ok(Claims(claims))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
     }
 }
 
 /// A text of at most [`MAX_CLAIM_BYTES`] bytes, cut at a character.
-fn bounded_text(claim: Option<&Value>) -> Option<Arc<str>> {
-    let text = claim?.as_str()?;
+fn bounded_text(claim: &Value) -> Option<Arc<str>> {
+    let text = claim.as_str()?;
     Some(text[..text.floor_char_boundary(MAX_CLAIM_BYTES)].into())
 }
 
 /// A NumericDate, which may have a fraction; only its whole seconds count.
-fn seconds(value: &Value) -> Option<i64> {
+pub(crate) fn seconds(value: &Value) -> Option<i64> {
     let number: &Number = value.as_number()?;
     number.as_i64().or_else(|| {
         #[expect(

@@ -63,6 +63,15 @@ impl<'a> Jwt<'a> {
         })
     }
 
+    /// The issuer that the token names, by which its keys are chosen: nothing else follows from it before it is verified.
+    pub(crate) fn claimed_issuer(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct ClaimedIssuer {
+            iss: String,
+        }
+        object::<ClaimedIssuer>(self.payload).map(|claims| claims.iss)
+    }
+
     /// The claims, once the signature is verified. `None` when they are no JSON object, or a used claim is repeated.
     pub(crate) fn claims<T: for<'de> Deserialize<'de>>(&self) -> Option<T> {
         object(self.payload)

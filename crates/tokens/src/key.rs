@@ -11,16 +11,25 @@ use ring::{
 
 /// The supported algorithms (RFC 7518, RFC 8037); `none` is not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
+    /// HMAC with SHA-256 under a shared secret
     Hs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256
     Rs256,
+    /// ECDSA on P-256 with SHA-256
     Es256,
+    /// Ed25519
     EdDsa,
 }
 
 impl Algorithm {
+    /// Those of key sets, with their names.
+    pub const OF_KEY_SETS: [(Self, &'static str); 3] =
+        [(Self::Rs256, "RS256"), (Self::Es256, "ES256"), (Self::EdDsa, "EdDSA")];
+
     /// The algorithm of this name, spelt exactly.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         match name {
             "HS256" => Some(Self::Hs256),
             "RS256" => Some(Self::Rs256),

@@ -52,31 +52,40 @@ impl KeySetRemark {
         Self::SharedKid { kid: shown(kid) }
     }
 
-    fn log(&self) {
+    fn log(&self, issuer: &str) {
         match self {
             Self::OtherPurpose { kid, why } => {
-                tracing::info!(kid, reason = why, "a member of the key set is not used");
+                tracing::info!(issuer, kid, reason = why, "a member of the key set is not used");
             }
-            Self::Faulty { kid, why } => tracing::warn!(kid, reason = why, "a member of the key set is not used"),
+            Self::Faulty { kid, why } => {
+                tracing::warn!(issuer, kid, reason = why, "a member of the key set is not used")
+            }
             Self::PrivateHalf { kid } => {
-                tracing::warn!(kid, "the key set shows a private key: replace the key at its issuer");
+                tracing::warn!(
+                    issuer,
+                    kid,
+                    "the key set shows a private key: replace the key at its issuer"
+                );
             }
-            Self::Repeated { kid } => tracing::warn!(kid, "the key set holds a key twice: it counts once"),
+            Self::Repeated { kid } => tracing::warn!(issuer, kid, "the key set holds a key twice: it counts once"),
             Self::SharedKid { kid } => {
-                tracing::warn!(kid, "different keys of the key set share a kid: each is tried");
+                tracing::warn!(issuer, kid, "different keys of the key set share a kid: each is tried");
             }
-            Self::NoKey => tracing::error!("the key set holds no usable key: every token is refused"),
+            Self::NoKey => tracing::error!(
+                issuer,
+                "the key set holds no usable key: every token of the issuer is refused"
+            ),
         }
     }
 }
 
-/// Writes a line for each remark, up to [`MAX_LINES`].
-pub(crate) fn log(remarks: &[KeySetRemark]) {
+/// Writes a line for each remark about the set of this issuer, up to [`MAX_LINES`].
+pub(crate) fn log(remarks: &[KeySetRemark], issuer: &str) {
     for remark in remarks.iter().take(MAX_LINES) {
-        remark.log();
+        remark.log(issuer);
     }
     if let Some(more @ 1..) = remarks.len().checked_sub(MAX_LINES) {
-        tracing::warn!(more, "the key set has more members that are not used");
+        tracing::warn!(issuer, more, "the key set has more members that are not used");
     }
 }
 

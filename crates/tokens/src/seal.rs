@@ -44,6 +44,9 @@ pub enum SealingKeysError {
     /// The current key's id is not among the keys.
     #[error("the current sealing key is not among the sealing keys")]
     NoCurrent,
+    /// The id of the key for published values is not among the keys.
+    #[error("the sealing key of published ids is not among the sealing keys")]
+    NoPublish,
     /// An id is empty, too long, or holds something else than letters and digits.
     #[error("the id of a sealing key must be 1 to {MAX_KEY_ID_BYTES} letters and digits")]
     BadId,
@@ -52,9 +55,12 @@ pub enum SealingKeysError {
     BadLength,
 }
 
-/// Seals under one key, and opens what was sealed under any. Changing the current key changes every published id.
+/// Seals under one key, and opens what was sealed under any. Published ids may have a key of their own: changing it changes
+/// every one of them.
 pub struct Sealer {
     current: SealingKey,
+    /// The key of published ids and addresses, where it is not the current one; it is among `older`.
+    publish: Option<usize>,
     /// Those that only open.
     older: Vec<SealingKey>,
 }
@@ -78,8 +84,34 @@ impl Sealer {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             current: SealingKey::new(current, current_key)?,
+            publish: None,
             older,
         })
+    }
+
+    /// The same sealer, with published ids and addresses sealed under the key of this id: while keys rotate, the older one.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn publishing(mut self, id: &str) -> Result<Self, SealingKeysError> {
+        self.publish = if id == &*self.current.id {
+            None
+        } else {
+            let place = self.older.iter().position(|key| *key.id == *id);
+            Some(place.ok_or(SealingKeysError::NoPublish)?)
+        };
+        Ok(self)
+    }
+
+    /// The key that seals for this purpose.
+    fn sealing_key(&self, purpose: Purpose<'_>) -> &SealingKey {
+        let published = match purpose {
+            Purpose::CustomerRegistrationId | Purpose::Email => self.publish,
+            Purpose::Cursor { .. } | Purpose::Mail | Purpose::WriteIntent | Purpose::StoredAnswer => None,
+        };
+        published
+            .and_then(|place| self.older.get(place))
+            .unwrap_or(&self.current)
     }
 
     fn key(&self, id: &[u8]) -> Option<&SealingKey> {
@@ -142,7 +174,7 @@ impl SealingKey {
 
 impl Sealing for Sealer {
     fn seal(&self, tenant: &TenantId, purpose: Purpose<'_>, plain: &str) -> String {
-        let key = &self.current;
+        let key = self.sealing_key(purpose);
         let start = key.header_length();
         let mut bytes = Vec::with_capacity(start + IV_SIZE + plain.len());
         // An id is at most MAX_KEY_ID_BYTES long, so its length is one byte.

@@ -7,27 +7,31 @@ use quick_cache::sync::Cache;
 use ring::rand::{SecureRandom, SystemRandom};
 use siphasher::sip128::SipHasher24;
 
-use crate::{claims::ValidClaims, key::VerificationKey};
+use crate::{claims::ValidClaims, issuer::Issuer, key::VerificationKey};
 
 /// A bounded cache of verified tokens. It contains no token, only a hash under a random key of this process, so that no
 /// caller can make a token with another's hash.
 pub(crate) struct VerifiedTokens {
     hash_key: [u8; 16],
-    tokens: Cache<u128, CachedToken>,
+    tokens: Cache<u128, Arc<CachedToken>>,
 }
 
+/// A token whose signature is good.
 #[derive(Clone)]
-struct CachedToken {
-    token: Arc<VerifiedToken>,
-    key: Arc<VerificationKey>,
-    expires: i64,
+pub(crate) struct CachedToken {
+    pub(crate) issuer: Arc<Issuer>,
+    /// The key that signed it.
+    pub(crate) key: Arc<VerificationKey>,
+    pub(crate) claims: Arc<ValidClaims>,
+    /// The version of the rules about callers that `verified` follows; `None` where there are none.
+    pub(crate) rules: Option<i64>,
+    pub(crate) verified: Arc<VerifiedToken>,
 }
 
 /// The cached result for a token.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenCacheAnswer {
-    /// It was verified, and is still valid.
-    Good(Arc<VerifiedToken>),
+    /// It was verified, and its time has not ended.
+    Good(Arc<CachedToken>),
     Expired,
     /// It is not cached, or its key was removed since.
     Nothing,
@@ -52,26 +56,22 @@ impl VerifiedTokens {
     pub(crate) fn look_up(&self, token: &str, now: i64) -> TokenCacheAnswer {
         let hash = self.hash(token);
         match self.tokens.get(&hash) {
-            Some(entry) if !entry.key.is_live() => TokenCacheAnswer::Nothing,
-            Some(entry) if now >= entry.expires => {
+            Some(entry) if !entry.key.is_live() => {
+                self.tokens.remove(&hash);
+                TokenCacheAnswer::Nothing
+            }
+            Some(entry) if now >= entry.claims.expires => {
                 self.tokens.remove(&hash);
                 TokenCacheAnswer::Expired
             }
-            Some(entry) => TokenCacheAnswer::Good(entry.token),
+            Some(entry) => TokenCacheAnswer::Good(entry),
             None => TokenCacheAnswer::Nothing,
         }
     }
 
-    /// Caches a token signed by `key`.
-    pub(crate) fn remember(&self, token: &str, key: Arc<VerificationKey>, claims: ValidClaims) -> Arc<VerifiedToken> {
-        let verified = Arc::new(claims.token);
-        let entry = CachedToken {
-            token: Arc::clone(&verified),
-            key,
-            expires: claims.expires,
-        };
-        self.tokens.insert(self.hash(token), entry);
-        verified
+    /// Caches a verified token.
+    pub(crate) fn remember(&self, token: &str, verified: CachedToken) {
+        self.tokens.insert(self.hash(token), Arc::new(verified));
     }
 
     fn hash(&self, token: &str) -> u128 {
@@ -86,37 +86,52 @@ mod tests {
     use masthead_domain::access::Grant;
 
     use super::*;
+    use crate::{
+        claim_rules::ClaimedGrant,
+        issuer::Signers,
+        verifier::testing::{issuer_options, limits},
+    };
 
-    fn held(expires: i64) -> ValidClaims {
-        ValidClaims {
-            token: VerifiedToken {
+    /// A token signed by `key` that ends at `expires`.
+    fn cached(key: &Arc<VerificationKey>, expires: i64) -> CachedToken {
+        let issuer = Issuer::with_signers(issuer_options(), Signers::Shared(Arc::clone(key)), &limits());
+        CachedToken {
+            issuer: Arc::new(issuer.unwrap()),
+            key: Arc::clone(key),
+            claims: Arc::new(ValidClaims {
+                identity: Arc::default(),
+                grant: ClaimedGrant {
+                    scopes: None,
+                    tenants: None,
+                },
+                expires,
+            }),
+            rules: None,
+            verified: Arc::new(VerifiedToken {
                 identity: Arc::default(),
                 grant: Grant {
                     scopes: Vec::new(),
                     tenants: Vec::new(),
                 },
-            },
-            expires,
+            }),
         }
     }
 
     #[test]
     fn token_is_cached_until_expiry_or_key_removal() {
+        use TokenCacheAnswer::{Expired, Good, Nothing};
         let tokens = VerifiedTokens::new(100).unwrap();
         let key = Arc::new(VerificationKey::shared(b"k"));
-        tokens.remember("a", Arc::clone(&key), held(10));
-        assert!(matches!(tokens.look_up("a", 9), TokenCacheAnswer::Good(_)));
-        assert_eq!(tokens.look_up("b", 9), TokenCacheAnswer::Nothing);
-        assert_eq!(tokens.look_up("a", 10), TokenCacheAnswer::Expired);
-        assert_eq!(
-            tokens.look_up("a", 10),
-            TokenCacheAnswer::Nothing,
-            "it was not forgotten"
-        );
+        tokens.remember("a", cached(&key, 10));
+        assert!(matches!(tokens.look_up("a", 9), Good(_)));
+        assert!(matches!(tokens.look_up("b", 9), Nothing));
+        assert!(matches!(tokens.look_up("a", 10), Expired));
+        assert!(matches!(tokens.look_up("a", 10), Nothing), "it was not forgotten");
 
-        tokens.remember("a", Arc::clone(&key), held(10));
+        tokens.remember("a", cached(&key, 10));
         key.retire();
-        assert_eq!(tokens.look_up("a", 9), TokenCacheAnswer::Nothing);
+        assert!(matches!(tokens.look_up("a", 9), Nothing));
+        assert_eq!(tokens.tokens.len(), 0, "a removed key's token is kept");
     }
 
     #[test]
@@ -124,7 +139,7 @@ mod tests {
         let tokens = VerifiedTokens::new(64).unwrap();
         let key = Arc::new(VerificationKey::shared(b"k"));
         for n in 0..10_000 {
-            tokens.remember(&n.to_string(), Arc::clone(&key), held(5));
+            tokens.remember(&n.to_string(), cached(&key, 5));
         }
         assert!(tokens.tokens.len() <= 64);
     }

@@ -13,12 +13,13 @@ use masthead_ports::{
 use quick_cache::sync::Cache;
 
 use crate::{
+    claim_rules::{ClaimRules, IssuerKind},
     claims::{Claims, ExpectedClaims},
     fetch::{FetchKeys, KeySetUrl},
+    issuer::is_safe_key_address,
     jwt::Jwt,
     key::VerificationKey,
     key_set_cache::{KeySetCache, KeySetFreshness},
-    verifier::is_safe_key_address,
 };
 
 /// How many key sets are kept, each of one address.
@@ -30,11 +31,15 @@ const LEEWAY: Duration = Duration::from_secs(30);
 /// The longest lifetime of a token that is taken: session tokens of providers live for weeks.
 const MAX_LIFETIME: Duration = Duration::from_hours(31 * 24);
 
+/// No clock refreshes these key sets, which may be many: the first token after a while does.
 const FRESHNESS: KeySetFreshness = KeySetFreshness {
-    cooldown: Duration::from_secs(30),
-    max_age: Duration::from_mins(10),
-    max_stale: Duration::from_hours(24),
+    cooldown: Duration::from_secs(10),
+    max_age: Duration::from_mins(1),
+    max_stale: Duration::from_hours(6),
 };
+
+/// How long a token waits for a key set that is past its age, so that a removed key is not taken because no token came lately.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Verifies tokens of users: RS256, ES256 or EdDSA under the key set of `Token.JwksUrl`, of `Token.Issuer`, for
 /// `Token.Audience`. A shared secret is never taken.
@@ -73,7 +78,7 @@ impl UserTokens {
 }
 
 fn keys_from(source: Arc<dyn FetchKeys>) -> Arc<KeySetCache> {
-    Arc::new(KeySetCache::new(source, FRESHNESS))
+    Arc::new(KeySetCache::new("users", source, FRESHNESS))
 }
 
 #[async_trait]
@@ -81,9 +86,12 @@ impl UserTokenVerifier for UserTokens {
     async fn verify_user(&self, tenant: &Tenant, token: &str) -> Result<CustomerRegistrationId, UserTokenError> {
         let settings = &tenant.settings.user_tokens;
         let required = |value: &Option<Box<str>>, name| value.clone().ok_or(UserTokenError::MissingSetting(name));
+        let issuer = required(&settings.issuer, "Token.Issuer")?;
+        let audiences = vec![required(&settings.audience, "Token.Audience")?];
         let expected = ExpectedClaims {
-            issuer: required(&settings.issuer, "Token.Issuer")?,
-            audience: required(&settings.audience, "Token.Audience")?,
+            issuer: issuer.into(),
+            rules: ClaimRules::for_kind(IssuerKind::Masthead, &audiences),
+            audiences,
             leeway: LEEWAY.as_secs().cast_signed(),
             max_lifetime: MAX_LIFETIME.as_secs().cast_signed(),
         };
@@ -91,6 +99,7 @@ impl UserTokenVerifier for UserTokens {
         let keys = self.keys(&address)?;
         let jwt = Jwt::parse(token)?;
         let made = |key: &VerificationKey| key.made(&jwt.signature, jwt.signed);
+        keys.refresh_aged(PATIENCE).await;
         keys.signer(jwt.kid.as_deref(), jwt.algorithm, &made).await?;
         let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
         let subject = claims.user(&expected, self.clock.now().unix_timestamp())?;
@@ -191,6 +200,27 @@ mod tests {
             let refused = verifier.verify_user(&herald(), &token).await;
             assert_eq!(refused, Err(UserTokenError::Token(error)));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn removed_key_is_refused_after_a_pause() {
+        let signer = TestSigner::ed25519();
+        let verifier = UserTokens::new(
+            HttpClient::new(masthead_http_client::HttpOptions::default()).unwrap(),
+            SettableClock::at(NOW),
+        );
+        let source = CountingKeySource::new(Ok(key_set(&[signer.jwk("k")])));
+        verifier
+            .key_sets
+            .insert(KEYS.into(), keys_from(Arc::clone(&source) as _));
+        let token = signer.token_with("k", &claims());
+        assert!(verifier.verify_user(&herald(), &token).await.is_ok());
+        source.answers(Ok(key_set(&[TestSigner::p256().jwk("new")])));
+        tokio::time::advance(FRESHNESS.max_age + Duration::from_secs(1)).await;
+        // The answer of the source takes a second, as long as a token waits.
+        let _ = verifier.verify_user(&herald(), &token).await;
+        let refused = verifier.verify_user(&herald(), &token).await;
+        assert_eq!(refused, Err(UserTokenError::Token(TokenError::BadSignature)));
     }
 
     #[tokio::test(start_paused = true)]

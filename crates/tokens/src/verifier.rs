@@ -1,289 +1,287 @@
 //! The verifier of the callers' tokens.
 
-use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::pending,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use async_trait::async_trait;
-use http::Uri;
-use masthead_http_client::{HttpClient, Secret};
+use futures_util::{
+    FutureExt,
+    future::{join_all, select},
+};
+use masthead_domain::{access::Grant, caller_rules::CallerRules};
+use masthead_http_client::HttpClient;
 use masthead_ports::{
+    caller_rules::CallerRulesReader,
     clock::Clock,
     readiness::Readiness,
     tokens::{TokenError, TokenVerifier, VerifiedToken},
 };
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use crate::{
-    claims::{Claims, ExpectedClaims},
-    fetch::{KeySetFile, KeySetUrl},
+    claims::ValidClaims,
+    issuer::{Issuer, IssuerOptions, IssuerOptionsError, Signers, TokenLimits},
     jwt::{Jwt, MAX_TOKEN_BYTES},
-    key::{Algorithm, VerificationKey},
-    key_set_cache::{KeySetCache, KeySetFreshness},
-    mint::MIN_SHARED_SECRET_BYTES,
-    token_cache::{TokenCacheAnswer, VerifiedTokens},
+    token_cache::{CachedToken, TokenCacheAnswer, VerifiedTokens},
 };
 
-/// How many verified tokens are remembered, at about 300 bytes each.
+/// How many verified tokens are remembered, at about 500 bytes each.
 const REMEMBERED_TOKENS: usize = 16_384;
 
-/// The greatest clock tolerance that can be configured.
-const MAX_LEEWAY: Duration = Duration::from_mins(5);
+/// The most issuers whose tokens are taken.
+pub const MAX_ISSUERS: usize = 64;
 
-/// The shortest time between two readings of a key file.
-const FILE_COOLDOWN: Duration = Duration::from_secs(5);
-
-/// How long a key file is believed before it is read again.
-const FILE_MAX_AGE: Duration = Duration::from_mins(1);
-
-/// How callers' tokens are verified.
-#[derive(Debug, Clone)]
-pub struct VerifierOptions {
-    /// The one `iss` that is taken.
-    pub issuer: Box<str>,
-    /// The audience that a token must name.
-    pub audience: Box<str>,
-    /// The tolerated clock difference, at most five minutes.
-    pub leeway: Duration,
-    /// The kinds of token that are taken, beside those that state none (`typ`, RFC 8725 §3.11); `JWT` and `at+jwt` (RFC
-    /// 9068 §2.1) are usual.
-    pub types: Vec<Box<str>>,
-    /// The longest lifetime of a token that is taken.
-    pub max_lifetime: Duration,
-    /// Who signs.
-    pub keys: VerifierKeySource,
-}
-
-/// Where the keys come from: a shared secret or a key set, never both.
-#[derive(Debug, Clone)]
-pub enum VerifierKeySource {
-    /// HS256 under a shared secret of at least 32 bytes, for local use.
-    Hs256(Secret),
-    /// A key set in a file. It is read at the start, again when it is a minute old, and, at most every five seconds, when
-    /// a token names an unknown key.
-    JwksFile(PathBuf),
-    /// A key set at an address.
-    JwksUrl {
-        /// The address; see [`is_safe_key_address`].
-        url: Box<str>,
-        /// The shortest time between two fetches; thirty seconds is usual.
-        cooldown: Duration,
-        /// An older set is fetched anew, beside the requests; five to ten minutes is usual.
-        max_age: Duration,
-        /// While the address is down the last set is stored for so long, then nothing is verified any more.
-        max_stale: Duration,
-    },
-}
-
-/// Whether keys from this URL cannot be replaced on the way: https, or http to a loopback address or `localhost` (RFC
-/// 6761 §6.3). A URL with user information is rejected, since requests would not carry it.
-#[must_use]
-pub fn is_safe_key_address(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else { return false };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let is_loopback =
-        || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let is_safe = match uri.scheme_str() {
-        Some("https") => !host.is_empty(),
-        Some("http") => is_loopback(),
-        _ => false,
-    };
-    is_safe && !authority.as_str().contains('@')
-}
-
-/// Options of which no verifier can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// Why no verifier can be made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VerifierOptionsError {
-    /// The issuer is empty.
-    #[error("the issuer must not be empty")]
-    NoIssuer,
-    /// The audience is empty.
-    #[error("the audience must not be empty")]
-    NoAudience,
-    /// The leeway is too long.
-    #[error("the leeway must be at most five minutes")]
-    LongLeeway,
-    /// The shared secret is too short.
-    #[error("the shared secret must be at least {MIN_SHARED_SECRET_BYTES} bytes long")]
-    ShortSecret,
-    /// The key file cannot be read, or holds no usable key.
-    #[error("the key file cannot be read, or holds no RS256, ES256 or EdDSA key")]
-    KeyFile,
-    /// The key set's URL is invalid, or its keys could be replaced on the way.
-    #[error("the key set's address must be an https address without user information; http only of this host itself")]
-    KeyAddress,
-    /// The times contradict each other.
-    #[error("of the key set's times, the cool-down must be the shortest and the stale time the longest")]
-    Times,
+    /// An issuer's options cannot be used.
+    #[error("issuer {name}: {error}")]
+    Issuer {
+        /// The issuer.
+        name: Box<str>,
+        /// Why.
+        error: IssuerOptionsError,
+    },
+    /// There is no issuer, there are too many, or two have the same `iss`.
+    #[error("there must be 1 to {MAX_ISSUERS} issuers, each with an iss of its own")]
+    Issuers,
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]
     HashKeyError,
 }
 
-/// A media type without its prefix: one without any other slash may be written either way (RFC 7515 §4.1.9).
-fn media_subtype(typ: &str) -> &str {
-    const PREFIX: &str = "application/";
-    match typ.split_at_checked(PREFIX.len()) {
-        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) && !subtype.contains('/') => subtype,
-        _ => typ,
-    }
-}
-
-/// Verifies tokens, and remembers those that it has verified.
+/// Verifies tokens, each with the keys of its issuer alone, and remembers those that it has verified.
 pub struct Verifier {
-    expected: ExpectedClaims,
-    types: Vec<Box<str>>,
-    signers: Signers,
+    issuers: RwLock<Arc<[Arc<Issuer>]>>,
+    /// The issuers were replaced.
+    replaced: Notify,
+    /// `None` where operators keep no rules: no caller is granted or denied anything.
+    rules: Option<Arc<dyn CallerRulesReader>>,
     verified: VerifiedTokens,
     clock: Arc<dyn Clock>,
-}
-
-enum Signers {
-    Shared(Arc<VerificationKey>),
-    Set(Arc<KeySetCache>),
+    client: HttpClient,
 }
 
 impl Verifier {
-    /// Makes a verifier. A key file is read now; a key set's URL is first called by [`Self::warm_up`] or a token.
+    /// Makes a verifier. Key files are read now; a key set's URL is first called by [`Self::warm_up`],
+    /// [`Self::refresh_keys`] or a token.
     ///
     /// # Errors
-    /// The first option that cannot be.
+    /// The first issuer that cannot be.
     pub fn new(
-        options: VerifierOptions,
+        issuers: Vec<IssuerOptions>,
+        limits: &TokenLimits,
         clock: Arc<dyn Clock>,
         client: &HttpClient,
     ) -> Result<Self, VerifierOptionsError> {
-        let signers = match &options.keys {
-            VerifierKeySource::Hs256(secret) if secret.expose().len() < MIN_SHARED_SECRET_BYTES => {
-                return Err(VerifierOptionsError::ShortSecret);
-            }
-            VerifierKeySource::Hs256(secret) => Signers::Shared(Arc::new(VerificationKey::shared(secret.expose()))),
-            VerifierKeySource::JwksFile(path) => {
-                let file = KeySetFile(path.clone());
-                let text = file.read().map_err(|_| VerifierOptionsError::KeyFile)?;
-                let freshness = KeySetFreshness {
-                    cooldown: FILE_COOLDOWN,
-                    max_age: FILE_MAX_AGE,
-                    // A file that is gone for a moment, or for good, changes nothing: the operator put it there.
-                    max_stale: Duration::MAX,
-                };
-                let keys = KeySetCache::new(Arc::new(file), freshness);
-                if keys.accept(&text).unwrap_or_default() == 0 {
-                    return Err(VerifierOptionsError::KeyFile);
-                }
-                Signers::Set(Arc::new(keys))
-            }
-            VerifierKeySource::JwksUrl {
-                url,
-                cooldown,
-                max_age,
-                max_stale,
-            } => {
-                let uri: Uri = url.parse().map_err(|_| VerifierOptionsError::KeyAddress)?;
-                if !is_safe_key_address(&uri) {
-                    return Err(VerifierOptionsError::KeyAddress);
-                }
-                if cooldown > max_age || max_age > max_stale {
-                    return Err(VerifierOptionsError::Times);
-                }
-                let freshness = KeySetFreshness {
-                    cooldown: *cooldown,
-                    max_age: *max_age,
-                    max_stale: *max_stale,
-                };
-                let source = KeySetUrl {
-                    client: client.clone(),
-                    uri,
-                };
-                Signers::Set(Arc::new(KeySetCache::new(Arc::new(source), freshness)))
-            }
-        };
-        Self::with_signers(options, signers, clock)
+        let issuers = new_issuers(issuers, limits, client, &[])?;
+        Self::over(issuers, clock, client.clone())
     }
 
-    fn with_signers(
-        options: VerifierOptions,
-        signers: Signers,
+    fn over(
+        issuers: Arc<[Arc<Issuer>]>,
         clock: Arc<dyn Clock>,
+        client: HttpClient,
     ) -> Result<Self, VerifierOptionsError> {
-        if options.issuer.is_empty() {
-            return Err(VerifierOptionsError::NoIssuer);
-        }
-        if options.audience.is_empty() {
-            return Err(VerifierOptionsError::NoAudience);
-        }
-        if options.leeway > MAX_LEEWAY {
-            return Err(VerifierOptionsError::LongLeeway);
-        }
         Ok(Self {
-            expected: ExpectedClaims {
-                issuer: options.issuer,
-                audience: options.audience,
-                leeway: i64::try_from(options.leeway.as_secs()).map_err(|_| VerifierOptionsError::LongLeeway)?,
-                max_lifetime: i64::try_from(options.max_lifetime.as_secs()).unwrap_or(i64::MAX),
-            },
-            types: options.types.iter().map(|typ| media_subtype(typ).into()).collect(),
-            signers,
+            issuers: RwLock::new(issuers),
+            replaced: Notify::new(),
+            client,
+            rules: None,
             verified: VerifiedTokens::new(REMEMBERED_TOKENS).map_err(|_| VerifierOptionsError::HashKeyError)?,
             clock,
         })
     }
 
-    /// Fetches the key set, if there is one to fetch, so that the first caller need not wait for it.
+    /// With the rules that operators keep about callers.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<dyn CallerRulesReader>) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// Fetches the key sets, so that the first caller need not wait for them.
     ///
     /// # Errors
-    /// [`TokenError::KeysUnavailable`] when it did not come; the first tokens will try again.
+    /// [`TokenError::KeysUnavailable`] when one did not come; the first tokens will try again.
     pub async fn warm_up(&self) -> Result<(), TokenError> {
-        match &self.signers {
-            Signers::Shared(_) => Ok(()),
-            Signers::Set(keys) => keys.obtain().await,
+        let issuers = self.issuers();
+        let obtained = join_all(issuers.iter().map(|issuer| obtain(issuer))).await;
+        obtained.into_iter().collect()
+    }
+
+    /// Takes these issuers from now on, and reads every key set again. A key set that has the same name and source stays while
+    /// it does not come, so that a reload during an outage refuses no token; remembered tokens are verified anew.
+    ///
+    /// # Errors
+    /// The first issuer that cannot be: nothing changes.
+    pub async fn replace_issuers(
+        &self,
+        issuers: Vec<IssuerOptions>,
+        limits: &TokenLimits,
+    ) -> Result<(), VerifierOptionsError> {
+        let earlier = self.issuers();
+        let issuers = new_issuers(issuers, limits, &self.client, &earlier)?;
+        *self.issuers.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&issuers);
+        for issuer in &*earlier {
+            issuer.replace();
+        }
+        self.replaced.notify_one();
+        join_all(issuers.iter().map(|issuer| issuer.signers.refresh())).await;
+        Ok(())
+    }
+
+    /// Keeps every key set fresh, by the clock; measures their ages (`masthead_key_set_age_seconds`). It never ends where
+    /// there is a key set: its owner drops it.
+    pub async fn refresh_keys(&self) {
+        loop {
+            let issuers = self.issuers();
+            let refreshing = join_all(issuers.iter().map(|issuer| issuer.signers.refresh_by_clock()));
+            let refreshing = refreshing.then(|_| pending::<()>());
+            select(Box::pin(refreshing), Box::pin(self.replaced.notified())).await;
         }
     }
 
     /// What is known of a token without waiting: `None` when it has to be verified.
     ///
-    /// Its time is checked each time, and so is that its key was not removed since.
+    /// Its time and the rules about its caller are checked each time, and so is that its key was not removed since.
     #[must_use]
     pub fn remembered(&self, token: &str) -> Option<Result<Arc<VerifiedToken>, TokenError>> {
-        let usable = match &self.signers {
-            Signers::Shared(_) => true,
-            Signers::Set(keys) => keys.are_usable(),
-        };
-        if !usable || token.len() > MAX_TOKEN_BYTES {
+        if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
         match self.verified.look_up(token, self.now()) {
-            TokenCacheAnswer::Good(verified) => Some(Ok(verified)),
+            TokenCacheAnswer::Good(cached) if cached.issuer.is_usable() => Some(self.under_rules(token, cached)),
             TokenCacheAnswer::Expired => Some(Err(TokenError::Expired)),
-            TokenCacheAnswer::Nothing => None,
+            TokenCacheAnswer::Good(_) | TokenCacheAnswer::Nothing => None,
         }
-    }
-
-    /// By its `typ`: absent, or one of the accepted types, in any case and with or without `application/` (RFC 7515 §4.1.9).
-    fn is_access_token(&self, typ: Option<&str>) -> bool {
-        typ.is_none_or(|typ| {
-            let typ = media_subtype(typ);
-            self.types.iter().any(|accepted| accepted.eq_ignore_ascii_case(typ))
-        })
     }
 
     async fn verify_anew(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         let jwt = Jwt::parse(token)?;
-        let made = |key: &VerificationKey| key.made(&jwt.signature, jwt.signed);
-        let key = match &self.signers {
-            Signers::Shared(key) if jwt.algorithm == Algorithm::Hs256 && made(key) => Arc::clone(key),
-            Signers::Shared(_) => return Err(TokenError::BadSignature),
-            Signers::Set(keys) => keys.signer(jwt.kid.as_deref(), jwt.algorithm, &made).await?,
-        };
-        if !self.is_access_token(jwt.typ.as_deref()) {
-            return Err(TokenError::NotAccessToken);
-        }
-        let claims: Claims = jwt.claims().ok_or(TokenError::BadClaims)?;
-        let now = self.now();
-        let claims = claims.judge(&self.expected, now)?;
-        Ok(self.verified.remember(token, key, claims))
+        let issuer = self.issuer_of(&jwt)?;
+        let good = issuer.verify(&jwt, self.now()).await?;
+        let rules = self.rules()?;
+        let verified = Arc::new(apply(rules.as_deref(), &good.claims, self.now())?);
+        self.verified.remember(
+            token,
+            CachedToken {
+                issuer,
+                key: good.key,
+                claims: Arc::new(good.claims),
+                rules: version(rules.as_deref()),
+                verified: Arc::clone(&verified),
+            },
+        );
+        Ok(verified)
     }
 
-    fn now(&self) -> i64 {
+    /// The issuer whose keys a token must be signed with. Where there is one alone, a token without `iss` is tried with its keys.
+    pub(crate) fn issuer_of(&self, jwt: &Jwt<'_>) -> Result<Arc<Issuer>, TokenError> {
+        let issuers = self.issuers();
+        if let [only] = &*issuers {
+            return Ok(Arc::clone(only));
+        }
+        let claimed = jwt.claimed_issuer().ok_or(TokenError::WrongIssuer)?;
+        let issuer = issuers.iter().find(|issuer| *issuer.expected.issuer == *claimed);
+        issuer.cloned().ok_or(TokenError::WrongIssuer)
+    }
+
+    fn issuers(&self) -> Arc<[Arc<Issuer>]> {
+        Arc::clone(&self.issuers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A remembered token under the rules of now.
+    fn under_rules(&self, token: &str, cached: Arc<CachedToken>) -> Result<Arc<VerifiedToken>, TokenError> {
+        let rules = self.rules()?;
+        if version(rules.as_deref()) == cached.rules {
+            return Ok(Arc::clone(&cached.verified));
+        }
+        let verified = Arc::new(apply(rules.as_deref(), &cached.claims, self.now())?);
+        self.verified.remember(
+            token,
+            CachedToken {
+                rules: version(rules.as_deref()),
+                verified: Arc::clone(&verified),
+                ..(*cached).clone()
+            },
+        );
+        Ok(verified)
+    }
+
+    /// The rules of now; `None` where operators keep none.
+    pub(crate) fn rules(&self) -> Result<Option<Arc<CallerRules>>, TokenError> {
+        match &self.rules {
+            Some(reader) => reader.current().map(Some).ok_or(TokenError::RulesUnavailable),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
         self.clock.now().unix_timestamp()
+    }
+}
+
+fn version(rules: Option<&CallerRules>) -> Option<i64> {
+    rules.map(CallerRules::version)
+}
+
+/// What a caller with these claims may do. A grant of an operator replaces the tenants that a token claims: united with them,
+/// the scopes of one would hold for the tenants of the other.
+pub(crate) fn apply(rules: Option<&CallerRules>, claims: &ValidClaims, now: i64) -> Result<VerifiedToken, TokenError> {
+    let identity = Arc::clone(&claims.identity);
+    let claimed = &claims.grant;
+    let granted = match rules {
+        Some(rules) if rules.denies(&identity, now) => return Err(TokenError::Revoked),
+        Some(rules) => rules.grant_of(&identity),
+        None => None,
+    };
+    let (scopes, tenants) = match granted {
+        Some(grant) => (grant.scopes.as_ref().or(claimed.scopes.as_ref()), Some(&grant.tenants)),
+        None => (claimed.scopes.as_ref(), claimed.tenants.as_ref()),
+    };
+    match (scopes, tenants) {
+        (Some(scopes), Some(tenants)) => Ok(VerifiedToken {
+            identity,
+            grant: Grant {
+                scopes: scopes.clone(),
+                tenants: tenants.clone(),
+            },
+        }),
+        _ => Err(TokenError::BadClaims),
+    }
+}
+
+fn new_issuers(
+    options: Vec<IssuerOptions>,
+    limits: &TokenLimits,
+    client: &HttpClient,
+    earlier: &[Arc<Issuer>],
+) -> Result<Arc<[Arc<Issuer>]>, VerifierOptionsError> {
+    let mut names: Vec<_> = options.iter().map(|issuer| issuer.issuer.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if !(1..=MAX_ISSUERS).contains(&options.len()) || names.len() < options.len() {
+        return Err(VerifierOptionsError::Issuers);
+    }
+    let issuers = options.into_iter().map(|options| {
+        let name = options.name.clone();
+        match Issuer::new(options, limits, client, earlier) {
+            Ok(issuer) => Ok(Arc::new(issuer)),
+            Err(error) => Err(VerifierOptionsError::Issuer { name, error }),
+        }
+    });
+    issuers.collect()
+}
+
+async fn obtain(issuer: &Issuer) -> Result<(), TokenError> {
+    match &issuer.signers {
+        Signers::Shared(_) => Ok(()),
+        Signers::Set { keys, .. } => keys.obtain().await,
     }
 }
 
@@ -303,19 +301,27 @@ impl Readiness for Verifier {
         "tokens"
     }
 
-    /// Whether tokens can be verified; fetches the key set when there is none, like a caller's token.
+    /// Whether the tokens of any issuer can be verified; fetches key sets that are missing, like a caller's token. One issuer
+    /// that is down must not take the others' callers from this server.
     async fn check(&self) -> Result<(), &'static str> {
-        match &self.signers {
-            Signers::Shared(_) => Ok(()),
-            Signers::Set(keys) => keys.obtain().await.map_err(|_| "no signing keys"),
+        let usable = |issuer: &Arc<Issuer>| match &issuer.signers {
+            Signers::Shared(_) => true,
+            Signers::Set { keys, .. } => keys.has_usable_key(),
+        };
+        if !self.issuers().iter().any(usable) {
+            let _ = self.warm_up().await;
         }
+        let is_ready = self.issuers().iter().any(usable);
+        is_ready.then_some(()).ok_or("no usable key set")
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers = self.issuers();
+        let expected: Vec<_> = issuers.iter().map(|issuer| &issuer.expected).collect();
         f.debug_struct("Verifier")
-            .field("expected", &self.expected)
+            .field("issuers", &expected)
             .finish_non_exhaustive()
     }
 }
@@ -323,21 +329,57 @@ impl fmt::Debug for Verifier {
 /// A way in for the tests of other modules.
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Clock, KeySetCache, Signers, Verifier, VerifierOptions};
-    use crate::testing::{AUDIENCE, ISSUER};
-    use masthead_http_client::Secret;
     use std::{sync::Arc, time::Duration};
 
-    pub(crate) fn verifier_over(keys: Arc<KeySetCache>, clock: Arc<dyn Clock>) -> Verifier {
-        let options = VerifierOptions {
-            issuer: ISSUER.into(),
-            audience: AUDIENCE.into(),
+    use super::{Clock, HttpClient, Issuer, IssuerOptions, Signers, TokenLimits, Verifier};
+    use crate::{
+        claim_rules::{ClaimRules, IssuerKind},
+        issuer::VerifierKeySource,
+        key::Algorithm,
+        key_set_cache::KeySetCache,
+        testing::{AUDIENCE, ISSUER},
+    };
+    use masthead_http_client::{HttpOptions, Secret};
+
+    /// The options of most tests: HS256 under a secret of 32 times `s`.
+    pub(crate) fn issuer_options() -> IssuerOptions {
+        issuer_of_kind(IssuerKind::Masthead, ISSUER, AUDIENCE)
+    }
+
+    pub(crate) fn issuer_of_kind(kind: IssuerKind, issuer: &str, audience: &str) -> IssuerOptions {
+        let audiences = vec![audience.into()];
+        IssuerOptions {
+            name: "tokens".into(),
+            issuer: issuer.into(),
+            claims: ClaimRules::for_kind(kind, &audiences),
+            audiences,
+            keys: VerifierKeySource::Hs256(Secret::new([b's'; 32])),
+            algorithms: Algorithm::OF_KEY_SETS.map(|(algorithm, _)| algorithm).to_vec(),
+        }
+    }
+
+    pub(crate) fn limits() -> TokenLimits {
+        TokenLimits {
             leeway: Duration::from_secs(30),
-            types: vec!["JWT".into(), "at+jwt".into()],
+            types: vec!["JWT".into(), "application/at+jwt".into()],
             max_lifetime: Duration::from_hours(24),
-            keys: super::VerifierKeySource::Hs256(Secret::new([0; 32])),
-        };
-        Verifier::with_signers(options, Signers::Set(keys), clock).unwrap()
+        }
+    }
+
+    pub(crate) fn verifier_over(keys: Arc<KeySetCache>, clock: Arc<dyn Clock>) -> Verifier {
+        verifier_of(vec![(issuer_options(), keys)], clock)
+    }
+
+    pub(crate) fn verifier_of(issuers: Vec<(IssuerOptions, Arc<KeySetCache>)>, clock: Arc<dyn Clock>) -> Verifier {
+        let issuers = issuers.into_iter().map(|(options, keys)| {
+            let signers = Signers::Set {
+                keys,
+                refresh: Duration::from_mins(5),
+            };
+            Arc::new(Issuer::with_signers(options, signers, &limits()).unwrap())
+        });
+        let client = HttpClient::new(HttpOptions::default()).unwrap();
+        Verifier::over(issuers.collect(), clock, client).unwrap()
     }
 }
 

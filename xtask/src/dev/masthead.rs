@@ -48,6 +48,7 @@ impl Masthead {
             ("MASTHEAD__TOKENS__HS256_SECRET", secrets.signing.clone()),
             // The chained tenant has one token for all runs.
             ("MASTHEAD__TOKENS__MAX_LIFETIME", "365d".to_owned()),
+            ("MASTHEAD__TOKENS__MAX_MINTED_LIFETIME", "365d".to_owned()),
             ("MASTHEAD__TOKENS__ISSUER", "masthead-dev".to_owned()),
             ("MASTHEAD__TOKENS__AUDIENCE", "masthead-dev".to_owned()),
             ("MASTHEAD__SEALING__CURRENT", "k1".to_owned()),

@@ -32,8 +32,12 @@ impl V4Error {
             Self::Request(error) => code_of_request_error(*error),
             Self::Auth(error) => match error {
                 AuthError::Header(_) => Code::E400_00,
-                AuthError::Token(TokenError::KeysUnavailable) | AuthError::TenantsUnavailable => Code::E503,
-                AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
+                AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
+                | AuthError::TenantsUnavailable => Code::E503,
+                AuthError::NotBearer
+                | AuthError::UnknownSourceSystem
+                | AuthError::SourceSystemNotGranted
+                | AuthError::Token(_) => Code::E401,
                 AuthError::NotGranted => Code::E403,
                 AuthError::RateLimited(_) => Code::E429,
             },

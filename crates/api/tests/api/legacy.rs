@@ -153,6 +153,7 @@ async fn unknown_answer_is_500_with_retry_after() {
     fails(&api, &call("/User?email=nobody").for_tenant(COURIER), 500, WENT_WRONG).await;
     let ann = || call("/User/2937/0");
     fails(&api, &ann().with("Authorization", "Bearer no-keys"), 500, WENT_WRONG).await;
+    fails(&api, &ann().with("Authorization", "Bearer no-rules"), 500, WENT_WRONG).await;
     api.tenants.set_unavailable(true);
     fails(&api, &ann(), 500, WENT_WRONG).await;
     fails(&api, &ann().with("X-ClientGroupCode", "north"), 500, WENT_WRONG).await;

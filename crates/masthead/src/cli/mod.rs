@@ -1,5 +1,6 @@
 //! The command line, as `--help` explains it.
 
+mod caller;
 mod health;
 mod import;
 mod migrate_from;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use caller::CallerCommand;
 pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
 pub(crate) use migrate_from::MigrateFromArguments;
@@ -24,7 +26,7 @@ pub(crate) use provider::{ProviderCheckArguments, ProviderCommand};
 pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand};
 pub(crate) use sync::SyncArguments;
 pub(crate) use tenant::TenantCommand;
-pub(crate) use token::TokenArguments;
+pub(crate) use token::{MintArguments, TokenArguments, TokenCommand};
 pub(crate) use user::{CreateArguments, NameArguments, ReconcileArguments, SetArguments, UserCommand};
 pub(crate) use workspace::{WorkspaceCommand, WorkspaceSettings};
 
@@ -40,6 +42,8 @@ Examples:
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
+  masthead token inspect < token.txt           explain why a token is refused or what it grants
+  masthead caller add --issuer https://id.example/ --client-id crm --tenant north/daily/herald
   masthead serve                               answer requests until SIGTERM
   masthead health --ready                      is the server ready? for probes
 
@@ -75,8 +79,11 @@ pub(crate) enum Command {
     /// Creates, lists, changes and removes the workspaces of the customers export, and their keys.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
-    /// Prints a token signed with tokens.hs256_secret, for local use.
+    /// Prints a token signed with tokens.hs256_secret, for local use, or explains a token.
     Token(TokenArguments),
+    /// Grants callers what their issuer cannot say, and denies callers and tokens.
+    #[command(subcommand)]
+    Caller(CallerCommand),
     /// Validates the configuration and reports all errors; starts nothing.
     CheckConfig,
     /// Reports whether a running server is ready, or alive.
@@ -150,6 +157,15 @@ mod tests {
             "masthead workspace resume herald",
             "masthead workspace remove herald",
             "masthead token --tenant a/b/c d/*/* --expires-in 12h",
+            "masthead token inspect",
+            "masthead token inspect token.txt",
+            "masthead caller add --issuer https://id.example/ --subject ann --tenant a/b/c d/*/*",
+            "masthead caller add --issuer https://id.example/ --client-id crm --tenant a/b/c --scope users:read",
+            "masthead caller list --json",
+            "masthead caller remove --issuer https://id.example/ --client-id crm",
+            "masthead caller deny --issuer https://id.example/ --token-id t1 --for 24h",
+            "masthead caller deny --issuer https://id.example/ --subject ann",
+            "masthead caller allow --issuer https://id.example/ --client-id crm",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
@@ -182,8 +198,8 @@ mod tests {
         else {
             panic!("not a token")
         };
-        assert_eq!(token.scope.0, [Scope::UsersRead, Scope::UsersWrite]);
-        assert_eq!(token.expires_in, Duration::from_hours(12));
+        assert_eq!(token.mint.scope.0, [Scope::UsersRead, Scope::UsersWrite]);
+        assert_eq!(token.mint.expires_in, Duration::from_hours(12));
     }
 
     #[test]
@@ -200,6 +216,13 @@ mod tests {
             "masthead token",
             "masthead health --live --ready",
             "masthead health --url https://herald.example",
+            "masthead token inspect --tenant a/b/c",
+            "masthead caller add --issuer x --tenant a/b/c",
+            "masthead caller add --issuer x --subject a --client-id b --tenant a/b/c",
+            "masthead caller add --subject a --tenant a/b/c",
+            "masthead caller add --issuer x --subject a",
+            "masthead caller deny --issuer x",
+            "masthead caller deny --issuer x --subject a --for 367d",
             "masthead migrate-from --state x.json",
             "masthead migrate-from --tenant a/b/c --page-size 1001",
             "masthead migrate-from --tenant a/b/c --state x.json --dry-run",

@@ -18,6 +18,9 @@ pub(super) fn run(settings_source: &UncheckedSettings) -> Result<(), CommandErro
     let settings = settings_source.settings()?;
     wiring::sealer(&settings.sealing)?;
     wiring::verifier(&settings.tokens, Arc::new(SystemClock))?;
+    for warning in settings.warnings() {
+        print_warning(warning);
+    }
     if let Some(tls) = &settings.http.tls {
         let certificate = ListenerCertificate::read(tls).map_err(CommandError::context(wiring::NO_TLS))?;
         certificate.warning(SystemClock.now()).iter().for_each(print_warning);

@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 mod background;
+mod caller;
 mod check_config;
 mod drain;
 mod environment;
@@ -17,6 +18,7 @@ mod signals;
 mod sync;
 mod tenant;
 mod token;
+mod token_inspect;
 mod user;
 mod workspace;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             with_store(&settings_source, async |store| workspace::run(store, arguments).await)
         }
         Command::Token(arguments) => token::run(&settings_source, arguments),
+        Command::Caller(command) => with_store(&settings_source, async |store| caller::run(store, command).await),
         Command::CheckConfig => check_config::run(&settings_source),
         Command::Health(arguments) => health::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),

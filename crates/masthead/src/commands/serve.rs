@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
-use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
+use masthead_ports::{
+    audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier,
+};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
@@ -24,6 +26,7 @@ use super::{
     signals::{RequestSignals, ServerSignals, follow_requests},
 };
 use crate::{
+    audit,
     clock::SystemClock,
     command_error::CommandError,
     edge::{Edge, EdgeParts},
@@ -38,6 +41,7 @@ use crate::{
     server_errors::RETRY_AFTER,
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
+    token_issuers::TokenIssuers,
     wiring,
     writes::{self, user_writes},
 };
@@ -81,7 +85,10 @@ async fn serve(
     let mut signals = ServerSignals::listen()?;
     let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
-    let verifier = Arc::new(wiring::verifier(&settings.tokens, Arc::clone(&clock))?);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let user_tokens: Arc<dyn UserTokenVerifier> =
         Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
@@ -105,6 +112,10 @@ async fn serve(
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
+    let caller_rules = store.caller_rules();
+    let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
+    // The first tokens need them. What fails is logged, and tried again.
+    let _ = caller_rules.refresh().await;
 
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
@@ -121,7 +132,10 @@ async fn serve(
     let ops = Arc::new(Ops::new(health, metrics, Some(logs.writer.clone())).of_api(address));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());
-    let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
+    let use_cases = UseCases::new(
+        dependencies(settings, &store, &adapters, &clock)?,
+        settings.search.max_depth,
+    );
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
     let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
@@ -162,10 +176,14 @@ async fn serve(
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep(Arc::clone(&ops)));
-    tasks.spawn(warm_up(verifier));
     // Each part that follows its settings without a restart.
-    let mut followers: Vec<Arc<dyn Reload>> = vec![Arc::clone(&logs.control) as _];
+    let mut followers: Vec<Arc<dyn Reload>> = vec![
+        Arc::clone(&logs.control) as _,
+        Arc::new(TokenIssuers(Arc::clone(&verifier))),
+    ];
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
+    tasks.spawn(async move { verifier.refresh_keys().await });
+    tasks.spawn(async move { caller_rules.follow().await });
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
         followers.push(Arc::clone(&certificate) as _);
@@ -178,6 +196,8 @@ async fn serve(
         Arc::clone(&logs.control),
     ));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
+    tasks.spawn(audit::keep_partitions(store.event_partitions(), Arc::clone(&clock)));
+    store.read_events().announce();
     if let Some(listener) = ops_listener {
         tasks.spawn(serve_operations(listener, Arc::clone(&options), Arc::clone(&ops)));
     }
@@ -203,16 +223,31 @@ fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>)
     telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
-pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
-    Dependencies {
+/// The ports of the use cases.
+///
+/// # Errors
+/// A sealing key is invalid.
+pub(super) fn dependencies(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    clock: &Arc<dyn Clock>,
+) -> Result<Dependencies, CommandError> {
+    Ok(Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
         bulk: adapters.subscribe_bulk(store.bulk_lookups()),
         mirror: store.mirror(),
         events: store.read_events(),
+        audit_log: Arc::new(store.audit_log()),
+        audit: AuditPolicy {
+            hasher: wiring::keyed_hasher(&settings.sealing)?,
+            address: settings.audit.address,
+            required: settings.audit.required,
+        },
         clock: Arc::clone(clock),
-    }
+    })
 }
 
 fn sync_schedule(
@@ -293,11 +328,5 @@ async fn upkeep(ops: Arc<Ops>) {
     loop {
         ticks.tick().await;
         ops.upkeep().await;
-    }
-}
-
-async fn warm_up(verifier: Arc<Verifier>) {
-    if verifier.warm_up().await.is_err() {
-        tracing::warn!("the key set cannot be fetched yet: tokens are answered with 503 until it can");
     }
 }

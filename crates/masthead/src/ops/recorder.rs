@@ -98,6 +98,18 @@ fn describe() {
         "masthead_password_refused_total",
         "passwords that found no room or no time, by reason"
     );
+    describe_gauge!(
+        "masthead_key_set_age_seconds",
+        "how long ago the key set of an issuer of tokens was fetched, by issuer"
+    );
+    describe_gauge!(
+        "masthead_key_set_keys",
+        "usable keys in the key set of an issuer, by issuer"
+    );
+    describe_counter!(
+        "masthead_key_set_fetches_total",
+        "fetches of key sets, by issuer and outcome: fetched, failed"
+    );
     describe_counter!(
         "masthead_tls_handshakes_total",
         "TLS handshakes of the listener, by result: ok, ok_with_certificate (the caller's), failed, timeout, refused"

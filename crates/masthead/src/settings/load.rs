@@ -12,6 +12,24 @@ pub const REFERENCE: &str = include_str!("../../default.toml");
 /// A table whose keys are chosen by the operator.
 const FREE_TABLE: &str = "sealing.keys";
 
+/// A table of sections whose names are chosen by the operator.
+const ISSUERS: &str = "issuers";
+
+/// Every key of `[issuers.NAME]` and its default.
+const ISSUER_REFERENCE: &str = r#"
+issuer = ""
+audience = ""
+jwks_url = ""
+jwks_file = ""
+kind = "generic"
+algorithms = "RS256, ES256, EdDSA"
+scope_claims = ""
+scope_prefix = ""
+tenants_claims = ""
+client_id_claims = ""
+audience_claims = ""
+"#;
+
 /// The environment: pairs of name and value.
 pub type Variables = Vec<(OsString, OsString)>;
 
@@ -38,14 +56,17 @@ pub(super) fn load(
         .source(Some(text_variables(variables, errors)));
     let merged = builder.add_source(environment).build();
     let reference = Config::builder().add_source(reference).build();
-    let (merged, reference) = match (merged, reference) {
-        (Ok(merged), Ok(reference)) => (merged.cache, reference.cache),
-        (Err(error), _) | (_, Err(error)) => {
+    let issuer = Config::builder()
+        .add_source(File::from_str(ISSUER_REFERENCE, FileFormat::Toml))
+        .build();
+    let (merged, reference, issuer) = match (merged, reference, issuer) {
+        (Ok(merged), Ok(reference), Ok(issuer)) => (merged.cache, reference.cache, issuer.cache),
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
             errors.add_general(reason(&error));
             return None;
         }
     };
-    let merged_with_reference = merged_with_reference(merged, &reference, "", errors);
+    let merged_with_reference = merged_with_reference(merged, (&reference, &issuer), "", errors);
     let fingerprint = SettingsFingerprint::new(&merged_with_reference);
     match merged_with_reference.try_deserialize() {
         Ok(raw) => Some((raw, fingerprint)),
@@ -75,7 +96,12 @@ fn text_variables(variables: &Variables, errors: &mut SettingsError) -> Map<Stri
 }
 
 /// The given settings without unknown ones, each recorded as an error; serde would report only the first.
-fn merged_with_reference(given: Value, reference: &Value, key: &str, errors: &mut SettingsError) -> Value {
+fn merged_with_reference(
+    given: Value,
+    (reference, issuer): (&Value, &Value),
+    key: &str,
+    errors: &mut SettingsError,
+) -> Value {
     match (given.kind, &reference.kind) {
         (ValueKind::Table(given), ValueKind::Table(known)) => {
             let mut whole = known.clone();
@@ -90,10 +116,13 @@ fn merged_with_reference(given: Value, reference: &Value, key: &str, errors: &mu
                 let nothing = Value::new(None, ValueKind::String(String::new()));
                 match known.get(&name) {
                     Some(reference) => {
-                        whole.insert(name, merged_with_reference(value, reference, &inner, errors));
+                        whole.insert(name, merged_with_reference(value, (reference, issuer), &inner, errors));
                     }
                     None if key == FREE_TABLE => {
-                        whole.insert(name, merged_with_reference(value, &nothing, &inner, errors));
+                        whole.insert(name, merged_with_reference(value, (&nothing, issuer), &inner, errors));
+                    }
+                    None if key == ISSUERS => {
+                        whole.insert(name, merged_with_reference(value, (issuer, issuer), &inner, errors));
                     }
                     None => errors.add(&inner, "no such setting"),
                 }

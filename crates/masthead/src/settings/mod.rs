@@ -12,15 +12,16 @@ mod tenant_secrets;
 #[cfg(test)]
 mod tests;
 mod unchecked;
+mod warnings;
 
 pub(crate) use checker::{parse_duration, read_secret};
 pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, MailSettings, MetricsSettings,
-    PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings, ServerSettings,
-    SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
+    AuditSettings, DatabaseSettings, HttpSettings, IssuerSettings, LimitSettings, LogFormat, LogSettings, MailSettings,
+    MetricsSettings, PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings,
+    ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };
 pub use secret::SecretText;
 pub use tenant_secrets::{TenantSecrets, variable_prefix};

@@ -12,9 +12,10 @@ use ipnet::IpNet;
 use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
-use masthead_domain::mail::Sender;
+use masthead_domain::{caller_address::AuditAddress, mail::Sender};
 use masthead_http_server::ServerOptions;
 use masthead_rate_limits::LimiterOptions;
+use masthead_tokens::{Algorithm, ClaimRules};
 
 use super::{secret::SecretText, tenant_secrets::TenantSecrets};
 use crate::client_address::TrustedProxies;
@@ -48,6 +49,16 @@ pub struct ServerSettings {
     pub telemetry: Option<TelemetrySettings>,
     /// `[metrics]`
     pub metrics: MetricsSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct AuditSettings {
+    pub address: AuditAddress,
+    pub required: bool,
 }
 
 /// `[http]`: the reference describes each setting.
@@ -136,14 +147,40 @@ pub struct DatabaseSettings {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct TokenSettings {
-    pub issuer: String,
-    pub audience: String,
-    pub keys: TokenKeySource,
+    /// At least one: that of `[tokens]`, where it has one, and those of `[issuers]`.
+    pub issuers: Vec<IssuerSettings>,
+    pub jwks_refresh: Duration,
     pub jwks_cooldown: Duration,
+    pub jwks_max_stale: Duration,
     pub leeway: Duration,
     pub types: Vec<Box<str>>,
     pub max_lifetime: Duration,
     pub read_scopes: ReadScopeGrants,
+    pub max_minted_lifetime: Duration,
+}
+
+/// `[tokens]` or `[issuers.NAME]`: an issuer.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct IssuerSettings {
+    /// The section: `tokens` or `NAME`.
+    pub name: String,
+    pub issuer: String,
+    pub audiences: Vec<Box<str>>,
+    pub keys: TokenKeySource,
+    pub algorithms: Vec<Algorithm>,
+    pub claims: ClaimRules,
+}
+
+impl TokenSettings {
+    /// The issuer whose tokens are signed with a shared secret, and the secret.
+    #[must_use]
+    pub fn shared_secret(&self) -> Option<(&IssuerSettings, &SecretText)> {
+        self.issuers.iter().find_map(|issuer| match &issuer.keys {
+            TokenKeySource::Hs256(secret) => Some((issuer, secret)),
+            TokenKeySource::JwksUrl(_) | TokenKeySource::JwksFile(_) => None,
+        })
+    }
 }
 
 /// The source of the keys that verify tokens: always exactly one.
@@ -157,11 +194,12 @@ pub enum TokenKeySource {
     Hs256(SecretText),
 }
 
-/// `[sealing]`: `current` is a key of `keys`; each is the base64 of 64 bytes.
+/// `[sealing]`: `current` and `publish` are keys of `keys`; each is the base64 of 64 bytes.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reference, default.toml, describes each")]
 pub struct SealingSettings {
     pub current: String,
+    pub publish: String,
     pub keys: BTreeMap<String, SecretText>,
 }
 

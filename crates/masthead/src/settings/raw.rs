@@ -10,6 +10,7 @@ pub(super) struct RawSettings {
     pub(super) http: RawHttp,
     pub(super) database: RawDatabase,
     pub(super) tokens: RawTokens,
+    pub(super) issuers: BTreeMap<String, RawIssuer>,
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
     pub(super) limits: RawLimits,
@@ -21,6 +22,14 @@ pub(super) struct RawSettings {
     pub(super) log: RawLog,
     pub(super) telemetry: RawTelemetry,
     pub(super) metrics: RawMetrics,
+    pub(super) audit: RawAudit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAudit {
+    pub(super) address: String,
+    pub(super) required: String,
 }
 
 #[derive(Deserialize)]
@@ -86,17 +95,45 @@ pub(super) struct RawTokens {
     pub(super) jwks_file: String,
     pub(super) hs256_secret: String,
     pub(super) hs256_secret_file: String,
+    pub(super) kind: String,
+    pub(super) algorithms: String,
+    pub(super) scope_claims: String,
+    pub(super) scope_prefix: String,
+    pub(super) tenants_claims: String,
+    pub(super) client_id_claims: String,
+    pub(super) audience_claims: String,
+    pub(super) jwks_refresh: String,
     pub(super) jwks_cooldown: String,
+    pub(super) jwks_max_stale: String,
     pub(super) leeway: String,
     pub(super) types: String,
     pub(super) max_lifetime: String,
     pub(super) read_scope_grants: String,
+    pub(super) max_minted_lifetime: String,
+}
+
+/// `[issuers.NAME]`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIssuer {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) jwks_url: String,
+    pub(super) jwks_file: String,
+    pub(super) kind: String,
+    pub(super) algorithms: String,
+    pub(super) scope_claims: String,
+    pub(super) scope_prefix: String,
+    pub(super) tenants_claims: String,
+    pub(super) client_id_claims: String,
+    pub(super) audience_claims: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSealing {
     pub(super) current: String,
+    pub(super) publish: String,
     pub(super) keys: BTreeMap<String, String>,
 }
 

@@ -169,7 +169,8 @@ fn secret_is_read_from_a_file_but_not_twice() {
     pairs.retain(|(key, _)| *key != "MASTHEAD__TOKENS__HS256_SECRET");
     pairs.push(("MASTHEAD__TOKENS__HS256_SECRET_FILE", &path));
     let tokens = settings_source(None, &pairs).tokens().unwrap();
-    assert!(matches!(tokens.keys, TokenKeySource::Hs256(secret) if secret.reveal() == SHARED));
+    let (_, secret) = tokens.shared_secret().unwrap();
+    assert_eq!(secret.reveal(), SHARED);
 
     pairs.push(("MASTHEAD__TOKENS__HS256_SECRET", SHARED));
     let text = settings_source(None, &pairs).tokens().unwrap_err().to_string();
@@ -368,6 +369,106 @@ fn smtp_errors_are_reported_together() {
         assert!(keys.iter().all(|key| text.contains(key)), "{text}");
         assert!(!text.contains("seagull"), "{text}");
     }
+}
+
+const ISSUER_FILE: &str = r#"
+[issuers.entra]
+issuer = "https://login.microsoftonline.com/t/v2.0"
+audience = "api-1, api-2"
+jwks_url = "https://login.microsoftonline.com/t/discovery/v2.0/keys"
+kind = "entra"
+algorithms = "RS256"
+scope_prefix = "Masthead."
+"#;
+
+#[test]
+fn further_issuers_are_read() {
+    let file = Scratch::new("issuers", ISSUER_FILE);
+    let mut pairs = whole();
+    pairs.push(("MASTHEAD__ISSUERS__OP__ISSUER", "https://op.example"));
+    pairs.push(("MASTHEAD__ISSUERS__OP__AUDIENCE", "masthead"));
+    pairs.push(("MASTHEAD__ISSUERS__OP__JWKS_FILE", "/keys.json"));
+    let settings = settings_source(Some(&file.0), &pairs).settings().unwrap().tokens;
+    let names: Vec<_> = settings.issuers.iter().map(|issuer| &*issuer.name).collect();
+    assert_eq!(names, ["tokens", "entra", "op"]);
+    let entra = &settings.issuers[1];
+    assert_eq!(entra.audiences, ["api-1".into(), "api-2".into()]);
+    assert_eq!(entra.algorithms, [masthead_tokens::Algorithm::Rs256]);
+    assert_eq!(&*entra.claims.scope_prefix, "Masthead.");
+    assert_eq!(entra.claims.client_id.len(), 2, "azp and appid");
+    assert_eq!(settings.shared_secret().unwrap().0.name, "tokens");
+
+    let without_first: Vec<_> = pairs
+        .into_iter()
+        .filter(|(key, _)| !key.contains("__TOKENS__"))
+        .collect();
+    let settings = settings_source(Some(&file.0), &without_first)
+        .settings()
+        .unwrap()
+        .tokens;
+    assert_eq!(settings.issuers.len(), 2);
+}
+
+#[test]
+fn errors_of_issuers_are_reported() {
+    let file = Scratch::new(
+        "bad-issuers",
+        "[issuers.op]\nissuer = \"https://issuer.example\"\naudience = \"a\"\njwks_url = \"https://op.example/keys\"\n\
+         [issuers.Bad]\ncolour = 1\nkind = \"seagull\"\nalgorithms = \"HS256\"\nscope_claims = \"/a~\"\n",
+    );
+    let mut pairs = whole();
+    pairs.push(("MASTHEAD__TOKENS__JWKS_MAX_STALE", "90s"));
+    let errors = settings_source(Some(&file.0), &pairs)
+        .settings()
+        .unwrap_err()
+        .to_string();
+    for error in [
+        "tokens.jwks_max_stale",
+        "issuers.Bad.colour",
+        "issuers.Bad (",
+        "issuers.Bad.issuer",
+        "issuers.Bad.audience",
+        "issuers.Bad.jwks_url",
+        "issuers.Bad.kind",
+        "issuers.Bad.algorithms",
+        "issuers.Bad.scope_claims",
+    ] {
+        assert!(errors.contains(error), "{error} is missing in:\n{errors}");
+    }
+    assert!(!errors.contains("seagull"), "{errors}");
+    let file = Scratch::new(
+        "same-issuer",
+        "[issuers.op]\nissuer = \"https://issuer.example\"\naudience = \"a\"\njwks_url = \"https://op.example/keys\"\n",
+    );
+    let errors = settings_source(Some(&file.0), &whole())
+        .settings()
+        .unwrap_err()
+        .to_string();
+    assert!(errors.contains("issuers.op.issuer"), "{errors}");
+}
+
+#[test]
+fn shared_secret_beyond_this_host_is_a_warning() {
+    let mut pairs = whole();
+    assert!(settings_source(None, &pairs).settings().unwrap().warnings().is_empty());
+    pairs.push(("MASTHEAD__HTTP__LISTEN", "0.0.0.0:8080"));
+    let warnings = settings_source(None, &pairs).settings().unwrap().warnings();
+    assert!(warnings.len() == 1 && !warnings[0].contains(SHARED), "{warnings:?}");
+}
+
+#[test]
+fn published_ids_may_have_the_older_key() {
+    let mut pairs = whole();
+    let settings = settings_source(None, &pairs).settings().unwrap().sealing;
+    assert_eq!((&*settings.current, &*settings.publish), ("k1", "k1"));
+    pairs.push(("MASTHEAD__SEALING__KEYS__K2", KEY));
+    pairs.push(("MASTHEAD__SEALING__CURRENT", "k2"));
+    pairs.push(("MASTHEAD__SEALING__PUBLISH", "K1"));
+    let settings = settings_source(None, &pairs).settings().unwrap().sealing;
+    assert_eq!((&*settings.current, &*settings.publish), ("k2", "k1"));
+    pairs.push(("MASTHEAD__SEALING__PUBLISH", "k3"));
+    let errors = settings_source(None, &pairs).settings().unwrap_err().to_string();
+    assert!(errors.contains("sealing.publish"), "{errors}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use super::{
     fingerprint::SettingsFingerprint,
     load::{self, Variables},
     model::{
-        DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
-        TokenSettings,
+        AuditSettings, DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings,
+        SyncSettings, TokenSettings,
     },
     raw::RawSettings,
 };
@@ -60,7 +60,7 @@ impl UncheckedSettings {
         self.part(|raw, c| {
             let http = check::http(&raw.http, c);
             let database = check::database(&raw.database, c);
-            let tokens = check::tokens(&raw.tokens, c);
+            let tokens = check::tokens(&raw.tokens, &raw.issuers, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
             let limits = check::limits(&raw.limits, c);
@@ -71,6 +71,7 @@ impl UncheckedSettings {
             let log = check::log(&raw.log, c);
             let telemetry = check::telemetry(&raw.telemetry, c);
             let metrics = check::metrics(&raw.metrics, c);
+            let audit = check::audit(&raw.audit, c);
             Some(ServerSettings {
                 http: http?,
                 database: database?,
@@ -85,8 +86,17 @@ impl UncheckedSettings {
                 log: log?,
                 telemetry: telemetry?,
                 metrics: metrics?,
+                audit: audit?,
             })
         })
+    }
+
+    /// What the audit log keeps.
+    ///
+    /// # Errors
+    /// All errors of `[audit]`, and all unknown settings.
+    pub fn audit(&self) -> Result<AuditSettings, SettingsError> {
+        self.part(|raw, c| check::audit(&raw.audit, c))
     }
 
     /// The settings of the commands that only use the database.
@@ -159,9 +169,9 @@ impl UncheckedSettings {
     /// The settings for minting a token.
     ///
     /// # Errors
-    /// All errors of `[tokens]`, and all unknown settings.
+    /// All errors of `[tokens]` and `[issuers]`, and all unknown settings.
     pub fn tokens(&self) -> Result<TokenSettings, SettingsError> {
-        self.part(|raw, c| check::tokens(&raw.tokens, c))
+        self.part(|raw, c| check::tokens(&raw.tokens, &raw.issuers, c))
     }
 
     fn part<T>(&self, check: impl FnOnce(&RawSettings, &mut Checker<'_>) -> Option<T>) -> Result<T, SettingsError> {

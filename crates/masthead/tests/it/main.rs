@@ -10,6 +10,7 @@
 mod chained;
 mod contract;
 mod http;
+mod issuers;
 mod journeys;
 mod lifecycle;
 mod mail;

@@ -11,8 +11,12 @@ use tokio::{
 
 use super::*;
 use crate::{
-    testing::{AUDIENCE, ISSUER, NOW, SettableClock, TestSigner, key_set},
-    verifier::{Verifier, VerifierKeySource, VerifierOptions},
+    issuer::{IssuerOptions, VerifierKeySource},
+    testing::{NOW, SettableClock, TestSigner, key_set},
+    verifier::{
+        Verifier,
+        testing::{issuer_options, limits},
+    },
 };
 
 fn client() -> HttpClient {
@@ -59,20 +63,20 @@ fn answer(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
 
 async fn verifier(bytes: Vec<u8>) -> Verifier {
     let url = format!("http://{}/.well-known/jwks.json", serve(bytes).await);
-    let options = VerifierOptions {
-        issuer: ISSUER.into(),
-        audience: AUDIENCE.into(),
-        leeway: Duration::ZERO,
-        types: vec!["JWT".into()],
-        max_lifetime: Duration::from_hours(24),
-        keys: VerifierKeySource::JwksUrl {
-            url: url.into(),
-            cooldown: Duration::from_secs(30),
-            max_age: Duration::from_mins(5),
-            max_stale: Duration::from_hours(1),
-        },
+    verifier_by(VerifierKeySource::JwksUrl {
+        url: url.into(),
+        refresh: Duration::from_mins(5),
+        cooldown: Duration::from_secs(30),
+        max_stale: Duration::from_hours(1),
+    })
+}
+
+fn verifier_by(keys: VerifierKeySource) -> Verifier {
+    let issuer = IssuerOptions {
+        keys,
+        ..issuer_options()
     };
-    Verifier::new(options, SettableClock::at(NOW), &client()).unwrap()
+    Verifier::new(vec![issuer], &limits(), SettableClock::at(NOW), &client()).unwrap()
 }
 
 #[tokio::test]
@@ -121,15 +125,7 @@ async fn key_set_is_read_from_file() {
     let signer = TestSigner::ed25519();
     let path = std::env::temp_dir().join(format!("masthead-keys-{}.json", std::process::id()));
     std::fs::write(&path, key_set(&[signer.jwk("k")])).unwrap();
-    let options = VerifierOptions {
-        issuer: ISSUER.into(),
-        audience: AUDIENCE.into(),
-        leeway: Duration::ZERO,
-        types: vec!["JWT".into()],
-        max_lifetime: Duration::from_hours(24),
-        keys: VerifierKeySource::JwksFile(path.clone()),
-    };
-    let verifier = Verifier::new(options, SettableClock::at(NOW), &client()).unwrap();
+    let verifier = verifier_by(VerifierKeySource::JwksFile(path.clone()));
     assert!(verifier.verify(&signer.token("k")).await.is_ok());
     assert!(KeySetFile(path.clone()).fetch().await.is_ok());
     std::fs::remove_file(&path).unwrap();

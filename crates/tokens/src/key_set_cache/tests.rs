@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::time::advance;
 
 use super::*;
+use crate::key_set_refresh::refresh_by_clock;
 use crate::testing::{CountingKeySource, NOW, SettableClock, TestSigner, key_set};
 use crate::verifier::testing::verifier_over;
 use masthead_ports::{readiness::Readiness, tokens::TokenVerifier};
@@ -18,7 +19,7 @@ fn keys(source: &Arc<CountingKeySource>) -> Arc<KeySetCache> {
         max_age: MAX_AGE,
         max_stale: MAX_STALE,
     };
-    Arc::new(KeySetCache::new(Arc::clone(source) as _, freshness))
+    Arc::new(KeySetCache::new("tokens", Arc::clone(source) as _, freshness))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a source answers with a result")]
@@ -37,7 +38,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_keys_fetch_once_per_cooldown() {
+async fn unknown_keys_fetch_within_bounds() {
     let source = CountingKeySource::new(set(&[TestSigner::rsa(0).jwk("a")]));
     let keys = keys(&source);
     assert!(keys.signer(Some("a"), Algorithm::Rs256, &any).await.is_ok());
@@ -54,11 +55,62 @@ async fn unknown_keys_fetch_once_per_cooldown() {
         }
         assert_eq!(source.fetches(), round);
     }
-    // One by one within the cool-down: none.
+    // One by one within a cool-down: the second of two at once, which is left.
     for n in 0..1000 {
         assert!(keys.signer(Some(&n.to_string()), Algorithm::Rs256, &any).await.is_err());
     }
-    assert_eq!(source.fetches(), 4);
+    assert_eq!(source.fetches(), 5);
+}
+
+/// A stranger's tokens must not keep a new key out until the next round of the clock.
+#[tokio::test(start_paused = true)]
+async fn stranger_cannot_hold_up_a_new_key() {
+    let (old, new) = (TestSigner::rsa(0), TestSigner::rsa(1));
+    let source = CountingKeySource::new(set(&[old.jwk("old")]));
+    let verifier = verifier_over(keys(&source), SettableClock::at(NOW));
+    assert!(verifier.verify(&old.token("old")).await.is_ok());
+    assert!(verifier.verify(&old.token("unknown")).await.is_err());
+    source.answers(set(&[old.jwk("old"), new.jwk("new")]));
+    assert!(verifier.verify(&new.token("new")).await.is_ok(), "one fetch is left");
+    // With none left, each fetch that a stranger causes brings the new keys to every caller.
+    for n in 0..10 {
+        assert!(verifier.verify(&old.token(&format!("unknown {n}"))).await.is_err());
+    }
+    let newest = TestSigner::rsa(2);
+    source.answers(set(&[newest.jwk("newest")]));
+    advance(COOLDOWN).await;
+    assert!(verifier.verify(&old.token("unknown")).await.is_err());
+    assert!(verifier.verify(&newest.token("newest")).await.is_ok());
+}
+
+/// The clock alone removes a key and brings a new one: no token is needed.
+#[tokio::test(start_paused = true)]
+async fn clock_alone_follows_a_rotation() {
+    let (old, new) = (TestSigner::rsa(0), TestSigner::rsa(1));
+    let source = CountingKeySource::new(set(&[old.jwk("old")]));
+    let keys = keys(&source);
+    let verifier = verifier_over(Arc::clone(&keys), SettableClock::at(NOW));
+    let clock = tokio::spawn(refresh_by_clock(Arc::clone(&keys), MAX_AGE));
+    settle().await;
+    let by_old = old.token("old");
+    assert!(verifier.verify(&by_old).await.is_ok());
+    source.answers(set(&[new.jwk("new")]));
+    tokio::time::sleep(MAX_AGE).await;
+    settle().await;
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(
+        verifier.remembered(&by_old),
+        None,
+        "a removed key's token is remembered"
+    );
+    assert!(verifier.verify(&new.token("new")).await.is_ok());
+    assert_eq!(source.fetches(), 2, "the new key was there before its token");
+
+    source.answers(Err("connect"));
+    tokio::time::sleep(MAX_AGE * 2).await;
+    assert!(source.fetches() > 5, "a failed fetch is retried sooner");
+    assert!(verifier.verify(&new.token("new")).await.is_ok());
+    clock.abort();
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +234,7 @@ async fn missing_key_set_is_retried_after_pause() {
     let token = signer.token("k");
     for _ in 0..100 {
         assert_eq!(verifier.verify(&token).await, Err(TokenError::KeysUnavailable));
-        assert_eq!(verifier.check().await, Err("no signing keys"));
+        assert_eq!(verifier.check().await, Err("no usable key set"));
     }
     assert_eq!(source.fetches(), 1);
     source.answers(set(&[signer.jwk("k")]));
@@ -212,6 +264,7 @@ async fn empty_key_set_removes_every_key() {
         );
         settle().await;
         assert_eq!(verifier.remembered(&token), None, "a removed key's token is remembered");
+        assert_eq!(verifier.check().await, Err("no usable key set"));
         assert_eq!(verifier.verify(&token).await, Err(TokenError::BadSignature));
         // The set is requested again once a cool-down, so a new key is not waited for.
         source.answers(set(&[signer.jwk("k")]));
@@ -234,5 +287,6 @@ async fn rotated_key_without_kid_is_found() {
         verifier.verify(&old.token_without_kid()).await,
         Err(TokenError::BadSignature)
     );
-    assert_eq!(source.fetches(), 2);
+    // The token of the removed key may be of a newer one too.
+    assert_eq!(source.fetches(), 3);
 }

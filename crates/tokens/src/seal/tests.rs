@@ -179,6 +179,26 @@ fn older_keys_only_open() {
     );
 }
 
+/// While keys rotate: both open, the newer one seals what callers do not keep, and published ids stay as they are.
+#[test]
+fn published_ids_keep_the_older_key() {
+    let published = codec().seal(&tenant(), CRID, "2937");
+    let both = keys(&[("1", 0), ("2", 99)]);
+    let rotating = Sealer::new("2", &both).unwrap().publishing("1").unwrap();
+    assert_eq!(rotating.seal(&tenant(), CRID, "2937"), published);
+    let cursor = Purpose::Cursor { binding: "list" };
+    let position = rotating.seal(&tenant(), cursor, "7");
+    let rotated = Sealer::new("2", &both).unwrap().publishing("2").unwrap();
+    assert_eq!(position, rotated.seal(&tenant(), cursor, "7"));
+    for sealer in [&rotating, &rotated] {
+        assert_eq!(sealer.open(&tenant(), cursor, &position).as_deref(), Ok("7"));
+        assert_eq!(sealer.open(&tenant(), CRID, &published).as_deref(), Ok("2937"));
+    }
+    assert_ne!(rotated.seal(&tenant(), CRID, "2937"), published);
+    let unknown = Sealer::new("2", &both).unwrap().publishing("3");
+    assert_eq!(unknown.err(), Some(SealingKeysError::NoPublish));
+}
+
 #[test]
 fn invalid_sealing_keys_are_refused() {
     for (current, ids, reason) in [

@@ -1,33 +1,35 @@
 //! Good tokens of every kind, options, and tokens that are none for this service.
 
 mod forged;
+mod issuers;
+mod rules;
 
 use masthead_domain::{
     access::{Scope, TenantGrant, TokenIdentity},
     tenant::TenantId,
 };
+use masthead_http_client::Secret;
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use super::*;
+use super::{
+    testing::{issuer_options, limits},
+    *,
+};
 use crate::{
+    issuer::{VerifierKeySource, is_safe_key_address},
+    key_set_cache::{KeySetCache, KeySetFreshness},
     mint::{MintRequest, mint},
     testing::{AUDIENCE, CountingKeySource, ISSUER, NOW, SettableClock, TestSigner, claims, key_set},
 };
 
-fn options() -> VerifierOptions {
-    VerifierOptions {
-        issuer: ISSUER.into(),
-        audience: AUDIENCE.into(),
-        leeway: Duration::from_secs(30),
-        types: vec!["JWT".into(), "application/at+jwt".into()],
-        max_lifetime: Duration::from_hours(24),
-        keys: VerifierKeySource::Hs256(Secret::new([b's'; 32])),
-    }
-}
-
 fn client() -> HttpClient {
     HttpClient::new(masthead_http_client::HttpOptions::default()).unwrap()
+}
+
+/// A verifier by the shared secret.
+fn shared_verifier(clock: Arc<SettableClock>, limits: &TokenLimits) -> Verifier {
+    Verifier::new(vec![issuer_options()], limits, clock, &client()).unwrap()
 }
 
 /// A verifier over a key set that never changes.
@@ -37,7 +39,7 @@ fn verifier_over(keys: &[Value], clock: &Arc<SettableClock>) -> Verifier {
         max_age: Duration::from_mins(5),
         max_stale: Duration::from_hours(24),
     };
-    let keys = KeySetCache::new(CountingKeySource::new(Ok(key_set(keys))), freshness);
+    let keys = KeySetCache::new("tokens", CountingKeySource::new(Ok(key_set(keys))), freshness);
     testing::verifier_over(Arc::new(keys), Arc::clone(clock) as _)
 }
 
@@ -79,7 +81,7 @@ async fn valid_token_of_each_algorithm_is_accepted() {
 #[tokio::test]
 async fn shared_secret_accepts_only_hs256() {
     let clock = SettableClock::at(NOW);
-    let verifier = Verifier::new(options(), clock, &client()).unwrap();
+    let verifier = shared_verifier(clock, &limits());
     let shared = TestSigner::Shared(vec![b's'; 32]);
     assert!(verifier.verify(&shared.token("any")).await.is_ok());
     let with_algorithm = |header: &str| shared.sign(header, &claims().to_string());
@@ -108,7 +110,7 @@ async fn minted_token_is_valid_until_expiry() {
         lifetime: Duration::from_mins(1),
     };
     let token = mint(&secret, &minting, &*clock).unwrap();
-    let verifier = Verifier::new(options(), Arc::clone(&clock) as _, &client()).unwrap();
+    let verifier = shared_verifier(Arc::clone(&clock), &limits());
     let grant = &verifier.verify(&token).await.unwrap().grant;
     assert_eq!(grant.scopes, minting.scopes);
     assert_eq!(grant.tenants, minting.tenants);
@@ -136,7 +138,7 @@ async fn minted_token_is_valid_until_expiry() {
 #[tokio::test]
 async fn verified_token_is_remembered() {
     let clock = SettableClock::at(NOW);
-    let verifier = Verifier::new(options(), clock, &client()).unwrap();
+    let verifier = shared_verifier(clock, &limits());
     let token = TestSigner::Shared(vec![b's'; 32]).token("any");
     assert_eq!(verifier.remembered(&token), None);
     let grant = verifier.verify(&token).await.unwrap();
@@ -150,60 +152,153 @@ async fn verified_token_is_remembered() {
 #[test]
 fn invalid_verifier_options_are_refused() {
     let url = |url: &str, times: [u64; 3]| {
-        let [cooldown, max_age, max_stale] = times.map(Duration::from_secs);
+        let [refresh, cooldown, max_stale] = times.map(Duration::from_secs);
         VerifierKeySource::JwksUrl {
             url: url.into(),
+            refresh,
             cooldown,
-            max_age,
             max_stale,
         }
     };
     let file = |path: &str| VerifierKeySource::JwksFile(path.into());
     let no_keys = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let mut wrong: [(VerifierOptions, VerifierOptionsError); 3] = [
-        (options(), VerifierOptionsError::NoIssuer),
-        (options(), VerifierOptionsError::NoAudience),
-        (options(), VerifierOptionsError::LongLeeway),
-    ];
-    wrong[0].0.issuer = "".into();
-    wrong[1].0.audience = "".into();
-    wrong[2].0.leeway = Duration::from_secs(301);
-    let wrong_keys = [
+    let of_keys = |keys: VerifierKeySource| IssuerOptions {
+        keys,
+        ..issuer_options()
+    };
+    let good_url = || of_keys(url("https://keys.example/", [60, 10, 3600]));
+    let long_leeway = TokenLimits {
+        leeway: Duration::from_secs(301),
+        ..limits()
+    };
+    let made = |issuers: Vec<IssuerOptions>, limits: &TokenLimits| {
+        Verifier::new(issuers, limits, SettableClock::at(NOW), &client()).map(drop)
+    };
+    for (options, limits, error) in [
         (
-            VerifierKeySource::Hs256(Secret::new([1; 31])),
-            VerifierOptionsError::ShortSecret,
-        ),
-        (file("/nowhere/keys.json"), VerifierOptionsError::KeyFile),
-        (file(no_keys), VerifierOptionsError::KeyFile),
-        (url("keys.json", [30, 300, 3600]), VerifierOptionsError::KeyAddress),
-        (
-            url("http://keys.example/", [30, 300, 3600]),
-            VerifierOptionsError::KeyAddress,
-        ),
-        (
-            url("ftp://keys.example/", [30, 300, 3600]),
-            VerifierOptionsError::KeyAddress,
+            IssuerOptions {
+                issuer: "".into(),
+                ..issuer_options()
+            },
+            limits(),
+            IssuerOptionsError::NoIssuer,
         ),
         (
-            url("https://keys.example/", [301, 300, 3600]),
-            VerifierOptionsError::Times,
+            IssuerOptions {
+                audiences: Vec::new(),
+                ..issuer_options()
+            },
+            limits(),
+            IssuerOptionsError::NoAudience,
         ),
         (
-            url("https://keys.example/", [30, 3601, 3600]),
-            VerifierOptionsError::Times,
+            IssuerOptions {
+                audiences: vec!["".into()],
+                ..issuer_options()
+            },
+            limits(),
+            IssuerOptionsError::NoAudience,
         ),
-    ];
-    let wrong_keys = wrong_keys.map(|(keys, reason)| (VerifierOptions { keys, ..options() }, reason));
-    for (options, reason) in wrong.into_iter().chain(wrong_keys) {
-        let made = Verifier::new(options, SettableClock::at(NOW), &client());
-        assert_eq!(made.err(), Some(reason));
+        (
+            IssuerOptions {
+                algorithms: Vec::new(),
+                ..good_url()
+            },
+            limits(),
+            IssuerOptionsError::NoAlgorithm,
+        ),
+        (issuer_options(), long_leeway, IssuerOptionsError::LongLeeway),
+        (
+            of_keys(VerifierKeySource::Hs256(Secret::new([1; 31]))),
+            limits(),
+            IssuerOptionsError::ShortSecret,
+        ),
+        (
+            of_keys(file("/nowhere/keys.json")),
+            limits(),
+            IssuerOptionsError::KeyFile,
+        ),
+        (of_keys(file(no_keys)), limits(), IssuerOptionsError::KeyFile),
+        (
+            of_keys(url("keys.json", [60, 10, 3600])),
+            limits(),
+            IssuerOptionsError::KeyAddress,
+        ),
+        (
+            of_keys(url("http://keys.example/", [60, 10, 3600])),
+            limits(),
+            IssuerOptionsError::KeyAddress,
+        ),
+        (
+            of_keys(url("ftp://keys.example/", [60, 10, 3600])),
+            limits(),
+            IssuerOptionsError::KeyAddress,
+        ),
+        (
+            of_keys(url("https://keys.example/", [60, 10, 119])),
+            limits(),
+            IssuerOptionsError::Times,
+        ),
+    ] {
+        let name = "tokens".into();
+        assert_eq!(
+            made(vec![options], &limits),
+            Err(VerifierOptionsError::Issuer { name, error })
+        );
     }
+    assert_eq!(made(vec![good_url()], &limits()), Ok(()));
+    for issuers in [vec![], vec![issuer_options(), issuer_options()]] {
+        assert_eq!(made(issuers, &limits()), Err(VerifierOptionsError::Issuers));
+    }
+}
+
+#[tokio::test]
+async fn replaced_issuers_count_from_now_on() {
+    let verifier = shared_verifier(SettableClock::at(NOW), &limits());
+    let old = TestSigner::Shared(vec![b's'; 32]).token("any");
+    let new = TestSigner::Shared(vec![b't'; 32]).token("any");
+    assert!(verifier.verify(&old).await.is_ok());
+    let with = |keys: VerifierKeySource| IssuerOptions {
+        keys,
+        ..issuer_options()
+    };
+    let unusable = with(VerifierKeySource::JwksFile("/nowhere/keys.json".into()));
+    assert!(verifier.replace_issuers(vec![unusable], &limits()).await.is_err());
+    assert!(matches!(verifier.remembered(&old), Some(Ok(_))), "nothing has changed");
+
+    let secret = VerifierKeySource::Hs256(Secret::new([b't'; 32]));
+    verifier.replace_issuers(vec![with(secret)], &limits()).await.unwrap();
+    assert_eq!(verifier.remembered(&old), None, "the old secret's token is remembered");
+    assert_eq!(verifier.verify(&old).await, Err(TokenError::BadSignature));
+    assert!(verifier.verify(&new).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_file_is_read_again_when_issuers_are_replaced() {
+    let (old, new) = (TestSigner::ed25519(), TestSigner::p256());
+    let path = std::env::temp_dir().join(format!("masthead-replaced-{}.json", std::process::id()));
+    std::fs::write(&path, key_set(&[old.jwk("k")])).unwrap();
+    let options = || IssuerOptions {
+        keys: VerifierKeySource::JwksFile(path.clone()),
+        ..issuer_options()
+    };
+    let verifier = Verifier::new(vec![options()], &limits(), SettableClock::at(NOW), &client()).unwrap();
+    assert!(verifier.verify(&old.token("k")).await.is_ok());
+    std::fs::write(&path, key_set(&[new.jwk("n")])).unwrap();
+    verifier.replace_issuers(vec![options()], &limits()).await.unwrap();
+    assert_eq!(verifier.verify(&old.token("k")).await, Err(TokenError::BadSignature));
+    assert!(verifier.verify(&new.token("n")).await.is_ok());
+    // As during an outage: the last good keys stay.
+    std::fs::write(&path, "no key set").unwrap();
+    verifier.replace_issuers(vec![options()], &limits()).await.unwrap();
+    assert!(verifier.verify(&new.token("n")).await.is_ok());
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// RFC 8725 §3.11 and RFC 9068 §4: a token of another type is rejected, also with a valid signature.
 #[tokio::test]
 async fn other_token_types_are_refused() {
-    let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();
+    let verifier = shared_verifier(SettableClock::at(NOW), &limits());
     let shared = TestSigner::Shared(vec![b's'; 32]);
     let typed = |typ: Value| {
         let header = json!({"alg": "HS256", "typ": typ});
@@ -248,11 +343,11 @@ async fn other_token_types_are_refused() {
             "{claim}"
         );
     }
-    let wider = VerifierOptions {
+    let wider = TokenLimits {
         types: vec!["logout+jwt".into()],
-        ..options()
+        ..limits()
     };
-    let wider = Verifier::new(wider, SettableClock::at(NOW), &client()).unwrap();
+    let wider = shared_verifier(SettableClock::at(NOW), &wider);
     assert!(wider.verify(&typed("application/logout+jwt".into())).await.is_ok());
     assert!(wider.verify(&typed("JWT".into())).await.is_err());
 }
@@ -261,7 +356,7 @@ async fn other_token_types_are_refused() {
 #[tokio::test]
 async fn long_lived_token_is_refused() {
     const DAY: i64 = 86_400;
-    let verifier = Verifier::new(options(), SettableClock::at(NOW), &client()).unwrap();
+    let verifier = shared_verifier(SettableClock::at(NOW), &limits());
     let shared = TestSigner::Shared(vec![b's'; 32]);
     for (issued, expires, result) in [
         (Some(NOW), NOW + DAY, Ok(())),

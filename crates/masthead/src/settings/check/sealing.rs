@@ -33,7 +33,16 @@ pub(in crate::settings) fn sealing(raw: &RawSealing, c: &mut Checker<'_>) -> Opt
         c.errors.add("sealing.current", "must be the id of one of sealing.keys");
         all_good = false;
     }
-    all_good.then_some(SealingSettings { current, keys })
+    let publish = match raw.publish.to_ascii_lowercase() {
+        unset if unset.is_empty() => current.clone(),
+        publish => publish,
+    };
+    if all_good && !keys.contains_key(&publish) {
+        c.errors
+            .add("sealing.publish", "must be empty or the id of one of sealing.keys");
+        all_good = false;
+    }
+    all_good.then_some(SealingSettings { current, publish, keys })
 }
 
 fn sealing_key(name: &str, text: &str, c: &mut Checker<'_>) -> Option<(String, SecretText)> {

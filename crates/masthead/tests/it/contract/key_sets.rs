@@ -1,4 +1,4 @@
-//! Key sets at a URL: at most one fetch per cooldown, and rotation of keys.
+//! Key sets at a URL: fetches for unknown keys within bounds, and rotation of keys.
 
 use std::{
     io::{Read, Write},
@@ -71,6 +71,7 @@ impl KeySetServer {
             settings.retain(|(key, _)| !key.contains("HS256"));
             settings.push(setting("TOKENS__JWKS_URL", &self.url));
             settings.push(setting("TOKENS__JWKS_COOLDOWN", cooldown));
+            settings.push(setting("TOKENS__JWKS_REFRESH", "1h"));
         })
     }
 }
@@ -96,20 +97,20 @@ fn send_unknown(server: &ContractServer, issuer: &RsaIssuer, count: usize) {
 }
 
 #[test]
-fn unknown_keys_fetch_once_per_cooldown() {
+fn unknown_keys_fetch_within_bounds() {
     let issuer = RsaIssuer::new(0, "k1");
     let good = issuer.token(&jwt::claims(&[HERALD]));
 
-    // Within one cooldown: only the fetch at the start.
+    // Within one cooldown: the fetch at the start, and two.
     let address = KeySetServer::serving(key_set(&[&issuer]));
     let server = address.server("1h");
     server.check_all(&[read_with(&good, 200)]);
     send_unknown(&server, &issuer, 1_000);
-    assert_eq!(address.fetched(), 1);
+    assert_eq!(address.fetched(), 3);
     server.check_all(&[read_with(&good, 200)]);
     server.stop();
 
-    // Over many cooldowns: one each, and one at the start.
+    // Over many cooldowns: one each, and three at the start.
     let address = KeySetServer::serving(key_set(&[&issuer]));
     let began = Instant::now();
     let server = address.server("1s");
@@ -120,7 +121,7 @@ fn unknown_keys_fetch_once_per_cooldown() {
         assert!(began.elapsed() < FOREVER, "an unknown key is never fetched");
     }
     let (fetched, took) = (u64::try_from(address.fetched()).unwrap(), began.elapsed());
-    assert!(fetched <= took.as_secs() + 1, "{fetched} in {took:?}");
+    assert!(fetched <= took.as_secs() + 3, "{fetched} in {took:?}");
 }
 
 #[test]
