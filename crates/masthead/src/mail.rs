@@ -79,7 +79,7 @@ impl MailDelivery {
     /// # Errors
     /// Why no mail could be sent.
     pub async fn check(&self, deadline: Instant) -> Result<(), MailError> {
-        self.mailer.current().check(deadline).await
+        self.current.mailer().check(deadline).await
     }
 
     /// What renders and sends, which follows its settings.
@@ -117,12 +117,12 @@ impl MailTemplates for CurrentDelivery {
 #[async_trait]
 impl Mailer for CurrentDelivery {
     async fn send(&self, mail: &RenderedMail, deadline: Instant) -> Result<(), MailError> {
-        self.current().send(mail, deadline).await
+        self.mailer().send(mail, deadline).await
     }
 }
 
-impl CurrentMailer {
-    fn current(&self) -> Arc<SmtpMailer> {
+impl CurrentDelivery {
+    fn mailer(&self) -> Arc<SmtpMailer> {
         Arc::clone(&self.mailer.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -27,6 +27,7 @@ mod tenant;
 mod token;
 mod token_inspect;
 mod user;
+mod workers;
 mod workspace;
 
 use self::{environment::with_store, user::with_writes};

@@ -2,13 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
-use masthead_ports::{
-    audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier,
-};
-use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
+use masthead_ports::{audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing};
+use masthead_subscribe_store::{SchemaError, Store};
 use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
 use tokio::{
@@ -24,13 +21,13 @@ use super::{
     environment::{NO_CLIENT, NO_LOG, NO_MAIL},
     listeners::{bind_api, bind_operations},
     signals::{RequestSignals, ServerSignals, follow_requests},
+    workers::WorkerParts,
 };
 use crate::{
     audit,
     clock::SystemClock,
     command_error::{CommandError, ErrorChain},
-    edge::{Edge, EdgeParts},
-    identifiers::{RequestIds, TimedIds, process_name},
+    identifiers::process_name,
     key_uses, limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
@@ -38,7 +35,6 @@ use crate::{
     providers::Adapters,
     purge,
     reload::{Reload, Reloader},
-    server_errors::RETRY_AFTER,
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     token_issuers::TokenIssuers,
@@ -85,24 +81,20 @@ async fn serve(
     let mut signals = ServerSignals::listen()?;
     let requests = RequestSignals::listen()?;
     let sealer = wiring::sealer(&settings.sealing)?;
-    for warning in settings.warnings() {
-        tracing::warn!("{warning}");
-    }
+    log_warnings(settings);
     let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
-    let user_tokens: Arc<dyn UserTokenVerifier> =
-        Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?);
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
-    let mail = mail_delivery(settings)?;
-    if let Some(warning) = settings.providers.secrets_warning() {
-        tracing::warn!("{warning}");
-    }
+    let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
     let certificate = settings
         .http
         .tls
         .as_ref()
         .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
     let certificate = certificate.transpose()?;
-    let (listener, address) = bind_api(settings.http.listen).await?;
+    let listener = bind_api(settings.http.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(CommandError::context("the listening socket has no address"))?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
     refuse_wrong_schema(&store).await?;
@@ -124,48 +116,28 @@ async fn serve(
         .with_syncs(schedule.syncs.states())
         .with_replicas(store.replicas());
     let ops = Arc::new(Ops::new(health, metrics, Some(logs.writer.clone())).of_api(address));
-    let http = Arc::new(settings.http.clone());
-    let options = Arc::new(http.server_options());
     let use_cases = UseCases::new(
         dependencies(settings, &store, &adapters, &clock)?,
         settings.search.max_depth,
     );
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
     let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
-    let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
-    // One for all threads: rate limits count per workspace.
-    let exports = Arc::new(ExportState::new(use_cases.export_users.clone(), store.workspaces()));
-    let worker = |(runtime, registrations): (&Handle, Arc<PgRegistrations>)| {
-        let api = ApiState {
-            use_cases: use_cases.with_store(adapters.subscribe(registrations)),
-            writes: Some(user_writes.clone()),
-            user_tokens: Some(Arc::clone(&user_tokens)),
-            exports: Arc::clone(&exports),
-            tenants: store.tenants(),
-            tokens: Arc::clone(&verifier) as _,
-            rate_limits: Arc::clone(&limiter) as _,
-            read_scopes: settings.tokens.read_scopes,
-            sealing: Arc::clone(&sealing),
-            limits: ApiLimits {
-                body_bytes: http.max_body_bytes,
-                deadline: http.request_deadline,
-                retry_after: RETRY_AFTER,
-            },
-        };
-        let edge = Edge::new(EdgeParts {
-            routes: masthead_api::Api::new(api),
-            http: Arc::clone(&http),
-            lifecycle: lifecycle.clone(),
-            ids: Arc::clone(&ids),
-            access: logs.access.clone(),
-            ops: Arc::clone(&ops),
-            shows_metrics: settings.metrics.on_api_port,
-        });
-        WorkerHandle::new(runtime.clone(), Arc::new(edge))
-    };
-    let runtimes: Vec<&Handle> = threads.runtimes().collect();
-    let registrations = store.registrations_on(&runtimes);
-    let workers = runtimes.into_iter().zip(registrations).map(worker).collect();
+    let workers = WorkerParts {
+        settings,
+        store: &store,
+        adapters: &adapters,
+        use_cases: &use_cases,
+        user_writes: &user_writes,
+        user_tokens: Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?),
+        tokens: Arc::clone(&verifier) as _,
+        rate_limits: Arc::clone(&limiter) as _,
+        sealing,
+        lifecycle: &lifecycle,
+        clock: &clock,
+        logs,
+        ops: &ops,
+    }
+    .on(threads);
 
     // Background tasks; they end with the set.
     let mut tasks = JoinSet::new();
@@ -178,6 +150,7 @@ async fn serve(
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
     tasks.spawn(async move { verifier.refresh_keys().await });
     tasks.spawn(async move { caller_rules.follow().await });
+    let options = Arc::new(settings.http.server_options());
     let tls = certificate.map(|certificate| {
         let tls = certificate.tls();
         followers.push(Arc::clone(&certificate) as _);
@@ -208,9 +181,21 @@ async fn serve(
     }
     background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
-    let ended = serve_until_signal(serving, &mut signals, &lifecycle, http.drain_delay, background).await;
+    let ended = serve_until_signal(serving, &mut signals, &lifecycle, settings.http.drain_delay, background).await;
     tasks.shutdown().await;
     ended
+}
+
+fn log_warnings(settings: &ServerSettings) {
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    if let Some(warning) = settings.providers.secrets_warning() {
+        tracing::warn!("{warning}");
+    }
+    if settings.mail.smtp.is_none() {
+        tracing::info!("smtp.host is not set: no mail is sent");
+    }
 }
 
 fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>) -> RunningTelemetry {
