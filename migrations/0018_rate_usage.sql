@@ -4,6 +4,7 @@
 --
 -- `key` is a keyed hash of a caller, an address or a tenant. `used` is the sum of what was told without a pause of a minute; rows
 -- are purged ten minutes later. No index besides the key: the updates stay on their pages (HOT).
+-- compatible-with: 15
 CREATE UNLOGGED TABLE rate_usage (
     key        bigint NOT NULL,
     used       bigint NOT NULL,
