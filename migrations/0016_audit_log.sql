@@ -4,6 +4,8 @@
 -- Without a transaction around the whole: the old table is read once, to prove that its rows belong to its partition, and only
 -- the second step does so, under a lock that lets readers and writers pass. Each step may be repeated after a failure. A
 -- server of version 15 may write before, meanwhile and afterwards: `expires_on` has a default.
+-- compatible-with: 15
+-- run: steps
 
 BEGIN;
 DO $$ BEGIN

@@ -40,9 +40,16 @@ ALTER DEFAULT PRIVILEGES FOR ROLE masthead_owner IN SCHEMA public GRANT USAGE ON
 
 -- The server reads the state of the schema, and adds events that it never changes.
 SELECT format('REVOKE %s ON %s FROM masthead_server',
-              CASE relname WHEN 'events' THEN 'UPDATE, DELETE' ELSE 'INSERT, UPDATE, DELETE' END, oid::regclass) FROM pg_class
- WHERE relnamespace = 'public'::regnamespace
-   AND relname IN ('_sqlx_migrations', 'schema_compatibility', 'stored_keys', 'events') \gexec
+              CASE WHEN relname LIKE 'events%' THEN 'UPDATE, DELETE' ELSE 'INSERT, UPDATE, DELETE' END, oid::regclass) FROM pg_class
+ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+   AND (relname IN ('_sqlx_migrations', 'schema_compatibility', 'stored_keys', 'events')
+        OR relname ~ '^events_(until_|before_)') \gexec
+
+-- Partitions of events are added and dropped by functions, with the owner's rights (migration 0019).
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO masthead_server', oid::regprocedure) FROM pg_proc
+ WHERE pronamespace = 'public'::regnamespace
+   AND proname IN ('add_event_partition', 'drop_event_partition', 'summarize_event_partition') \gexec
+ALTER DEFAULT PRIVILEGES FOR ROLE masthead_owner IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO masthead_server;
 
 -- Statistics after an import (PostgreSQL 17 and newer; before, only the owner can take them).
 SELECT format('GRANT MAINTAIN ON %s TO masthead_server', oid::regclass) FROM pg_class
@@ -52,7 +59,7 @@ SELECT format('GRANT MAINTAIN ON %s TO masthead_server', oid::regclass) FROM pg_
 -- Tables of later migrations are added by hand: run this again.
 SELECT format('GRANT SELECT ON %s TO masthead_reader', oid::regclass) FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relname IN ('_sqlx_migrations', 'schema_compatibility', 'pools', 'tenants',
-       'workspaces', 'events', 'mirrors', 'mirror_entries', 'registration_totals', 'mirror_totals') \gexec
+       'workspaces', 'events', 'event_callers', 'mirrors', 'mirror_entries', 'registration_totals', 'mirror_totals') \gexec
 SELECT format('GRANT SELECT (%s) ON registrations TO masthead_reader', string_agg(quote_ident(attname), ', ')) FROM pg_attribute
  WHERE attrelid = to_regclass('public.registrations') AND attnum > 0 AND NOT attisdropped AND attname <> 'password_hash'
 HAVING count(*) > 0 \gexec

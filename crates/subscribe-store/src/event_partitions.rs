@@ -78,7 +78,8 @@ impl EventPartitions {
     /// Waits only shortly for the lock: every writer of events waits behind it.
     async fn drop_partition(&self, connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
         let mut transaction = self.connect.begin_on(connection).await?;
-        for statement in ["SET LOCAL lock_timeout = 2000".to_owned(), format!("DROP TABLE {name}")] {
+        let drop = format!("SELECT drop_event_partition('{name}')");
+        for statement in ["SET LOCAL lock_timeout = 2000".to_owned(), drop] {
             sqlx::query(AssertSqlSafe(statement))
                 .persistent(false)
                 .execute(&mut *transaction)
@@ -91,9 +92,9 @@ impl EventPartitions {
     async fn index(&self, connection: &mut PgConnection, partition: &Partition) -> Result<(), sqlx::Error> {
         let name = &partition.name;
         let statement = match partition.reads_index.as_deref() {
-            Some("brin") => format!("SELECT brin_summarize_new_values('{name}_reads_idx')"),
-            // Not through a pooler, which may give the session to others.
-            None if partition.migrated_on.is_some() && !self.connect.is_pooled() => format!(
+            Some("brin") => format!("SELECT summarize_event_partition('{name}')"),
+            // Not through a pooler, which may give the session to others; no function can do it, so only the owner does.
+            None if partition.migrated_on.is_some() && partition.is_owned && !self.connect.is_pooled() => format!(
                 "CREATE INDEX CONCURRENTLY IF NOT EXISTS {name}_reads_idx ON {name} USING brin (at, \
                  registration_id int8_bloom_ops (n_distinct_per_range = 4096, false_positive_rate = 0.005)) \
                  WITH (pages_per_range = 64)"
@@ -117,6 +118,8 @@ struct Partition {
     migrated_on: Option<Date>,
     /// The access method of its index of reads, if it is valid.
     reads_index: Option<String>,
+    /// Whether this role owns it.
+    is_owned: bool,
 }
 
 impl Partition {
@@ -131,13 +134,14 @@ impl Partition {
 }
 
 async fn partitions(connection: &mut PgConnection) -> Result<Vec<Partition>, sqlx::Error> {
-    let rows: Vec<(String, Option<Date>, Option<Date>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<(String, Option<Date>, Option<Date>, Option<String>, bool)> = sqlx::query_as(
         "SELECT c.relname::text,
                 CASE WHEN c.relname ~ '^events_until_[0-9]{4}_[0-9]{2}$' THEN to_date(right(c.relname, 7), 'YYYY_MM') END,
                 CASE WHEN c.relname = 'events_before_partitions' THEN obj_description(c.oid, 'pg_class')::date END,
                 (SELECT a.amname::text FROM pg_class AS i
                    JOIN pg_index AS x ON x.indexrelid = i.oid AND x.indisvalid JOIN pg_am AS a ON a.oid = i.relam
-                  WHERE x.indrelid = c.oid AND i.relname = c.relname || '_reads_idx')
+                  WHERE x.indrelid = c.oid AND i.relname = c.relname || '_reads_idx'),
+                pg_has_role(c.relowner, 'USAGE')
            FROM pg_inherits AS p JOIN pg_class AS c ON c.oid = p.inhrelid
           WHERE p.inhparent = 'events'::regclass AND c.relname ~ '^events_(until_[0-9]{4}_[0-9]{2}|before_partitions)$'
           ORDER BY c.relname",
@@ -145,11 +149,12 @@ async fn partitions(connection: &mut PgConnection) -> Result<Vec<Partition>, sql
     .persistent(false)
     .fetch_all(connection)
     .await?;
-    let partition = |(name, month, migrated_on, reads_index)| Partition {
+    let partition = |(name, month, migrated_on, reads_index, is_owned)| Partition {
         name,
         month,
         migrated_on,
         reads_index,
+        is_owned,
     };
     Ok(rows.into_iter().map(partition).collect())
 }
@@ -202,6 +207,7 @@ mod tests {
             month,
             migrated_on,
             reads_index: None,
+            is_owned: true,
         };
         let november = partition(Some(date!(2026 - 11 - 01)), None);
         assert!(!november.may_go(date!(2026 - 11 - 30), 30));

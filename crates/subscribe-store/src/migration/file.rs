@@ -21,6 +21,8 @@ pub(super) enum RunKind {
     Transaction,
     /// Each statement alone: `CREATE INDEX CONCURRENTLY` and `DROP INDEX CONCURRENTLY`.
     Concurrently,
+    /// Transactions one after the other, each like [`RunKind::Transaction`]; all are repeated after an interruption.
+    Steps,
     /// One statement that changes a bounded number of rows, until it changes none.
     Batches,
 }
@@ -32,7 +34,7 @@ pub(crate) enum HeaderError {
     Missing,
     #[error("`compatible-with` is not a version up to the migration's own")]
     Version,
-    #[error("`run` is not `transaction`, `concurrently` or `batches`")]
+    #[error("`run` is not `transaction`, `steps`, `concurrently` or `batches`")]
     Kind,
 }
 
@@ -53,6 +55,7 @@ impl MigrationHeader {
                 "run" => {
                     run = match value.trim() {
                         "transaction" => RunKind::Transaction,
+                        "steps" => RunKind::Steps,
                         "concurrently" => RunKind::Concurrently,
                         "batches" => RunKind::Batches,
                         _ => return Err(HeaderError::Kind),
@@ -69,6 +72,14 @@ impl MigrationHeader {
         };
         Ok(Self { compatible_with, run })
     }
+}
+
+/// The transactions of a file, each between the lines `BEGIN;` and `COMMIT;`.
+pub(super) fn steps(sql: &str) -> Vec<String> {
+    let bodies = sql.split("\nBEGIN;\n").skip(1);
+    bodies
+        .filter_map(|body| Some(body.split_once("\nCOMMIT;")?.0.to_owned()))
+        .collect()
 }
 
 /// The statements of a file without its comment lines. A statement ends with a semicolon at the end of a line.
@@ -113,6 +124,12 @@ mod tests {
         }
         let old = MigrationHeader::parse(15, "-- Tables.\nSELECT 1;").unwrap();
         assert_eq!((old.compatible_with, old.run), (15, RunKind::Transaction));
+    }
+
+    #[test]
+    fn steps_are_between_begin_and_commit() {
+        let sql = "-- run: steps\n\nBEGIN;\nDO $$ BEGIN\nNULL; END $$;\nCOMMIT;\n\nBEGIN;\nSELECT 1;\nCOMMIT;\n";
+        assert_eq!(steps(sql), ["DO $$ BEGIN\nNULL; END $$;", "SELECT 1;"]);
     }
 
     #[test]

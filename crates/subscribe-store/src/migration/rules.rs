@@ -3,7 +3,7 @@
 use super::{
     MIGRATIONS,
     concurrent::created_index,
-    file::{FIRST_WITH_HEADER, MigrationHeader, RunKind, statements},
+    file::{FIRST_WITH_HEADER, MigrationHeader, RunKind, statements, steps},
 };
 
 /// Tables of a few thousand rows at most: a lock on them is short, and so is reading them.
@@ -60,6 +60,7 @@ fn breaches(version: i64, sql: &str) -> Vec<String> {
             created_index(statement).is_some() || statement.starts_with("DROP INDEX CONCURRENTLY IF EXISTS ")
         };
         let fits = match header.run {
+            RunKind::Steps => !steps(sql).is_empty(),
             RunKind::Concurrently => all.iter().all(is_concurrent),
             _ => all.len() == 1 && all[0].contains("LIMIT "),
         };

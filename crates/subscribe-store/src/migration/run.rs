@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::{
     concurrent,
-    file::{HeaderError, MigrationHeader, RunKind, statements},
+    file::{HeaderError, MigrationHeader, RunKind, statements, steps},
     lock::wait_for_lock,
 };
 use crate::sqlstate::{PgErrorKind, is_undefined_table};
@@ -168,22 +168,22 @@ async fn apply_one(
     let header = MigrationHeader::parse(version, migration.sql.as_str());
     let header = header.map_err(|source| MigrationError::Header { version, source })?;
     let failed = |source| MigrationError::Failed { version, source };
+    let patience = Patience {
+        version,
+        until: Instant::now() + patience,
+        report,
+    };
     match header.run {
         RunKind::Transaction => {
-            let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
-            while let Err(error) = in_transaction(connection, migration, &header).await {
-                if PgErrorKind::from_error(&error) != PgErrorKind::Contention {
-                    return Err(failed(error));
-                }
-                let sessions = sessions_with_locks(connection).await?;
-                if started.elapsed() >= patience {
-                    return Err(MigrationError::InUse { version, sessions });
-                }
-                report(MigrationNotice::Waiting { version, sessions });
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+            let record = Some((migration, &header));
+            patience.run(connection, migration.sql.as_str(), record).await
+        }
+        RunKind::Steps => {
+            let started = Instant::now();
+            for step in steps(migration.sql.as_str()) {
+                patience.run(connection, &step, None).await?;
             }
-            Ok(())
+            Ok(record(connection, migration, &header, started.elapsed()).await?)
         }
         RunKind::Concurrently => {
             let started = Instant::now();
@@ -208,11 +208,44 @@ async fn apply_one(
     }
 }
 
+/// How long transactions of a migration wait for their locks.
+struct Patience<'a> {
+    version: i64,
+    until: Instant,
+    report: &'a (dyn Fn(MigrationNotice) + Send + Sync),
+}
+
+impl Patience<'_> {
+    /// Tries a transaction until it has its locks.
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        sql: &str,
+        record: Option<(&Migration, &MigrationHeader)>,
+    ) -> Result<(), MigrationError> {
+        let version = self.version;
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = in_transaction(connection, sql, record).await {
+            if PgErrorKind::from_error(&error) != PgErrorKind::Contention {
+                return Err(MigrationError::Failed { version, source: error });
+            }
+            let sessions = sessions_with_locks(connection).await?;
+            if Instant::now() >= self.until {
+                return Err(MigrationError::InUse { version, sessions });
+            }
+            (self.report)(MigrationNotice::Waiting { version, sessions });
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+}
+
 /// Waits only for locks that nothing waits for behind it, then takes the others at once or not at all.
 async fn in_transaction(
     connection: &mut PgConnection,
-    migration: &Migration,
-    header: &MigrationHeader,
+    sql: &str,
+    recorded: Option<(&Migration, &MigrationHeader)>,
 ) -> Result<(), sqlx::Error> {
     let started = Instant::now();
     let mut transaction = connection.begin().await?;
@@ -231,8 +264,10 @@ async fn in_transaction(
     let lock = format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", tables.join(", "));
     transaction.execute(AssertSqlSafe(lock)).await?;
     transaction.execute(set(LOCK_TIMEOUT)).await?;
-    transaction.execute(migration.sql.clone()).await?;
-    record(&mut transaction, migration, header, started.elapsed()).await?;
+    transaction.execute(AssertSqlSafe(sql.to_owned())).await?;
+    if let Some((migration, header)) = recorded {
+        record(&mut transaction, migration, header, started.elapsed()).await?;
+    }
     transaction.commit().await
 }
 

@@ -126,11 +126,7 @@ impl Path {
             Self::Service => assert_eq!(store.admin().tenants().await?.len(), 1),
             Self::SignIn => assert!(store.users().credentials(&cx, email).await?.is_some()),
             Self::Write => {
-                let origin = WriteOrigin {
-                    request_id: "r-1".into(),
-                    source_system: "CRM".into(),
-                    at: datetime!(2026-01-02 03:04:05 UTC),
-                };
+                let origin = WriteOrigin::new("r-1".into(), "CRM".into(), datetime!(2026-01-02 03:04:05 UTC));
                 let hash = PasswordHash::from_stored("$argon2id$invented");
                 let commit = WriteCommit::new(origin, &[]);
                 is_user(
@@ -145,14 +141,11 @@ impl Path {
     }
 }
 
-/// Adds a column to every table of the store.
+/// Adds a column to every table of the store, each in a transaction of its own: strong locks on several tables at once would
+/// deadlock with readers.
 const ADD_COLUMNS: &str = "
-    DO $$ DECLARE name text; BEGIN
-        FOR name IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'public'::regnamespace
-                       AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1 LOOP
-            EXECUTE format('ALTER TABLE %s ADD COLUMN of_a_later_version text', name);
-        END LOOP;
-    END $$";
+    SELECT format('ALTER TABLE %s ADD COLUMN of_a_later_version text', oid::regclass) FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY oid \\gexec";
 
 /// No migration may do this beside running servers: columns of other types make their prepared statements fail.
 const CHANGE_TYPES: &str = "

@@ -34,7 +34,7 @@ const WRITTEN_BY_VERSION_8: &str = "
 
 /// Reverts migrations 0014 and 0016, so that a database of this version is one of version 13. Its search terms are lost.
 const REVERT_TO_VERSION_13: &str = "
-    DROP TABLE caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
+    DROP TABLE rate_usage, caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
         registrations_last_idx, registrations_registered_idx, registrations_changed_idx, registrations_search_idx,
         mirror_entries_search_idx;
@@ -60,7 +60,7 @@ const REVERT_TO_VERSION_13: &str = "
     CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms) WITH (gin_pending_list_limit = 512);
     UPDATE stored_keys SET rules = 2;
     DROP TABLE events, event_callers, event_writers;
-    DROP FUNCTION add_event_partition, index_event_partition;
+    DROP FUNCTION add_event_partition, index_event_partition, drop_event_partition, summarize_event_partition;
     CREATE TABLE events (
         pool bigint NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, kind integer NOT NULL, at timestamptz NOT NULL,
         tenant text COLLATE \"C\" NOT NULL, request_id text COLLATE \"C\" NOT NULL, source_system text COLLATE \"C\" NOT NULL,
