@@ -2,13 +2,13 @@
 -- Servers write and read it once a second. Unlogged: after a crash the servers begin anew, which costs no more than a minute's
 -- allowance.
 --
--- `key` is a keyed hash of a caller, an address or a tenant. `used` is the sum of what was told without a pause of a minute; rows
+-- `key` is a keyed hash of a caller, an address or a tenant. `used` is the sum of what was reported without a pause of a minute; rows
 -- are purged ten minutes later. No index besides the key: the updates stay on their pages (HOT).
 -- compatible-with: 15
 CREATE UNLOGGED TABLE rate_usage (
     key        bigint NOT NULL,
     used       bigint NOT NULL,
-    told_at    timestamptz NOT NULL,
+    reported_at    timestamptz NOT NULL,
     per_minute integer NOT NULL,
     server     text COLLATE "C" NOT NULL,
     policy     text COLLATE "C" NOT NULL,

@@ -1,15 +1,15 @@
 //! Limits of requests and rows a minute: their names and amounts.
 
-/// What a limit counts, and for whom.
+/// One of the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RatePolicy {
-    /// Whom it is for.
+    /// The scope.
     pub scope: RateScope,
     /// What it counts.
     pub unit: RateUnit,
 }
 
-/// Whom a limit is for.
+/// The scope of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RateScope {
     /// One caller: the subject of a token, or a workspace.
@@ -94,6 +94,18 @@ impl TenantRateLimits {
             rows: self.rows.unwrap_or(server.rows),
         }
     }
+}
+
+/// The largest limit of a minute.
+pub const MAX_RATE_LIMIT: u32 = 1_000_000_000;
+
+/// Parses a limit of a minute.
+///
+/// # Errors
+/// The allowed values.
+pub(crate) fn parse_rate(text: &str) -> Result<u32, &'static str> {
+    let rate = text.parse().ok().filter(|rate| *rate <= MAX_RATE_LIMIT);
+    rate.ok_or("a number from 0 to 1000000000; 0 is no limit")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     flow::UserProvider,
     mail::{LANGUAGE, Language, MailSettings, PAPER_NAME, SENDER, Sender, parse_paper_name},
     merge::{Precedence, SourceKind},
-    rate_limit::TenantRateLimits,
+    rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
     suggestion::did_you_mean,
@@ -123,18 +123,10 @@ const MINUTES: &str = "a number of minutes from 1 to 525600";
 const CONFIRMATIONS: &str = "a number from 1 to 100";
 const HOURS: &str = "a number of hours from 0 to 8760";
 const EVENT_DAYS: &str = "a number of days from 30 to 3650";
-/// The largest limit of a minute.
-pub const MAX_RATE_LIMIT: u32 = 1_000_000_000;
-
 const FLOOR: &str = "a number of milliseconds from 0 to 10000";
 
 fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     text.parse().ok().filter(|number| (least..=most).contains(number))
-}
-
-fn rate(text: &str) -> Result<u32, &'static str> {
-    let rate = number(text, 0, MAX_RATE_LIMIT.into()).and_then(|rate| u32::try_from(rate).ok());
-    rate.ok_or("a number from 0 to 1000000000; 0 is no limit")
 }
 
 const BOOLEAN: &str = "true or false";
@@ -281,12 +273,12 @@ const SETTINGS: &[TenantSetting] = &[
     TenantSetting {
         name: "Limits.RequestsPerMinute",
         alias: None,
-        set: |settings, text| rate(text).map(|requests| settings.rate_limits.requests = Some(requests)),
+        set: |settings, text| parse_rate(text).map(|requests| settings.rate_limits.requests = Some(requests)),
     },
     TenantSetting {
         name: "Limits.RowsPerMinute",
         alias: None,
-        set: |settings, text| rate(text).map(|rows| settings.rate_limits.rows = Some(rows)),
+        set: |settings, text| parse_rate(text).map(|rows| settings.rate_limits.rows = Some(rows)),
     },
     TenantSetting {
         name: "Token.Issuer",

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::LimitSettings;
 
-/// How often the servers tell each other what they admitted.
+/// How often the servers report to each other what they admitted.
 const SHARED_EVERY: Duration = Duration::from_secs(1);
 
 /// The limiter of a server. Its keys are hashed under a key that all servers with the same sealing keys have.

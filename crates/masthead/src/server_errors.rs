@@ -5,7 +5,9 @@ use std::time::Duration;
 use masthead_api::ServerRefusal;
 use masthead_http_server::Rejection;
 
-use crate::ops::{ALIVE, OpsPage};
+/// The path of the liveness probe, and its answer.
+pub(crate) const LIVE_PATH: &str = "/health/live";
+pub(crate) const ALIVE: &str = r#"{"alive":true}"#;
 
 /// The `Retry-After` of errors that know no better value.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -21,11 +23,11 @@ pub(crate) const fn api_error(rejection: Rejection) -> ServerRefusal {
     }
 }
 
-/// The complete response to a connection above a limit: the liveness of the server where its path is asked for, otherwise the
+/// The complete response to a connection above a limit: the liveness of the server for its path, otherwise the
 /// error E503 of the v4 API.
 pub(crate) fn overload_response(path: &str) -> Vec<u8> {
     const REFUSAL: &str = r#"{"message":{"code":"UsersOrchestrator_E503","text":"Service Unavailable - too many connections","type":"Error"},"meta":null,"data":null}"#;
-    let (status, retry_after, body) = if path == OpsPage::Live.path() {
+    let (status, retry_after, body) = if path == LIVE_PATH {
         ("200 OK", "", ALIVE)
     } else {
         ("503 Service Unavailable", "retry-after: 1\r\n", REFUSAL)

@@ -1,4 +1,4 @@
-//! Limits of what a caller reads in a minute, and the usage that servers tell each other (ADR 0129).
+//! Limits of what a caller reads in a minute, and the usage that servers report to each other (ADR 0129).
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use masthead_domain::{
 
 use crate::source::SourceError;
 
-/// Whom a request is counted for.
+/// The caller, tenant and address that a request counts for.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitedCaller<'a> {
     /// The caller itself.
@@ -35,7 +35,7 @@ pub trait RateLimits: Send + Sync {
     /// Counts a request before it is answered.
     ///
     /// # Errors
-    /// A limit is reached, or the rows of earlier answers are beyond theirs.
+    /// A limit is reached, or the rows of earlier answers exceed a limit.
     fn admit(&self, caller: &LimitedCaller<'_>) -> Result<Admission, RateExceeded>;
 }
 
@@ -101,10 +101,10 @@ pub struct RateExceeded {
     pub retry_after: Duration,
 }
 
-/// What one server has admitted of a limit since it last told the others.
+/// What one server has admitted of a limit since it last reported to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateUsage {
-    /// A keyed hash of whom the limit is for.
+    /// A keyed hash of the caller, address or tenant.
     pub key: u64,
     /// The limit.
     pub policy: RatePolicy,
@@ -114,10 +114,10 @@ pub struct RateUsage {
     pub used: u64,
 }
 
-/// Tells the other servers of a database what this one has admitted.
+/// Reports to the other servers of a database what this one has admitted.
 #[async_trait]
 pub trait RateUsageExchange: Send + Sync {
-    /// Adds the usage of the server of this name to what it told before, and returns, for every other server, all that it told
+    /// Adds the usage of the server of this name to what it reported before, and returns, for every other server, all that it reported
     /// since it was silent for a minute: the sum, not the difference to an earlier call.
     async fn exchange(&self, server: &str, own: &[RateUsage]) -> Result<Vec<(Box<str>, RateUsage)>, SourceError>;
 }

@@ -20,12 +20,12 @@ use governor::{
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// How many times a usage is told after it was large enough for it, while it goes on.
-const TOLD_TIMES: u8 = 60;
+/// How many times a usage reads after it was large enough for it, while it goes on.
+const REPORTED_TIMES: u8 = 60;
 
-/// The part of a limit that a server may admit without telling the others, and may forget at each telling, since it is refilled.
-const UNTOLD_PART: u64 = 10;
-const TELLINGS_PER_MINUTE: u64 = 60;
+/// The part of a limit that a server may admit without a report to the others, and may forget at each report, since it is refilled.
+const UNREPORTED_PART: u64 = 10;
+const REPORTS_PER_MINUTE: u64 = 60;
 
 /// A debt is never larger than what flows in within this time.
 const LONGEST_DEBT: Duration = Duration::from_hours(1);
@@ -55,10 +55,10 @@ pub(crate) struct Bucket<C: Clock + Clone> {
     full_at: FullAt,
     /// What the time of `full_at` counts from.
     start: C::Instant,
-    /// What was used here and not told to the other servers.
-    untold: AtomicU64,
-    /// How many more times usage is told however small it is.
-    told_times: AtomicU8,
+    /// What was used here and not reported to the other servers.
+    unreported: AtomicU64,
+    /// How many more times usage reads however small it is.
+    reported_times: AtomicU8,
 }
 
 impl<C: Clock + Clone> Bucket<C> {
@@ -71,8 +71,8 @@ impl<C: Clock + Clone> Bucket<C> {
             start: clock.now(),
             limiter: RateLimiter::new(quota, full_at.clone(), clock.clone()),
             full_at,
-            untold: AtomicU64::new(0),
-            told_times: AtomicU8::new(0),
+            unreported: AtomicU64::new(0),
+            reported_times: AtomicU8::new(0),
         }
     }
 
@@ -84,18 +84,18 @@ impl<C: Clock + Clone> Bucket<C> {
     pub(crate) fn take_one(&self) -> Result<(), Duration> {
         let taken = self.limiter.check();
         taken.map_err(|not_until| not_until.wait_time_from(self.limiter.clock().now()))?;
-        self.untold.fetch_add(1, Relaxed);
+        self.unreported.fetch_add(1, Relaxed);
         Ok(())
     }
 
     /// Takes what was used; what is not there becomes a debt.
     pub(crate) fn charge(&self, amount: u32) {
-        self.charge_untold(amount.into());
-        self.untold.fetch_add(amount.into(), Relaxed);
+        self.charge_reported(amount.into());
+        self.unreported.fetch_add(amount.into(), Relaxed);
     }
 
     /// Takes what another server has admitted.
-    pub(crate) fn charge_untold(&self, amount: u64) {
+    pub(crate) fn charge_reported(&self, amount: u64) {
         let now = self.now();
         let taken = nanoseconds(self.each).saturating_mul(amount);
         let latest = now.saturating_add(nanoseconds(MINUTE + LONGEST_DEBT));
@@ -125,24 +125,24 @@ impl<C: Clock + Clone> Bucket<C> {
         self.limiter.clock().now().duration_since(self.start).as_u64()
     }
 
-    /// What the other servers are told now: nothing of what is small and refilled soon. For one task only.
-    pub(crate) fn take_untold(&self) -> Option<u64> {
-        let untold = self.untold.load(Relaxed);
-        let times = self.told_times.load(Relaxed);
+    /// What the other servers read now: nothing of what is small and refilled soon. For one task only.
+    pub(crate) fn take_unreported(&self) -> Option<u64> {
+        let unreported = self.unreported.load(Relaxed);
+        let times = self.reported_times.load(Relaxed);
         let per_minute = u64::from(self.per_minute.get());
-        if untold > 0 && (times > 0 || untold * UNTOLD_PART >= per_minute) {
-            self.told_times.store(TOLD_TIMES, Relaxed);
-            return Some(self.untold.swap(0, Relaxed));
+        if unreported > 0 && (times > 0 || unreported * UNREPORTED_PART >= per_minute) {
+            self.reported_times.store(REPORTED_TIMES, Relaxed);
+            return Some(self.unreported.swap(0, Relaxed));
         }
-        self.told_times.store(times.saturating_sub(1), Relaxed);
-        let refilled = per_minute.div_ceil(TELLINGS_PER_MINUTE);
-        self.untold.fetch_sub(untold.min(refilled), Relaxed);
+        self.reported_times.store(times.saturating_sub(1), Relaxed);
+        let refilled = per_minute.div_ceil(REPORTS_PER_MINUTE);
+        self.unreported.fetch_sub(unreported.min(refilled), Relaxed);
         None
     }
 
-    /// Takes back what could not be told.
-    pub(crate) fn restore_untold(&self, amount: u64) {
-        self.untold.fetch_add(amount, Relaxed);
+    /// Takes back what could not be reported.
+    pub(crate) fn restore_unreported(&self, amount: u64) {
+        self.unreported.fetch_add(amount, Relaxed);
     }
 }
 
@@ -196,53 +196,53 @@ mod tests {
     fn debt_is_bounded() {
         let (bucket, clock) = bucket(1);
         bucket.charge(u32::MAX);
-        bucket.charge_untold(u64::MAX);
+        bucket.charge_reported(u64::MAX);
         assert_eq!(bucket.check_debt(), Err(LONGEST_DEBT));
         clock.advance(LONGEST_DEBT);
         assert_eq!(bucket.check_debt(), Ok(()));
     }
 
-    /// What one server admits and another is told is as if one had admitted all of it.
+    /// What one server admits and another reads is as if one had admitted all of it.
     #[test]
     fn usage_of_others_counts_like_its_own() {
         let (bucket, clock) = bucket(60);
-        bucket.charge_untold(50);
+        bucket.charge_reported(50);
         for _ in 0..10 {
             assert_eq!(bucket.take_one(), Ok(()));
         }
-        bucket.charge_untold(60);
+        bucket.charge_reported(60);
         clock.advance(59 * SECOND);
         assert_eq!(bucket.take_one(), Err(2 * SECOND));
-        assert_eq!(bucket.take_untold(), Some(10));
+        assert_eq!(bucket.take_unreported(), Some(10));
     }
 
     #[test]
-    fn small_usage_is_not_told() {
+    fn small_usage_is_not_reported() {
         let (bucket, _) = bucket(600);
         bucket.charge(59);
-        assert_eq!(bucket.take_untold(), None);
+        assert_eq!(bucket.take_unreported(), None);
         // A sixtieth of the limit has flowed in.
         bucket.charge(10);
-        assert_eq!(bucket.take_untold(), None);
+        assert_eq!(bucket.take_unreported(), None);
         bucket.charge(11);
-        assert_eq!(bucket.take_untold(), Some(60));
-        assert_eq!(bucket.take_untold(), None);
+        assert_eq!(bucket.take_unreported(), Some(60));
+        assert_eq!(bucket.take_unreported(), None);
         bucket.charge(1);
-        assert_eq!(bucket.take_untold(), Some(1), "it goes on");
+        assert_eq!(bucket.take_unreported(), Some(1), "it goes on");
         bucket.charge(1);
-        bucket.restore_untold(2);
-        assert_eq!(bucket.take_untold(), Some(3));
+        bucket.restore_unreported(2);
+        assert_eq!(bucket.take_unreported(), Some(3));
     }
 
     #[test]
     fn usage_that_ended_is_small_again() {
         let (bucket, _) = bucket(600);
         bucket.charge(60);
-        assert_eq!(bucket.take_untold(), Some(60));
-        for _ in 0..TOLD_TIMES {
-            assert_eq!(bucket.take_untold(), None);
+        assert_eq!(bucket.take_unreported(), Some(60));
+        for _ in 0..REPORTED_TIMES {
+            assert_eq!(bucket.take_unreported(), None);
         }
         bucket.charge(1);
-        assert_eq!(bucket.take_untold(), None);
+        assert_eq!(bucket.take_unreported(), None);
     }
 }

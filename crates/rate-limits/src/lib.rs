@@ -1,6 +1,6 @@
 //! Limits of requests and rows a minute, for each caller, tenant and address, shared between servers (ADR 0129).
 //!
-//! [`Limiter`] admits requests; [`UsageSharing`] tells the other servers, and is told by them, what was admitted.
+//! [`Limiter`] admits requests; [`UsageSharing`] reports to the other servers, and reads by them, what was admitted.
 
 mod bucket;
 mod limiter;

@@ -55,8 +55,8 @@ struct Entry<C: Clock + Clone> {
     rows: Option<Arc<Bucket<C>>>,
 }
 
-/// The usage of a bucket that the other servers are told, and the bucket.
-pub(crate) struct Untold<C: Clock + Clone> {
+/// The usage of a bucket that the other servers read, and the bucket.
+pub(crate) struct Unreported<C: Clock + Clone> {
     pub(crate) usage: RateUsage,
     pub(crate) bucket: Arc<Bucket<C>>,
 }
@@ -118,27 +118,28 @@ impl<C: Clock + Clone> Limiter<C> {
         Some(entry)
     }
 
-    /// The keys of a caller: the text of its kind, so that equal texts of different kinds differ.
-    fn subject_key(&self, name: CallerName<'_>) -> Option<u64> {
+    /// The key of a caller. Tokens that name neither a subject nor a client count together, for their issuer.
+    fn subject_key(&self, name: CallerName<'_>) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.key);
+        // The kind comes first, so that equal texts of different kinds differ.
         match name {
             CallerName::Token(identity) => {
-                let subject = match (&identity.subject, &identity.client_id) {
-                    (Some(subject), _) => (1, subject),
-                    (None, Some(client)) => (2, client),
-                    (None, None) => return None,
+                let (kind, subject) = match (&identity.subject, &identity.client_id) {
+                    (Some(subject), _) => (1, &**subject),
+                    (None, Some(client)) => (2, &**client),
+                    (None, None) => (3, ""),
                 };
-                hasher.write_u8(subject.0);
+                hasher.write_u8(kind);
                 hasher.write(identity.issuer.as_bytes());
                 hasher.write_u8(0);
-                hasher.write(subject.1.as_bytes());
+                hasher.write(subject.as_bytes());
             }
             CallerName::Workspace(id) => {
-                hasher.write_u8(3);
+                hasher.write_u8(4);
                 hasher.write(id.as_str().as_bytes());
             }
         }
-        Some(hasher.finish())
+        hasher.finish()
     }
 
     fn address_key(&self, address: IpAddr) -> u64 {
@@ -156,28 +157,28 @@ impl<C: Clock + Clone> Limiter<C> {
         hasher.finish()
     }
 
-    /// The usage that the other servers are told now. For one task only.
-    pub(crate) fn take_untold(&self) -> Vec<Untold<C>> {
-        let mut untold = Vec::new();
+    /// The usage that the other servers read now. For one task only.
+    pub(crate) fn take_unreported(&self) -> Vec<Unreported<C>> {
+        let mut unreported = Vec::new();
         for scope in [RateScope::Subject, RateScope::Address, RateScope::Tenant] {
             for (key, entry) in self.entries(scope).iter() {
                 for (unit, bucket) in [(RateUnit::Requests, &entry.requests), (RateUnit::Rows, &entry.rows)] {
                     let Some(bucket) = bucket else { continue };
-                    let Some(used) = bucket.take_untold() else { continue };
+                    let Some(used) = bucket.take_unreported() else { continue };
                     let usage = RateUsage {
                         key,
                         policy: RatePolicy::new(scope, unit),
                         per_minute: bucket.per_minute().get(),
                         used,
                     };
-                    untold.push(Untold {
+                    unreported.push(Unreported {
                         usage,
                         bucket: Arc::clone(bucket),
                     });
                 }
             }
         }
-        untold
+        unreported
     }
 
     /// Counts what another server has admitted. A key that is unknown here has the limit that it has there.
@@ -199,7 +200,7 @@ impl<C: Clock + Clone> Limiter<C> {
         if let Some(entry) = self.find(scope, usage.key, limit)
             && let Some(bucket) = entry.bucket(unit)
         {
-            bucket.charge_untold(amount);
+            bucket.charge_reported(amount);
         }
     }
 
@@ -278,7 +279,7 @@ where
     fn admit(&self, caller: &LimitedCaller<'_>) -> Result<Admission, RateExceeded> {
         let options = self.options();
         let tenant_limit = caller.tenant.settings.rate_limits.over(options.tenant);
-        let subject = self.subject_key(caller.name);
+        let subject = Some(self.subject_key(caller.name));
         let address = caller.address.map(|address| self.address_key(address.rate_limit_key()));
         let tenant = Some(self.tenant_key(caller.tenant.id.as_str()));
         let counted = [

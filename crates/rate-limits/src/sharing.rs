@@ -11,18 +11,18 @@ use masthead_ports::{
 
 use crate::limiter::Limiter;
 
-/// Whose usage of which limit a server has told.
-type Told = (Box<str>, u64, RatePolicy);
+/// Whose usage of which limit a server has reported.
+type Reported = (Box<str>, u64, RatePolicy);
 
-/// Tells the other servers what this one has admitted, and counts here what they have. A key whose usage is less than a tenth of
-/// its limit is not told.
+/// Reports to the other servers what this one has admitted, and counts here what they have. A key whose usage is less than a tenth of
+/// its limit is not reported.
 pub struct UsageSharing<C: Clock + Clone = DefaultClock> {
     limiter: Arc<Limiter<C>>,
     exchange: Arc<dyn RateUsageExchange>,
     /// The name of this server.
     name: Box<str>,
-    /// What the others had told at the last exchange; `None` before the first.
-    known: Option<HashMap<Told, u64>>,
+    /// What the others had reported at the last exchange; `None` before the first.
+    known: Option<HashMap<Reported, u64>>,
 }
 
 impl<C: Clock + Clone> UsageSharing<C> {
@@ -36,34 +36,34 @@ impl<C: Clock + Clone> UsageSharing<C> {
         }
     }
 
-    /// Exchanges once; to be called every second. What the others told before the first exchange does not count.
+    /// Exchanges once; to be called every second. What the others reported before the first exchange does not count.
     ///
     /// # Errors
-    /// The database does not answer. What could not be told is told the next time.
+    /// The database does not answer. What could not be reported reads the next time.
     pub async fn exchange(&mut self) -> Result<(), SourceError> {
-        let untold = self.limiter.take_untold();
-        let own: Vec<RateUsage> = untold.iter().map(|untold| untold.usage).collect();
+        let unreported = self.limiter.take_unreported();
+        let own: Vec<RateUsage> = unreported.iter().map(|unreported| unreported.usage).collect();
         let others = match self.exchange.exchange(&self.name, &own).await {
             Ok(others) => others,
             Err(error) => {
-                for untold in untold {
-                    untold.bucket.restore_untold(untold.usage.used);
+                for unreported in unreported {
+                    unreported.bucket.restore_unreported(unreported.usage.used);
                 }
                 return Err(error);
             }
         };
         let mut known = HashMap::with_capacity(others.len());
         for (server, usage) in others {
-            let told = (server, usage.key, usage.policy);
+            let reported = (server, usage.key, usage.policy);
             if let Some(before) = &self.known {
                 // A server that was silent for a minute begins at zero.
-                let before = before.get(&told).copied().filter(|before| *before <= usage.used);
+                let before = before.get(&reported).copied().filter(|before| *before <= usage.used);
                 let new = usage.used - before.unwrap_or_default();
                 if new > 0 {
                     self.limiter.charge_remote(&usage, new);
                 }
             }
-            known.insert(told, usage.used);
+            known.insert(reported, usage.used);
         }
         self.known = Some(known);
         self.limiter.publish();

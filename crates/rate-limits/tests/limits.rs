@@ -162,6 +162,28 @@ fn tenant_may_have_limits_of_its_own() {
 }
 
 #[test]
+fn tokens_without_a_subject_count_for_their_issuer() {
+    let (limits, _) = limiter(options(2, 0, 0));
+    let herald = herald();
+    let call = |issuer: &str, client: Option<&str>| {
+        let identity = TokenIdentity {
+            issuer: issuer.into(),
+            client_id: client.map(Into::into),
+            ..TokenIdentity::default()
+        };
+        limits
+            .admit(&LimitedCaller {
+                name: CallerName::Token(&identity),
+                tenant: &herald,
+                address: None,
+            })
+            .is_ok()
+    };
+    assert!(call("a", None) && call("a", None) && !call("a", None));
+    assert!(call("b", None) && call("a", Some("web")));
+}
+
+#[test]
 fn workspace_is_a_caller() {
     let (limits, _) = limiter(options(1, 0, 0));
     let herald = herald();
@@ -221,7 +243,7 @@ fn idle_keys_are_forgotten() {
 /// A table of usage in memory, which can be out of reach.
 #[derive(Default)]
 struct MemoryUsage {
-    told: Mutex<BTreeMap<(Box<str>, u64, RatePolicy), RateUsage>>,
+    reported: Mutex<BTreeMap<(Box<str>, u64, RatePolicy), RateUsage>>,
     is_down: Mutex<bool>,
 }
 
@@ -231,14 +253,14 @@ impl RateUsageExchange for MemoryUsage {
         if *self.is_down.lock().unwrap() {
             return Err(SourceError::new("exchange", SourceErrorKind::Unavailable));
         }
-        let mut told = self.told.lock().unwrap();
+        let mut reported = self.reported.lock().unwrap();
         for usage in own {
-            let sum = told
+            let sum = reported
                 .entry((server.into(), usage.key, usage.policy))
                 .or_insert(RateUsage { used: 0, ..*usage });
             sum.used += usage.used;
         }
-        let others = told.iter().filter(|((other, ..), _)| **other != *server);
+        let others = reported.iter().filter(|((other, ..), _)| **other != *server);
         Ok(others.map(|((other, ..), usage)| (other.clone(), *usage)).collect())
     }
 }
@@ -266,7 +288,7 @@ impl TwoServers {
         servers
     }
 
-    /// Both tell, and both are told.
+    /// Both report, and both read.
     async fn exchange(&mut self) {
         for _ in 0..2 {
             for sharing in &mut self.sharing {
@@ -319,7 +341,7 @@ async fn two_servers_admit_what_one_would() {
 }
 
 #[tokio::test]
-async fn usage_is_told_when_the_database_is_back() {
+async fn usage_is_reported_when_the_database_is_back() {
     let mut servers = TwoServers::start(options(60, 0, 0)).await;
     for _ in 0..60 {
         assert!(servers.admit(0));
@@ -332,7 +354,7 @@ async fn usage_is_told_when_the_database_is_back() {
 }
 
 #[tokio::test]
-async fn new_server_ignores_what_was_told_before() {
+async fn new_server_ignores_what_was_reported_before() {
     let mut servers = TwoServers::start(options(60, 0, 0)).await;
     for _ in 0..60 {
         assert!(servers.admit(0));

@@ -1,4 +1,4 @@
-//! The usage of limits that the servers of a database tell each other (ADR 0129).
+//! The usage of limits that the servers of a database report to each other (ADR 0129).
 
 use async_trait::async_trait;
 use masthead_domain::rate_limit::RatePolicy;
@@ -32,20 +32,20 @@ impl RateUsageExchange for PgRateUsage {
             .iter()
             .map(|usage| i64::try_from(usage.used).unwrap_or(i64::MAX))
             .collect();
-        let told = sqlx::query!(
-            "WITH told AS (
-                 INSERT INTO rate_usage AS u (server, key, policy, per_minute, used, told_at)
+        let reported = sqlx::query!(
+            "WITH reported AS (
+                 INSERT INTO rate_usage AS u (server, key, policy, per_minute, used, reported_at)
                  SELECT $1, t.key, t.policy, t.per_minute, t.used, now()
                    FROM unnest($2::bigint[], $3::text[], $4::integer[], $5::bigint[]) AS t (key, policy, per_minute, used)
                  ON CONFLICT (server, key, policy) DO UPDATE
                     SET per_minute = excluded.per_minute,
-                        told_at = excluded.told_at,
+                        reported_at = excluded.reported_at,
                         used = excluded.used
-                               + CASE WHEN u.told_at > now() - interval '1 minute' THEN u.used ELSE 0 END
+                               + CASE WHEN u.reported_at > now() - interval '1 minute' THEN u.used ELSE 0 END
              )
              SELECT server, key, policy, per_minute, used
                FROM rate_usage
-              WHERE server <> $1 AND told_at > now() - interval '1 minute'",
+              WHERE server <> $1 AND reported_at > now() - interval '1 minute'",
             server,
             &keys,
             &policies,
@@ -55,7 +55,7 @@ impl RateUsageExchange for PgRateUsage {
         .fetch_all(&self.service)
         .await
         .map_err(source_error(OPERATION))?;
-        let usage = told.into_iter().filter_map(|row| {
+        let usage = reported.into_iter().filter_map(|row| {
             let usage = RateUsage {
                 key: row.key.cast_unsigned(),
                 // A newer server may have limits that are unknown here.

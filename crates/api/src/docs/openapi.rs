@@ -68,7 +68,7 @@ fn components() -> DocNode {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "claim `scope`: `users:read` for reads, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to remove users at once, `audit:read` for the audit log; claim `tenants` with `group/client/paper`, `*` allowed for a part",
+                "description": "claim `scope`: `users:read` for look-ups (and, unless the server divides them, searches and lists), `users:search` for lists with conditions, `users:list` for lists without, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to remove users at once, `audit:read` for the audit log; claim `tenants` with `group/client/paper`, `*` allowed for a part",
             },
             "workspaceKey": export_operations::security_scheme(),
         },

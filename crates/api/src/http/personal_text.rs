@@ -17,7 +17,7 @@ pub(crate) fn redacted_code(text: &str) -> &str {
     if is_no_code(text) { WITHHELD } else { text }
 }
 
-/// Whether a calling application's name may be that of a person: beyond the above, whatever is not a code.
+/// Whether a calling application's name may be that of a person: an address, a telephone number, or any text that is not a code.
 fn is_no_code(text: &str) -> bool {
     let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
     text.contains(['@', '%']) || is_telephone_number(text) || !text.bytes().all(is_code)

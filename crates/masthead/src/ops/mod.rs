@@ -30,11 +30,8 @@ pub use recorder::{RequestTimes, install};
 
 use crate::{
     logs::LogWriter,
-    server_errors::{RETRY_AFTER, api_error, overload_response},
+    server_errors::{ALIVE, LIVE_PATH, RETRY_AFTER, api_error, overload_response},
 };
-
-/// The body of `/health/live`.
-pub(crate) const ALIVE: &str = r#"{"alive":true}"#;
 
 /// Serves the operators' pages.
 pub struct Ops {
@@ -66,7 +63,7 @@ pub(crate) enum OpsPage {
 impl OpsPage {
     pub(crate) fn from_path(path: &str) -> Option<Self> {
         match path {
-            "/health/live" => Some(Self::Live),
+            LIVE_PATH => Some(Self::Live),
             "/health/ready" => Some(Self::Ready),
             "/metrics" => Some(Self::Metrics),
             _ => None,
@@ -75,7 +72,7 @@ impl OpsPage {
 
     pub(crate) const fn path(self) -> &'static str {
         match self {
-            Self::Live => "/health/live",
+            Self::Live => LIVE_PATH,
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
         }

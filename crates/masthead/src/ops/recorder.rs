@@ -144,6 +144,23 @@ fn describe() {
         "masthead_mail_relay_failing",
         "1 where the last mail that was tried must wait, because the SMTP server does not take it"
     );
+    describe_counter!(
+        "masthead_rate_limited_total",
+        "requests that a limit of a minute refused, by limit"
+    );
+    describe_gauge!(
+        "masthead_rate_limit_keys",
+        "callers, addresses and tenants whose usage is remembered, by scope"
+    );
+    describe_counter!(
+        "masthead_rate_limit_sharing_errors_total",
+        "exchanges of usage between servers that failed"
+    );
+    describe_gauge!("masthead_unsent_bytes", "bytes of answers that clients have not taken");
+    describe_counter!(
+        "masthead_unsent_waits_total",
+        "answers that waited for memory, by limit"
+    );
     describe_counter!("masthead_log_lines_dropped_total", "log lines that found no room");
     describe_gauge!("process_cpu_seconds_total", "processor time used, user and system");
     describe_gauge!("process_resident_memory_bytes", "memory in use");

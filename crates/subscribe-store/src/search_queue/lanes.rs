@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// look-ups and short searches find a processor of the database free.
 const SLOW: Duration = Duration::from_millis(20);
 
-/// They are not slow beside those of a tenant whose mean is more than this many times theirs: a storm makes every search slower,
+/// They are not slow beside those of another tenant whose mean is more than this many times as long: a storm makes every search slower,
 /// and those of others must not wait behind it for the same half of the places.
 const MUCH_SLOWER: u32 = 4;
 

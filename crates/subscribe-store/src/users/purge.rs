@@ -58,7 +58,10 @@ const EXPIRING: [(&str, Duration); 8] = [
         ),
         Duration::ZERO,
     ),
-    (purge!("rate_usage", "told_at <= $1", "told_at"), Duration::minutes(10)),
+    (
+        purge!("rate_usage", "reported_at <= $1", "reported_at"),
+        Duration::minutes(10),
+    ),
     (purge!("known_addresses", "seen_at <= $1", "seen_at"), KNOWN),
     (purge!("mail_outbox", "dead_at <= $1", "dead_at"), DEAD_LETTERS_KEPT),
 ];

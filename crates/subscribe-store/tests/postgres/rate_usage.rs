@@ -1,4 +1,4 @@
-//! The usage of limits that servers tell each other.
+//! The usage of limits that servers report to each other.
 
 use masthead_domain::rate_limit::{RatePolicy, RateScope, RateUnit};
 use masthead_ports::rate_limit::{RateUsage, RateUsageExchange as _};
@@ -18,21 +18,21 @@ fn usage(key: u64, used: u64) -> RateUsage {
     }
 }
 
-/// What the others told, as a server without usage is told it.
-async fn told(fixture: &StoreFixture, server: &str) -> Vec<(String, u64, u64)> {
+/// What the others reported, as a server without usage reads it.
+async fn reported(fixture: &StoreFixture, server: &str) -> Vec<(String, u64, u64)> {
     let others = fixture.store.rate_usage().exchange(server, &[]).await.unwrap();
-    let mut told: Vec<_> = others
+    let mut reported: Vec<_> = others
         .into_iter()
         .map(|(server, usage)| (server.into(), usage.key, usage.used))
         .collect();
-    told.sort();
-    told
+    reported.sort();
+    reported
 }
 
-/// Makes everything that was told older.
+/// Makes everything that was reported older.
 async fn age(fixture: &StoreFixture, by: &str) {
     let mut connection = PgConnection::connect(&fixture.database.url().unwrap()).await.unwrap();
-    sqlx::query("UPDATE rate_usage SET told_at = told_at - $1::text::interval")
+    sqlx::query("UPDATE rate_usage SET reported_at = reported_at - $1::text::interval")
         .bind(by)
         .execute(&mut connection)
         .await
@@ -40,7 +40,7 @@ async fn age(fixture: &StoreFixture, by: &str) {
 }
 
 #[tokio::test]
-async fn servers_are_told_the_sums_of_the_others() {
+async fn servers_are_reported_the_sums_of_the_others() {
     let fixture = fixture().await;
     let exchange = fixture.store.rate_usage();
     // Beyond the positive range of a bigint.
@@ -49,9 +49,9 @@ async fn servers_are_told_the_sums_of_the_others() {
     exchange.exchange("a", &[usage(1, 20)]).await.unwrap();
     exchange.exchange("b", &[usage(1, 3)]).await.unwrap();
     let of_a = [("a".to_owned(), 1, 25), ("a".to_owned(), large, 7)];
-    assert_eq!(told(&fixture, "b").await, of_a);
-    assert_eq!(told(&fixture, "a").await, [("b".to_owned(), 1, 3)]);
-    assert_eq!(told(&fixture, "c").await.len(), 3);
+    assert_eq!(reported(&fixture, "b").await, of_a);
+    assert_eq!(reported(&fixture, "a").await, [("b".to_owned(), 1, 3)]);
+    assert_eq!(reported(&fixture, "c").await.len(), 3);
 }
 
 #[tokio::test]
@@ -60,9 +60,9 @@ async fn silent_server_begins_at_zero() {
     let exchange = fixture.store.rate_usage();
     exchange.exchange("a", &[usage(1, 25)]).await.unwrap();
     age(&fixture, "61 seconds").await;
-    assert_eq!(told(&fixture, "b").await, []);
+    assert_eq!(reported(&fixture, "b").await, []);
     exchange.exchange("a", &[usage(1, 4)]).await.unwrap();
-    assert_eq!(told(&fixture, "b").await, [("a".to_owned(), 1, 4)]);
+    assert_eq!(reported(&fixture, "b").await, [("a".to_owned(), 1, 4)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Checks the raw settings of `[limits]`.
 
-use masthead_domain::{rate_limit::RateLimit, settings::MAX_RATE_LIMIT};
+use masthead_domain::rate_limit::{MAX_RATE_LIMIT, RateLimit};
 use masthead_rate_limits::LimiterOptions;
 
 use crate::settings::{checker::Checker, model::LimitSettings, raw::RawLimits};
