@@ -37,7 +37,7 @@ pub enum HashPurpose {
     Idempotency,
     /// The id or the address of a deleted user.
     Tombstone,
-    /// What a read asked for, or the id of a user without a registration, in the audit log.
+    /// What a read requested, or the id of a user without a registration, in the audit log.
     Audit,
 }
 
