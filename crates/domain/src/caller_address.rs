@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The network address of a client, as far as trusted proxies report it. It is personal data: `Debug` does not show it, and
-/// only the audit log keeps it, where [`AuditAddress`] says so.
+/// only the audit log keeps it, as far as [`AuditAddress`] allows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallerAddress {
     address: IpAddr,

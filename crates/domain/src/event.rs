@@ -193,7 +193,7 @@ impl EventOutcome {
     }
 }
 
-/// What a read asked for.
+/// What a read requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventFilter {
     /// The conditions by name, such as `id` or `firstName+metadata`; `all` for none.
@@ -219,17 +219,17 @@ pub struct Event {
     pub request_id: Arc<str>,
     /// The calling application's code.
     pub source_system: Arc<str>,
-    /// To whom the token was issued; empty without a token.
+    /// The caller that the token was issued to; empty without a token.
     pub caller: Arc<TokenIdentity>,
-    /// The network or the address of the client, as the settings say: `203.0.113.0/24`.
+    /// The network or the address of the client, as the settings select: `203.0.113.0/24`.
     pub network: Option<Box<str>>,
     /// The outcome.
     pub outcome: EventOutcome,
-    /// What was asked for, of a read.
+    /// What was requested, of a read.
     pub filter: Option<EventFilter>,
     /// The registration that was read, if exactly one.
     pub registration_id: Option<i64>,
-    /// The users that were read, at most [`MAX_EVENT_USERS`], where `registration_id` does not say it: numbers of registrations,
+    /// The users that were read, at most [`MAX_EVENT_USERS`], where `registration_id` is not the only one: numbers of registrations,
     /// and [`hashed_user`] of users that have none.
     pub user_ids: Box<[i64]>,
     /// The number of users in the answer.

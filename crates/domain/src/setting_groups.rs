@@ -53,3 +53,14 @@ pub(crate) fn key_address(text: &str) -> Result<Box<str>, &'static str> {
     let is_safe = ReturnUrlPolicy::is_address(text);
     is_safe.then(|| text.into()).ok_or(KEY_ADDRESS)
 }
+
+/// How many days the events of a tenant are kept at least; they go within a month afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventDays(pub u16);
+
+/// As in the schema, where a server of an earlier version writes.
+impl Default for EventDays {
+    fn default() -> Self {
+        Self(400)
+    }
+}

@@ -15,7 +15,7 @@ use crate::{
     user_rules::UserRules,
 };
 
-pub use crate::setting_groups::{MirrorSettings, UserTokenSettings};
+pub use crate::setting_groups::{EventDays, MirrorSettings, UserTokenSettings};
 
 /// The settings of a tenant; the defaults are those of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -130,17 +130,6 @@ fn number(text: &str, least: u64, most: u64) -> Option<u64> {
 }
 
 const BOOLEAN: &str = "true or false";
-
-/// How many days the events of a tenant are kept at least; they go within a month afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventDays(pub u16);
-
-/// As in the schema, where a server of an earlier version writes.
-impl Default for EventDays {
-    fn default() -> Self {
-        Self(400)
-    }
-}
 
 fn boolean(text: &str) -> Result<bool, &'static str> {
     match text {

@@ -28,7 +28,7 @@ use crate::{
     mirror_answers::{MirrorAnswer, MirrorAnswers},
     mirror_list::current_since,
     prefetched_store::PrefetchedStore,
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     resolve::{ResolveContext, resolve, resolve_one},
     source_pair::SourcePair,
     write_back::WriteBackQueue,
@@ -170,7 +170,7 @@ impl ExportUsers {
 
     /// Records one event for the export, and one for the provider if it was called.
     fn record(&self, caller: &Caller, request: &ExportRequest, outcomes: &[KeyOutcome]) -> Result<(), ReadError> {
-        let asked = Asked::Keys(&request.keys);
+        let requested = ReadRequest::Keys(&request.keys);
         let exported = || outcomes.iter().map(|outcome| &outcome.exported);
         let accounts = || {
             exported().filter_map(|user| match user {
@@ -184,7 +184,7 @@ impl ExportUsers {
         self.log.record_shown(
             caller,
             EventKind::SubscribeUserExport,
-            asked,
+            requested,
             outcome,
             users,
             accounts(),
@@ -196,7 +196,7 @@ impl ExportUsers {
             let outcome = total_outcome(users, is_unknown);
             // The event of the export names them.
             self.log
-                .record_shown(caller, EventKind::AuthSystemUserGet, asked, outcome, users, [])?;
+                .record_shown(caller, EventKind::AuthSystemUserGet, requested, outcome, users, [])?;
         }
         Ok(())
     }

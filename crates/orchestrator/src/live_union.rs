@@ -19,7 +19,7 @@ use crate::{
     Caller, ReadError,
     findings::PairFindings,
     page::{partial_reason, resolve_page, store_partial_reason},
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     resolve::ResolveContext,
     source_pair::SourcePair,
     store_only::{StoreOnly, store_failure},
@@ -67,9 +67,14 @@ impl LiveUnion {
             && answer.is_ok()
         {
             if lookup.called {
-                let asked = Asked::Users(&query.filter);
-                self.log
-                    .record(caller, EventKind::AuthSystemUserGet, asked, EventOutcome::Unknown, &[])?;
+                let requested = ReadRequest::Users(&query.filter);
+                self.log.record(
+                    caller,
+                    EventKind::AuthSystemUserGet,
+                    requested,
+                    EventOutcome::Unknown,
+                    &[],
+                )?;
             }
             let provider = SourceReport {
                 status: SourceStatus::Unavailable,
@@ -105,9 +110,9 @@ impl LiveUnion {
         context: ResolveContext<'_>,
         findings: PairFindings,
     ) -> Result<ListAnswer, ReadError> {
-        let asked = Asked::Users(&query.filter);
+        let requested = ReadRequest::Users(&query.filter);
         self.log
-            .record_findings(caller, EventKind::SubscribeUserGet, asked, &findings)?;
+            .record_findings(caller, EventKind::SubscribeUserGet, requested, &findings)?;
         let (answer, writes) = resolve_page(findings, query, context)?;
         self.write_back.enqueue(caller, writes);
         Ok(answer)

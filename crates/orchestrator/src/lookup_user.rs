@@ -10,7 +10,7 @@ use masthead_ports::{
 
 use crate::{
     Caller, LookupRequest, ReadError,
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     resolve::{ResolveContext, resolve_one},
     source_pair::SourcePair,
     store_only::StoreOnly,
@@ -57,7 +57,7 @@ impl LookupUser {
         self.log.record_findings(
             caller,
             EventKind::SubscribeUserGetById,
-            Asked::User(&request.crid),
+            ReadRequest::User(&request.crid),
             &findings,
         )?;
         let context = ResolveContext {

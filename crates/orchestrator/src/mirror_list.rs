@@ -25,7 +25,7 @@ use time::OffsetDateTime;
 use crate::{
     Caller, ReadError,
     live_union::first_page,
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     resolve::ResolveContext,
     store_only::store_failure,
 };
@@ -79,11 +79,11 @@ impl MirrorLists {
             let profile = entry.profile.as_ref().map(|profile| &profile.account);
             entry.registration.as_ref().or(profile)
         });
-        let asked = Asked::Users(&query.filter);
+        let requested = ReadRequest::Users(&query.filter);
         self.log.record_shown(
             caller,
             EventKind::SubscribeUserGet,
-            asked,
+            requested,
             outcome,
             registrations,
             shown,
@@ -149,9 +149,9 @@ impl MirrorLists {
         }
         let profiles = page.entries.into_iter().filter_map(|entry| entry.profile);
         let accounts: Vec<Account> = profiles.map(|profile| profile.account).collect();
-        let asked = Asked::Users(filter);
+        let requested = ReadRequest::Users(filter);
         self.log
-            .record_answer(caller, EventKind::SubscribeUserGet, asked, Ok(&accounts))?;
+            .record_answer(caller, EventKind::SubscribeUserGet, requested, Ok(&accounts))?;
         Ok(Some(Lookup {
             called: false,
             ..Lookup::live(accounts, page.as_of)

@@ -7,7 +7,7 @@ use masthead_ports::audit::{AuditLog, AuditPage, AuditQuery, AuditSubject};
 
 use crate::{
     Caller, ReadError,
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     store_only::store_failure,
 };
 
@@ -30,13 +30,13 @@ impl ReadAudit {
             Ok(page) => (EventOutcome::Found, page.entries.len()),
             Err(_) => (EventOutcome::Unknown, 0),
         };
-        let asked = match &query.subject {
-            AuditSubject::User(id) => Asked::User(id),
-            AuditSubject::Caller(caller) => Asked::Audit("caller", caller),
-            AuditSubject::Kind(kind) => Asked::Audit("kind", kind.name()),
+        let requested = match &query.subject {
+            AuditSubject::User(id) => ReadRequest::User(id),
+            AuditSubject::Caller(caller) => ReadRequest::Audit("caller", caller),
+            AuditSubject::Kind(kind) => ReadRequest::Audit("kind", kind.name()),
         };
         self.log
-            .record_shown(caller, EventKind::AuditRead, asked, outcome, events, [])?;
+            .record_shown(caller, EventKind::AuditRead, requested, outcome, events, [])?;
         page.map_err(|error| store_failure(caller, &error))
     }
 }

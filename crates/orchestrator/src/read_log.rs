@@ -24,9 +24,9 @@ pub(crate) struct ReadLog {
     pub(crate) policy: AuditPolicy,
 }
 
-/// What a read asks for.
+/// What a read requests.
 #[derive(Clone, Copy)]
-pub(crate) enum Asked<'a> {
+pub(crate) enum ReadRequest<'a> {
     User(&'a CustomerRegistrationId),
     Users(&'a UserFilter),
     Keys(&'a [Option<LookupKey>]),
@@ -34,7 +34,7 @@ pub(crate) enum Asked<'a> {
     Audit(&'static str, &'a str),
 }
 
-impl Asked<'_> {
+impl ReadRequest<'_> {
     /// The names of the conditions, and a text that is equal only for equal conditions.
     fn describe(self) -> (Cow<'static, str>, String) {
         match self {
@@ -72,7 +72,7 @@ impl ReadLog {
         &self,
         caller: &Caller,
         kind: EventKind,
-        asked: Asked<'_>,
+        requested: ReadRequest<'_>,
         answer: Result<&[Account], &SourceError>,
     ) -> Result<(), ReadError> {
         let (outcome, accounts) = match answer {
@@ -80,7 +80,7 @@ impl ReadLog {
             Ok(accounts) => (EventOutcome::Found, accounts),
             Err(_) => (EventOutcome::Unknown, [].as_slice()),
         };
-        self.record(caller, kind, asked, outcome, accounts)
+        self.record(caller, kind, requested, outcome, accounts)
     }
 
     /// Records the findings of each source that was called; `store_kind` is the kind of the store's event.
@@ -88,7 +88,7 @@ impl ReadLog {
         &self,
         caller: &Caller,
         store_kind: EventKind,
-        asked: Asked<'_>,
+        requested: ReadRequest<'_>,
         findings: &PairFindings,
     ) -> Result<(), ReadError> {
         for (source, kind) in [
@@ -96,7 +96,7 @@ impl ReadLog {
             (&findings.provider, EventKind::AuthSystemUserGet),
         ] {
             if source.called {
-                self.record(caller, kind, asked, source.outcome(), source.accounts())?;
+                self.record(caller, kind, requested, source.outcome(), source.accounts())?;
             }
         }
         Ok(())
@@ -107,11 +107,11 @@ impl ReadLog {
         &self,
         caller: &Caller,
         kind: EventKind,
-        asked: Asked<'_>,
+        requested: ReadRequest<'_>,
         outcome: EventOutcome,
         accounts: &[Account],
     ) -> Result<(), ReadError> {
-        self.record_shown(caller, kind, asked, outcome, accounts.len(), accounts)
+        self.record_shown(caller, kind, requested, outcome, accounts.len(), accounts)
     }
 
     /// Records a read of `users` users, which showed these accounts: more where users are known to another source alone.
@@ -119,13 +119,13 @@ impl ReadLog {
         &self,
         caller: &Caller,
         kind: EventKind,
-        asked: Asked<'_>,
+        requested: ReadRequest<'_>,
         outcome: EventOutcome,
         users: usize,
         shown: impl IntoIterator<Item = &'a Account>,
     ) -> Result<(), ReadError> {
         let named = self.name_users(caller.tenant.pool, shown);
-        let (kind_of_filter, text) = asked.describe();
+        let (kind_of_filter, text) = requested.describe();
         let hash = self.hash(caller.tenant.pool, &text);
         let event = Event {
             kind,

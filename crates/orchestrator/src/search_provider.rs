@@ -21,7 +21,7 @@ use crate::{
     mirror_list::MirrorLists,
     page::{check_depth, effective_query, empty_page, partial_reason, resolve_page},
     provider_reader::ProviderReader,
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
     resolve::{ResolveContext, resolve_one},
     store_only::StoreOnly,
 };
@@ -57,8 +57,12 @@ impl SearchProvider {
         let key = UserKey::Id(crid.clone());
         findings.add(self.reader.find(&cx, &*provider, &key).await, None);
         let findings = PairFindings::provider_only(findings);
-        self.log
-            .record_findings(caller, EventKind::SubscribeUserGetById, Asked::User(crid), &findings)?;
+        self.log.record_findings(
+            caller,
+            EventKind::SubscribeUserGetById,
+            ReadRequest::User(crid),
+            &findings,
+        )?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),
@@ -101,9 +105,9 @@ impl SearchProvider {
             }
         }
         let findings = PairFindings::provider_only(findings);
-        let asked = Asked::Users(&query.filter);
+        let requested = ReadRequest::Users(&query.filter);
         self.log
-            .record_findings(caller, EventKind::SubscribeUserGet, asked, &findings)?;
+            .record_findings(caller, EventKind::SubscribeUserGet, requested, &findings)?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),

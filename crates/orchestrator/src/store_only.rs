@@ -19,7 +19,7 @@ use masthead_ports::{
 use crate::{
     Caller, ReadError,
     page::{PageSlice, UNREADABLE, requested_total, take_page},
-    read_log::{Asked, ReadLog},
+    read_log::{ReadLog, ReadRequest},
 };
 
 /// Reads the store.
@@ -38,7 +38,7 @@ impl StoreOnly {
         self.log.record_answer(
             caller,
             EventKind::SubscribeUserGetById,
-            Asked::User(id),
+            ReadRequest::User(id),
             answer.as_deref(),
         )?;
         let accounts = answer.map_err(|error| store_failure(caller, &error))?;
@@ -60,9 +60,9 @@ impl StoreOnly {
             AccessPath::Key(key) => self.store.find(&cx, &key).await,
             AccessPath::List => return Box::pin(self.search(caller, &cx, query)).await,
         };
-        let asked = Asked::Users(&query.filter);
+        let requested = ReadRequest::Users(&query.filter);
         self.log
-            .record_answer(caller, EventKind::SubscribeUserGet, asked, found.as_deref())?;
+            .record_answer(caller, EventKind::SubscribeUserGet, requested, found.as_deref())?;
         let mut found = found.map_err(|error| store_failure(caller, &error))?;
         found.retain(|account| query.filter.matches(account));
         let PageSlice { items, next, total } =
@@ -86,7 +86,7 @@ impl StoreOnly {
         self.log.record_answer(
             caller,
             EventKind::SubscribeUserGet,
-            Asked::Users(&query.filter),
+            ReadRequest::Users(&query.filter),
             page.as_ref().map(|page| &*page.accounts),
         )?;
         let page = page.map_err(|error| store_failure(caller, &error))?;

@@ -99,7 +99,7 @@ pub struct AuditPage {
 /// What the audit log keeps, and whether reads go on without it.
 #[derive(Clone)]
 pub struct AuditPolicy {
-    /// Hashes what was asked for, and the ids of users without a registration.
+    /// Hashes what was requested, and the ids of users without a registration.
     pub hasher: Arc<dyn KeyedHasher>,
     /// What is kept of the addresses of callers.
     pub address: AuditAddress,

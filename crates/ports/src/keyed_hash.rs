@@ -39,7 +39,7 @@ pub enum HashPurpose {
     Tombstone,
     /// The key under which callers and addresses are hashed for limits.
     RateLimits,
-    /// What a read asked for, or the id of a user without a registration, in the audit log.
+    /// What a read requested, or the id of a user without a registration, in the audit log.
     Audit,
 }
 

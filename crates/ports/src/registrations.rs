@@ -17,7 +17,7 @@ pub struct WriteOrigin {
     pub source_system: Arc<str>,
     /// The time of the write.
     pub at: OffsetDateTime,
-    /// To whom the token was issued; empty without a token.
+    /// The caller that the token was issued to; empty without a token.
     pub caller: Arc<TokenIdentity>,
     /// What the audit log keeps of the caller's address.
     pub network: Option<Box<str>>,

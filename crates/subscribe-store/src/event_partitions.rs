@@ -64,6 +64,12 @@ impl EventPartitions {
             kept.added += usize::from(added);
         }
         let longest = retentions.last().copied().unwrap_or(EventDays::default().0);
+        // A row for each start of a process: few.
+        sqlx::query("DELETE FROM event_writers WHERE flushed_at < $1")
+            .bind((today - Duration::days(i64::from(longest))).midnight().assume_utc())
+            .persistent(false)
+            .execute(&mut *connection)
+            .await?;
         for partition in partitions(connection).await? {
             if partition.may_go(today, longest) {
                 self.drop_partition(connection, &partition.name).await?;

@@ -25,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Time limit of one statement, including a new connection.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How often an idle writer says that it is there.
+/// How often an idle writer reports that it is there.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -157,7 +157,7 @@ impl EventWriter {
         }
     }
 
-    /// The events, their callers and the writer's own row in one transaction: then the row tells how many events the database
+    /// The events, their callers and the writer's own row in one transaction: then the row states how many events the database
     /// has, also where the end of the transaction was not answered, or a failover has lost some.
     async fn copy(&mut self, rows: Vec<u8>, count: u64) -> Result<(), sqlx::Error> {
         // Taken out of `self` during use, and put back only after success: a broken connection is not reused.
@@ -214,7 +214,7 @@ impl EventWriter {
         Ok(u64::try_from(written).unwrap_or(0))
     }
 
-    /// Says that the writer is there, and what it has lost.
+    /// Reports that the writer is there, and what it has lost.
     async fn report(&mut self, is_stopped: bool) {
         if !self.has_row && !self.queue.is_announced() {
             return;

@@ -47,7 +47,7 @@ impl PgReadEvents {
         Arc::clone(&self.progress)
     }
 
-    /// Tells the database that this process records events, before the first one; returns at once.
+    /// Notifies the database that this process records events, before the first one; returns at once.
     pub fn announce(&self) {
         self.queue.announce();
         let (done, _answer) = oneshot::channel();

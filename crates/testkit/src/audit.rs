@@ -21,11 +21,11 @@ pub fn audit_policy() -> AuditPolicy {
     }
 }
 
-/// An audit log that answers these events, and keeps what it was asked.
+/// An audit log that answers these events, and keeps what it was queries.
 #[derive(Debug, Default)]
 pub struct FakeAuditLog {
     entries: Vec<AuditEntry>,
-    asked: Mutex<Vec<AuditQuery>>,
+    queries: Mutex<Vec<AuditQuery>>,
 }
 
 impl FakeAuditLog {
@@ -34,20 +34,20 @@ impl FakeAuditLog {
     pub fn new(entries: Vec<AuditEntry>) -> Self {
         Self {
             entries,
-            asked: Mutex::default(),
+            queries: Mutex::default(),
         }
     }
 
-    /// What it was asked so far.
-    pub fn asked(&self) -> Vec<AuditQuery> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What it was queries so far.
+    pub fn queries(&self) -> Vec<AuditQuery> {
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[async_trait]
 impl AuditLog for FakeAuditLog {
     async fn read(&self, tenant: &Tenant, query: &AuditQuery) -> Result<AuditPage, SourceError> {
-        self.asked
+        self.queries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(query.clone());

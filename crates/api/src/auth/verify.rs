@@ -87,7 +87,7 @@ impl Authenticator {
         })
     }
 
-    /// Records that a verified caller may not do what it asked for.
+    /// Records that a verified caller may not do what it requested for.
     pub(crate) fn record_forbidden(&self, caller: &Caller, error: &AuthError) {
         if let Some((status, reason)) = error.refusal() {
             self.refusals.record(&RefusedCall {
@@ -120,7 +120,7 @@ impl Authenticator {
         });
     }
 
-    /// Verifies the headers; `identity` is whom the token names, once it is verified.
+    /// Verifies the headers; `identity` is the caller that the token names, once it is verified.
     async fn verify_token(
         &self,
         identity: &mut Option<Arc<TokenIdentity>>,

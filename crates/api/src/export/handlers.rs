@@ -60,14 +60,16 @@ pub(crate) async fn export_users<B: RequestBody>(
     }
 }
 
-/// Records a call without a right to it. The named workspace need not exist.
+/// Records a call without a right to it. The workspace is named only where its key was right: what a stranger sends as a name may
+/// be anything.
 fn record_refusal(refusals: &RefusalLog, context: &RequestContext, parts: &Parts, error: &ExportError) {
     let status = error.status();
     if matches!(
         status,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
     ) {
-        let credentials = BasicCredentials::from_headers(&parts.headers);
+        let is_known = matches!(error, ExportError::Suspended | ExportError::TooOften(_));
+        let credentials = BasicCredentials::from_headers(&parts.headers).filter(|_| is_known);
         let workspace = credentials.and_then(|credentials| WorkspaceId::parse(&credentials.user).ok());
         refusals.record(&RefusedCall {
             status: status.as_u16(),

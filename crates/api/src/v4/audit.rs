@@ -14,7 +14,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::datetime};
 
-use super::{code::Code, envelope::V4Meta, error::V4Error, operation::V4Operation, state::V4State};
+use super::{
+    audit_error::AuditParameterError, code::Code, envelope::V4Meta, error::V4Error, operation::V4Operation,
+    state::V4State,
+};
 use crate::http::{
     deadline::by_deadline,
     json::WriteJson,
@@ -68,31 +71,6 @@ pub(crate) static PARAMETERS: [AuditParameter; 7] = [
         "qv5S0m9fZ2l2ZW4tYnktdXM=",
     ),
 ];
-
-/// Why a parameter is refused. It never contains a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AuditParameterError {
-    Unknown,
-    Repeated(&'static str),
-    BadForm(&'static str),
-    NoSubject,
-    NoSince,
-    BadCursor,
-}
-
-impl AuditParameterError {
-    /// The text for the client.
-    pub(crate) fn detail(self) -> Cow<'static, str> {
-        match self {
-            Self::Unknown => "a parameter is not one of user, caller, kind, since, until, limit and cursor".into(),
-            Self::Repeated(name) => format!("{name} is given more than once").into(),
-            Self::BadForm(name) => format!("{name} cannot be understood").into(),
-            Self::NoSubject => "exactly one of user, caller and kind must be given".into(),
-            Self::NoSince => "since must be given".into(),
-            Self::BadCursor => "cursor does not belong to this request".into(),
-        }
-    }
-}
 
 /// `GET /v4/Audit?…`
 pub(crate) async fn read_audit(state: &V4State, context: RequestContext, parts: &Parts) -> ApiResponse {

@@ -8,7 +8,7 @@ use masthead_orchestrator::ReadError;
 use masthead_ports::{rate_limit::RateExceeded, source::SourceName, tokens::TokenError};
 
 use super::{
-    audit::AuditParameterError, code::Code, operation::V4Operation, parameters::error::ParameterError,
+    audit_error::AuditParameterError, code::Code, operation::V4Operation, parameters::error::ParameterError,
     write_error::WriteRefusal,
 };
 use crate::{auth::error::AuthError, http::error::RequestError};

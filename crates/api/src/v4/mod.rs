@@ -1,6 +1,7 @@
 //! The v4 user family: operations, parameters, codes, envelopes and views (contract §2, §3.1).
 
 pub(crate) mod audit;
+pub(crate) mod audit_error;
 pub(crate) mod code;
 pub(crate) mod cursor;
 pub(crate) mod envelope;

@@ -67,7 +67,7 @@ async fn wrong_key_of_a_workspace_is_an_event() {
     assert_eq!(events.len(), 1);
     assert_eq!(
         (events[0].kind, &*events[0].source_system),
-        (EventKind::CallRefused, "herald")
+        (EventKind::CallRefused, "")
     );
     assert_eq!(detail(&events[0])["reason"], "Authentication required");
 }

@@ -43,7 +43,7 @@ pub(super) async fn record_operator_change(admin: &Admin, change: CommandChange<
     recorded.map_err(CommandError::context("it was done, but its event cannot be written"))
 }
 
-/// Settings by name, without the values of secrets and without what an address says of a user.
+/// Settings by name, without the values of secrets and without the user of an address.
 pub(super) fn redacted(settings: &BTreeMap<String, String>) -> Value {
     let shown = settings.iter().map(|(name, value)| {
         let value = if is_secret(name) || has_user(value) {

@@ -1,4 +1,4 @@
-//! What the events of reads say: who, what was asked for, and which users were read; and reads that must be recorded.
+//! What the events of reads contain: who, what was requested, and which users were read; and reads that must be recorded.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn registered(number: i64, crid: &str, email: &str) -> Account {
 
 /// The number of a user that has no registration.
 fn hashed(fixture: &ReadFixture, crid: &str) -> i64 {
-    let id = account(crid, "", "", "").crid;
+    let id = account(crid, "x@example.com", "", "").crid;
     let hash = FakeKeyedHasher::default().hash(fixture.tenant.pool, HashPurpose::Audit, &hash_text(&id));
     hashed_user(hash.number())
 }

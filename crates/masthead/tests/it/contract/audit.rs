@@ -170,16 +170,9 @@ fn refused_calls_are_events() {
     assert_eq!(events[1]["caller"]["subject"], "service-newsletter");
     assert_eq!(events[2].get("caller"), None, "an expired token names nobody");
 
-    // A workspace that asks for too many users, and one with a wrong key.
-    let arguments = [
-        "workspace",
-        "add",
-        "herald",
-        "--tenant",
-        HERALD,
-        "--users-per-minute",
-        "1",
-    ];
+    // A workspace that requests too many users, and one with a wrong key.
+    let limits = ["--identifiers-per-payload", "2", "--users-per-minute", "3"];
+    let arguments = [&["workspace", "add", "herald", "--tenant", HERALD][..], &limits].concat();
     let key = process::run_ok(&audited.settings, &arguments, "");
     let export = |key: &str| {
         let identifiers = ["2937", "2938"].map(|id| json!({"identifier_type": "customer_id", "identifier": id}));
@@ -203,11 +196,16 @@ fn refused_calls_are_events() {
     let began = Instant::now();
     loop {
         let printed = audited.command(&["--refused"]);
-        let has = |status: u16| {
-            let mut of_exports = printed.iter().filter(|event| event["sourceSystem"] == "herald");
-            of_exports.any(|event| event["detail"]["status"] == status)
+        // A workspace is named where its key was right.
+        let has = |status: u16, workspace: &str, reason: &str| {
+            let is = |event: &Value| {
+                event["detail"]["status"] == status
+                    && event["detail"]["reason"] == reason
+                    && event["sourceSystem"] == workspace
+            };
+            printed.iter().any(is)
         };
-        if has(429) && has(401) {
+        if has(429, "herald", "RateLimitError") && has(401, "", "Authentication required") {
             break;
         }
         assert!(began.elapsed() < FOREVER, "{printed:?}");

@@ -104,9 +104,8 @@ fn wrong_key_and_unknown_workspace_look_the_same() {
         lines.len() == 2 * users.len() && lines.chunks(2).all(|both| *both == lines[..2]),
         "{lines:?}"
     );
-    // But for the workspace as it was named.
     let events = database.run(
-        "SELECT count(*), count(DISTINCT (kind, pool, tenant, outcome, users, network, detail::text)), min(kind) FROM events
+        "SELECT count(*), count(DISTINCT (kind, pool, tenant, source_system, outcome, network, detail::text)), min(kind) FROM events
           WHERE request_id = 'the-same'",
     );
     assert_eq!(events.unwrap().trim(), "3|1|4907");
@@ -279,7 +278,7 @@ fn each_answered_call_has_an_audit_event() {
         [
             format!("4902|{HERALD}|some|herald|found|2|t|127.0.0.0/24"),
             format!("4902|{HERALD}|none|herald|absent|0|t|127.0.0.0/24"),
-            "4902|south/post/courier|silent|courier|found|1|t|127.0.0.0/24".to_owned(),
+            "4902|south/post/courier|silent|courier|found|1|f|127.0.0.0/24".to_owned(),
             "4902|south/post/courier|unknown|courier|unknown|0|t|127.0.0.0/24".to_owned(),
         ]
     );
