@@ -117,14 +117,15 @@ impl ClaimRules {
                 tenants: names(&["tenants", "cognito:groups"]),
                 ..rules
             },
-            IssuerKind::Keycloak => {
-                let roles = |audience: &Box<str>| ClaimPath::to(&["resource_access", audience, "roles"]);
-                Self {
-                    client_id: names(&["azp", "client_id"]),
-                    scope: audiences.iter().map(roles).chain(names(&["scope"])).collect(),
-                    ..rules
-                }
-            }
+            IssuerKind::Keycloak => Self {
+                client_id: names(&["azp", "client_id"]),
+                scope: audiences
+                    .iter()
+                    .map(|client| ClaimPath::to(&["resource_access", client, "roles"]))
+                    .chain(names(&["scope"]))
+                    .collect(),
+                ..rules
+            },
         }
     }
 

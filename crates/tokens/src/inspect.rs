@@ -12,6 +12,9 @@ use crate::{
     verifier::{Verifier, apply},
 };
 
+/// The texts of a claim; `None` where the token has none.
+type ClaimedTexts = Option<Vec<String>>;
+
 /// The result of inspecting a token.
 #[derive(Debug)]
 pub struct Inspection {
@@ -45,7 +48,7 @@ pub struct InspectedToken {
     /// The caller.
     pub identity: Option<TokenIdentity>,
     /// The scopes of Masthead that it claims, and the tenants.
-    pub claimed: Option<(Option<Vec<String>>, Option<Vec<String>>)>,
+    pub claimed: Option<(ClaimedTexts, ClaimedTexts)>,
     /// The names of all its claims.
     pub claim_names: Vec<String>,
     /// Whether an operator's grant replaces what it claims; `None` where the rules were not read.

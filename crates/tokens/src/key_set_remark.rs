@@ -58,7 +58,7 @@ impl KeySetRemark {
                 tracing::info!(issuer, kid, reason = why, "a member of the key set is not used");
             }
             Self::Faulty { kid, why } => {
-                tracing::warn!(issuer, kid, reason = why, "a member of the key set is not used")
+                tracing::warn!(issuer, kid, reason = why, "a member of the key set is not used");
             }
             Self::PrivateHalf { kid } => {
                 tracing::warn!(

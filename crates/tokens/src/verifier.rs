@@ -155,7 +155,7 @@ impl Verifier {
             return None;
         }
         match self.verified.look_up(token, self.now()) {
-            TokenCacheAnswer::Good(cached) if cached.issuer.is_usable() => Some(self.under_rules(token, cached)),
+            TokenCacheAnswer::Good(cached) if cached.issuer.is_usable() => Some(self.under_rules(token, &cached)),
             TokenCacheAnswer::Expired => Some(Err(TokenError::Expired)),
             TokenCacheAnswer::Good(_) | TokenCacheAnswer::Nothing => None,
         }
@@ -196,7 +196,7 @@ impl Verifier {
     }
 
     /// A remembered token under the rules of now.
-    fn under_rules(&self, token: &str, cached: Arc<CachedToken>) -> Result<Arc<VerifiedToken>, TokenError> {
+    fn under_rules(&self, token: &str, cached: &CachedToken) -> Result<Arc<VerifiedToken>, TokenError> {
         let rules = self.rules()?;
         if version(rules.as_deref()) == cached.rules {
             return Ok(Arc::clone(&cached.verified));
@@ -207,7 +207,7 @@ impl Verifier {
             CachedToken {
                 rules: version(rules.as_deref()),
                 verified: Arc::clone(&verified),
-                ..(*cached).clone()
+                ..cached.clone()
             },
         );
         Ok(verified)

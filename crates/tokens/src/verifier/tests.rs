@@ -424,8 +424,8 @@ async fn token_names_its_subject_and_client() {
         let mut claims = claims();
         let extra = extra.as_object().unwrap().clone();
         claims.as_object_mut().unwrap().extend(extra);
-        let verified = verifier.verify(&signer.token_with("ES256", &claims)).await;
-        verified.map(|verified| (*verified.identity).clone())
+        let result = verifier.verify(&signer.token_with("ES256", &claims)).await;
+        result.map(|good| (*good.identity).clone())
     };
     let long = "é".repeat(200);
     let full = json!({"sub": "crm|7", "client_id": "crm", "azp": "other", "jti": long, "source_system": "CRM", "source_systems": ["App"]});

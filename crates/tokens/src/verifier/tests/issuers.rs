@@ -215,10 +215,10 @@ async fn claim_names_follow_the_settings() {
     let (header, mut claims) = recorded.header_and_claims();
     claims["https://north.example/papers"] = json!("south/weekly/*");
     let token = signer.sign(&header.to_string(), &claims.to_string());
-    let verified = verifier.verify(&token).await.unwrap();
-    assert_eq!(verified.grant.scopes, [Scope::Admin]);
-    assert_eq!(verified.grant.tenants, [TenantGrant::parse("south/weekly/*").unwrap()]);
-    assert_eq!(verified.identity.client_id.as_deref(), Some("service-account-crm"));
+    let good = verifier.verify(&token).await.unwrap();
+    assert_eq!(good.grant.scopes, [Scope::Admin]);
+    assert_eq!(good.grant.tenants, [TenantGrant::parse("south/weekly/*").unwrap()]);
+    assert_eq!(good.identity.client_id.as_deref(), Some("service-account-crm"));
 }
 
 /// A key of one issuer must not make tokens of another: each is verified with its own issuer's keys and algorithms alone.
