@@ -88,11 +88,13 @@ impl Api {
     #[must_use]
     pub fn new(state: ApiState) -> Self {
         let retry_after = state.limits.retry_after;
+        let refusals = state.use_cases.refusals.clone();
         let callers = Arc::new(Authenticator {
             tenants: Arc::clone(&state.tenants),
             tokens: state.tokens,
             rate_limits: Arc::clone(&state.rate_limits),
             read_scopes: state.read_scopes,
+            refusals: refusals.clone(),
         });
         Self {
             v4: V4State {
@@ -112,6 +114,7 @@ impl Api {
                 retry_after,
             },
             export: ExportApi {
+                refusals,
                 state: state.exports,
                 tenants: state.tenants,
                 rate_limits: state.rate_limits,

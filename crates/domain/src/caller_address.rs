@@ -5,8 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// The network address of a client, as far as trusted proxies report it. It is personal data: it is never stored, and
-/// `Debug` does not show it.
+/// The network address of a client, as far as trusted proxies report it. It is personal data: `Debug` does not show it, and
+/// only the audit log keeps it, where [`AuditAddress`] says so.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallerAddress {
     address: IpAddr,
@@ -14,7 +14,29 @@ pub struct CallerAddress {
     is_reported: bool,
 }
 
+/// What the audit log keeps of the address of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuditAddress {
+    /// Its network.
+    #[default]
+    Network,
+    /// The address itself.
+    Address,
+    /// Nothing.
+    None,
+}
+
 impl CallerAddress {
+    /// What the audit log keeps of it.
+    #[must_use]
+    pub fn for_audit(self, kept: AuditAddress) -> Option<Box<str>> {
+        match kept {
+            AuditAddress::Network => Some(self.network().into()),
+            AuditAddress::Address => Some(self.address.to_string().into()),
+            AuditAddress::None => None,
+        }
+    }
+
     /// This address; an IPv4 address mapped into IPv6 becomes the IPv4 address.
     #[must_use]
     pub const fn new(address: IpAddr) -> Self {

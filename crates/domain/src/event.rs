@@ -1,10 +1,17 @@
 //! The events of the audit log: who read or changed which users, with the ids and names of the contract (§2.7).
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use time::OffsetDateTime;
 
-use crate::tenant::{PoolId, TenantId};
+use crate::{
+    access::TokenIdentity,
+    customer_registration_id::CustomerRegistrationId,
+    tenant::{PoolId, TenantId},
+};
+
+/// The maximum number of users that an event names.
+pub const MAX_EVENT_USERS: usize = 1000;
 
 /// The kind of an event; the number is the published id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,11 +57,17 @@ pub enum EventKind {
     SubscribeUserDelete = 4905,
     /// A sign-in was refused (not in the contract).
     SubscribeUserLoginFailed = 4906,
+    /// A call was refused: 401, 403 or 429 (not in the contract).
+    CallRefused = 4907,
+    /// An operator's command changed something (not in the contract).
+    OperatorChange = 4908,
+    /// The audit log was read (not in the contract).
+    AuditRead = 4909,
 }
 
 impl EventKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::SubscribeUserGet,
         Self::SubscribeUserGetById,
         Self::SubscribeUserCreate,
@@ -75,7 +88,16 @@ impl EventKind {
         Self::SubscribeUserExport,
         Self::SubscribeUserDelete,
         Self::SubscribeUserLoginFailed,
+        Self::CallRefused,
+        Self::OperatorChange,
+        Self::AuditRead,
     ];
+
+    /// The kind with this published number.
+    #[must_use]
+    pub fn from_id(id: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.id() == id)
+    }
 
     /// The published number.
     #[must_use]
@@ -107,11 +129,14 @@ impl EventKind {
             Self::SubscribeUserExport => "SUBSCRIBE_USER_EXPORT",
             Self::SubscribeUserDelete => "SUBSCRIBE_USER_DELETE",
             Self::SubscribeUserLoginFailed => "SUBSCRIBE_USER_LOGINFAILED",
+            Self::CallRefused => "CALL_REFUSED",
+            Self::OperatorChange => "OPERATOR_CHANGE",
+            Self::AuditRead => "AUDIT_READ",
         }
     }
 
-    /// Whether it records a change. Events of changes are written in the transaction of the change; events of reads may be
-    /// lost.
+    /// Whether it records a change. Events of changes are written in the transaction of the change; others may be lost, which
+    /// is counted.
     #[must_use]
     pub const fn is_change(self) -> bool {
         match self {
@@ -130,11 +155,14 @@ impl EventKind {
             | Self::AuthSystemUserChangeEmail
             | Self::SubscribeUserImport
             | Self::SubscribeUserDelete
-            | Self::SubscribeUserLoginFailed => true,
+            | Self::SubscribeUserLoginFailed
+            | Self::OperatorChange => true,
             Self::SubscribeUserGet
             | Self::SubscribeUserGetById
             | Self::AuthSystemUserGet
-            | Self::SubscribeUserExport => false,
+            | Self::SubscribeUserExport
+            | Self::CallRefused
+            | Self::AuditRead => false,
         }
     }
 }
@@ -165,7 +193,16 @@ impl EventOutcome {
     }
 }
 
-/// One row of the audit log, without personal data: a registration is identified by its number.
+/// What a read asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// The conditions by name, such as `id` or `firstName+metadata`; `all` for none.
+    pub kind: Cow<'static, str>,
+    /// A keyed hash of their values.
+    pub hash: i64,
+}
+
+/// One row of the audit log, without personal data: a user is named by a number or a keyed hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The kind.
@@ -176,16 +213,40 @@ pub struct Event {
     pub pool: PoolId,
     /// The time.
     pub at: OffsetDateTime,
+    /// How many days it is kept at least.
+    pub kept_days: u16,
     /// The request's `X-RequestId`.
     pub request_id: Arc<str>,
     /// The calling application's code.
     pub source_system: Arc<str>,
+    /// To whom the token was issued; empty without a token.
+    pub caller: Arc<TokenIdentity>,
+    /// The network or the address of the client, as the settings say: `203.0.113.0/24`.
+    pub network: Option<Box<str>>,
     /// The outcome.
     pub outcome: EventOutcome,
+    /// What was asked for, of a read.
+    pub filter: Option<EventFilter>,
     /// The registration that was read, if exactly one.
     pub registration_id: Option<i64>,
+    /// The users that were read, at most [`MAX_EVENT_USERS`], where `registration_id` does not say it: numbers of registrations,
+    /// and [`hashed_user`] of users that have none.
+    pub user_ids: Box<[i64]>,
     /// The number of users in the answer.
     pub users: u32,
-    /// The network of the client, where recorded: `203.0.113.0/24`, never a single address.
-    pub network: Option<Box<str>>,
+    /// More about it, as a JSON object.
+    pub detail: Option<Box<str>>,
+}
+
+/// The text whose keyed hash names a user without a registration.
+#[must_use]
+pub fn hash_text(id: &CustomerRegistrationId) -> String {
+    ["u:", id.as_str()].concat()
+}
+
+/// The first half of a keyed hash as the number of a user without a registration: below zero, unlike numbers of
+/// registrations.
+#[must_use]
+pub const fn hashed_user(hash: i64) -> i64 {
+    hash | i64::MIN
 }

@@ -1,6 +1,6 @@
 //! The filter, order and page of a parsed list request (contract §3.1).
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
     account::Account,
@@ -214,6 +214,31 @@ impl UserFilter {
         *self == Self::default()
     }
 
+    /// The names of the conditions, joined by `+`; `all` without any.
+    #[must_use]
+    pub fn kind(&self) -> Cow<'static, str> {
+        let emails = self.emails.iter().map(|email| match email {
+            EmailFilter::Exact(_) => "email",
+            EmailFilter::Prefix(_) => "emailPrefix",
+            EmailFilter::Contains(_) => "emailContains",
+        });
+        let others = [
+            ("id", !self.crids.is_empty()),
+            ("firstName", self.first_name.is_some()),
+            ("lastName", self.last_name.is_some()),
+            ("metadata", !self.metadata.is_empty()),
+            ("onlyActive", self.only_active),
+        ];
+        let others = others.into_iter().filter_map(|(name, given)| given.then_some(name));
+        let mut names: Vec<&'static str> = emails.chain(others).collect();
+        names.dedup();
+        match *names {
+            [] => "all".into(),
+            [only] => only.into(),
+            _ => names.join("+").into(),
+        }
+    }
+
     /// A text that is equal for two filters only if the filters are equal; cursors are bound to it.
     #[must_use]
     pub fn canonical(&self) -> String {
@@ -268,6 +293,17 @@ pub struct UserQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kind_names_conditions_and_no_value() {
+        let mut filter = UserFilter::default();
+        assert_eq!(filter.kind(), "all");
+        filter.first_name = Some(NamePrefix::from_text("Ann"));
+        assert_eq!(filter.kind(), "firstName");
+        filter.only_active = true;
+        filter.crids = vec![CustomerRegistrationId::parse("7").unwrap(); 2];
+        assert_eq!(filter.kind(), "id+firstName+onlyActive");
+    }
     use crate::{email::Email, metadata::Metadata};
 
     fn ann() -> Account {

@@ -48,6 +48,8 @@ pub struct TenantSettings {
     pub return_urls: ReturnUrlPolicy,
     /// How much may be read in a minute, in place of the server's limits.
     pub rate_limits: TenantRateLimits,
+    /// How many days its events are kept.
+    pub event_days: EventDays,
     /// How long a failed sign-in takes at least; `None` for the time of one hash of the set cost.
     pub sign_in_floor: Option<Duration>,
     /// The settings of providers, of a remote Users API and of imported password hashes, by their full names (`Auth0.Domain`,
@@ -119,6 +121,7 @@ pub const HASHES_PREFIX: &str = "Hashes.";
 const MINUTES: &str = "a number of minutes from 1 to 525600";
 const CONFIRMATIONS: &str = "a number from 1 to 100";
 const HOURS: &str = "a number of hours from 0 to 8760";
+const EVENT_DAYS: &str = "a number of days from 30 to 3650";
 /// The largest limit of a minute.
 pub const MAX_RATE_LIMIT: u32 = 1_000_000_000;
 
@@ -134,6 +137,17 @@ fn rate(text: &str) -> Result<u32, &'static str> {
 }
 
 const BOOLEAN: &str = "true or false";
+
+/// How many days the events of a tenant are kept at least; they go within a month afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventDays(pub u16);
+
+/// As in the schema, where a server of an earlier version writes.
+impl Default for EventDays {
+    fn default() -> Self {
+        Self(400)
+    }
+}
 
 fn boolean(text: &str) -> Result<bool, &'static str> {
     match text {
@@ -190,6 +204,15 @@ const SETTINGS: &[TenantSetting] = &[
         name: "Api.EmailContains",
         alias: None,
         set: |settings, text| boolean(text).map(|on| settings.email_contains = on),
+    },
+    TenantSetting {
+        name: "Retention.EventDays",
+        alias: None,
+        set: |settings, text| {
+            let days = number(text, 30, 3650).and_then(|days| u16::try_from(days).ok());
+            settings.event_days = EventDays(days.ok_or(EVENT_DAYS)?);
+            Ok(())
+        },
     },
     TenantSetting {
         name: "Mirror.MaxAgeMinutes",

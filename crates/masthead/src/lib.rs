@@ -1,5 +1,6 @@
 //! The Masthead server: settings, wiring, the outer layer of the API, and the commands.
 
+mod audit;
 mod certificate;
 mod cli;
 pub mod client_address;

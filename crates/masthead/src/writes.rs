@@ -40,6 +40,7 @@ pub(crate) fn user_writes(
         hasher: wiring::keyed_hasher(&settings.sealing)?,
         secrets: Arc::new(SystemSecrets::new()),
         clock,
+        audit_address: settings.audit.address,
         sends_mail: settings.mail.smtp.is_some(),
     };
     Ok(UserWrites::new(dependencies, store.tenants()))

@@ -2,8 +2,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use masthead_domain::{access::TokenIdentity, caller_address::CallerAddress, query::OnProviderFailure, tenant::Tenant};
-use masthead_ports::source::{CallContext, CallerKey, Priority, WaitPolicy};
+use masthead_domain::{
+    access::TokenIdentity,
+    caller_address::{AuditAddress, CallerAddress},
+    query::OnProviderFailure,
+    tenant::Tenant,
+};
+use masthead_ports::{
+    registrations::WriteOrigin,
+    source::{CallContext, CallerKey, Priority, WaitPolicy},
+};
+use time::OffsetDateTime;
 
 /// The caller of a use case: authenticated, and authorized for the tenant.
 #[derive(Debug, Clone)]
@@ -23,6 +32,15 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The origin of a write of this caller, with what the audit log keeps of its address.
+    pub(crate) fn origin(&self, at: OffsetDateTime, kept: AuditAddress) -> WriteOrigin {
+        WriteOrigin {
+            caller: Arc::clone(&self.identity),
+            network: self.address.and_then(|address| address.for_audit(kept)),
+            ..WriteOrigin::new(Arc::clone(&self.request_id), Arc::clone(&self.source_system), at)
+        }
+    }
+
     /// The context of calls to a source for this caller.
     #[must_use]
     pub fn context(&self, priority: Priority) -> CallContext {

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use masthead_ports::{
-    bulk::BulkLookups, clock::Clock, events::ReadEvents, mirror::UserMirror, provider::Providers,
-    registrations::RegistrationWriter, source::UserSource,
+    audit::{AuditLog, AuditPolicy},
+    bulk::BulkLookups,
+    clock::Clock,
+    events::ReadEvents,
+    mirror::UserMirror,
+    provider::Providers,
+    registrations::RegistrationWriter,
+    source::UserSource,
 };
 
 use crate::{
     export_users::ExportUsers, list_users::ListUsers, live_union::LiveUnion, lookup_user::LookupUser,
-    mirror_list::MirrorLists, mirror_writer::MirrorWriter, provider_reader::ProviderReader, read_log::ReadLog,
-    search_provider::SearchProvider, source_pair::SourcePair, store_only::StoreOnly, write_back::WriteBackQueue,
+    mirror_list::MirrorLists, mirror_writer::MirrorWriter, provider_reader::ProviderReader, read_audit::ReadAudit,
+    read_log::ReadLog, refusal_log::RefusalLog, search_provider::SearchProvider, source_pair::SourcePair,
+    store_only::StoreOnly, write_back::WriteBackQueue,
 };
 
 /// The ports that the use cases need.
@@ -28,6 +35,10 @@ pub struct Dependencies {
     pub mirror: Arc<dyn UserMirror>,
     /// The audit log.
     pub events: Arc<dyn ReadEvents>,
+    /// The same, to be read.
+    pub audit_log: Arc<dyn AuditLog>,
+    /// What the audit log keeps.
+    pub audit: AuditPolicy,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -43,6 +54,10 @@ pub struct UseCases {
     pub search_provider: SearchProvider,
     /// Many users by key.
     pub export_users: ExportUsers,
+    /// Events of the audit log.
+    pub read_audit: ReadAudit,
+    /// The events of refused calls.
+    pub refusals: RefusalLog,
     dependencies: Dependencies,
     max_depth: u64,
     write_back: WriteBackQueue,
@@ -53,9 +68,18 @@ impl UseCases {
     /// Builds the use cases; `max_depth` is the depth that page numbers reach, in rows.
     #[must_use]
     pub fn new(dependencies: Dependencies, max_depth: u64) -> Self {
-        let write_back = WriteBackQueue::new(Arc::clone(&dependencies.registrations), Arc::clone(&dependencies.clock));
+        let write_back = WriteBackQueue::new(
+            Arc::clone(&dependencies.registrations),
+            Arc::clone(&dependencies.clock),
+            dependencies.audit.address,
+        );
         let mirror_writer = MirrorWriter::new(Arc::clone(&dependencies.mirror));
-        Self::assemble(dependencies, max_depth, write_back, mirror_writer)
+        let refusals = RefusalLog::new(
+            Arc::clone(&dependencies.events),
+            Arc::clone(&dependencies.clock),
+            dependencies.audit.address,
+        );
+        Self::assemble(dependencies, max_depth, write_back, mirror_writer, refusals)
     }
 
     /// The same use cases over another handle of the same store, such as one that runs lookups on the thread of the caller.
@@ -70,6 +94,7 @@ impl UseCases {
             self.max_depth,
             self.write_back.clone(),
             self.mirror_writer.clone(),
+            self.refusals.clone(),
         )
     }
 
@@ -83,6 +108,7 @@ impl UseCases {
         max_depth: u64,
         write_back: WriteBackQueue,
         mirror_writer: MirrorWriter,
+        refusals: RefusalLog,
     ) -> Self {
         let Dependencies {
             store,
@@ -90,12 +116,15 @@ impl UseCases {
             providers,
             mirror,
             events,
+            audit_log,
+            audit,
             clock,
             ..
         } = dependencies.clone();
         let log = ReadLog {
             events,
             clock: Arc::clone(&clock),
+            policy: audit,
         };
         let reader = ProviderReader {
             mirror: Arc::clone(&mirror),
@@ -142,6 +171,11 @@ impl UseCases {
                 union,
                 max_depth,
             },
+            read_audit: ReadAudit {
+                audit_log,
+                log: log.clone(),
+            },
+            refusals,
             export_users: ExportUsers {
                 providers,
                 bulk,

@@ -28,7 +28,7 @@ use crate::{
     mirror_answers::{MirrorAnswer, MirrorAnswers},
     mirror_list::current_since,
     prefetched_store::PrefetchedStore,
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::{ResolveContext, resolve, resolve_one},
     source_pair::SourcePair,
     write_back::WriteBackQueue,
@@ -42,8 +42,6 @@ const MAX_CONCURRENT: usize = 16;
 pub struct ExportRequest {
     /// The key of each user, in the order of the request; `None` for a reserved name, which never matches.
     pub keys: Vec<Option<LookupKey>>,
-    /// The network of the client, for the audit log.
-    pub network: Option<Box<str>>,
 }
 
 /// The result for one user.
@@ -97,8 +95,11 @@ impl KeyOutcome {
 
 impl ExportUsers {
     /// Exports the requested users. Keys without an answer are [`ExportedUser::Unresolved`].
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] where the export cannot be recorded, and must be.
     #[tracing::instrument(target = SPANS, level = "trace", name = "export users", skip_all)]
-    pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> ExportAnswer {
+    pub async fn export(&self, caller: &Caller, request: &ExportRequest) -> Result<ExportAnswer, ReadError> {
         let cx = caller.context(Priority::Bulk);
         let keys: Vec<LookupKey> = request.keys.iter().flatten().cloned().collect();
         let provider = self.providers.for_tenant(&caller.tenant);
@@ -130,11 +131,11 @@ impl ExportUsers {
                 stream::iter(lookups).buffered(MAX_CONCURRENT).collect().await
             }
         };
-        self.record(caller, request, &outcomes);
-        ExportAnswer {
+        self.record(caller, request, &outcomes)?;
+        Ok(ExportAnswer {
             retry_after: outcomes.iter().filter_map(|outcome| outcome.retry_after).max(),
             outcomes: outcomes.into_iter().map(|outcome| outcome.exported).collect(),
-        }
+        })
     }
 
     /// Reads all keys from the store with one query, and from a mirror that is younger than `mirror_since`.
@@ -168,22 +169,36 @@ impl ExportUsers {
     }
 
     /// Records one event for the export, and one for the provider if it was called.
-    fn record(&self, caller: &Caller, request: &ExportRequest, outcomes: &[KeyOutcome]) {
-        let network = request.network.as_deref();
+    fn record(&self, caller: &Caller, request: &ExportRequest, outcomes: &[KeyOutcome]) -> Result<(), ReadError> {
+        let asked = Asked::Keys(&request.keys);
         let exported = || outcomes.iter().map(|outcome| &outcome.exported);
-        let users = exported().filter(|user| matches!(user, ExportedUser::User(_))).count();
+        let accounts = || {
+            exported().filter_map(|user| match user {
+                ExportedUser::User(account) => Some(&**account),
+                ExportedUser::Absent | ExportedUser::Unresolved => None,
+            })
+        };
+        let users = accounts().count();
         let is_unresolved = exported().any(|user| *user == ExportedUser::Unresolved);
         let outcome = total_outcome(users, is_unresolved);
-        self.log
-            .record_many(caller, EventKind::SubscribeUserExport, outcome, users, network);
+        self.log.record_shown(
+            caller,
+            EventKind::SubscribeUserExport,
+            asked,
+            outcome,
+            users,
+            accounts(),
+        )?;
         let at_provider: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.provider).collect();
         if !at_provider.is_empty() {
             let users = at_provider.iter().map(|(_, accounts)| accounts).sum();
             let is_unknown = at_provider.iter().any(|(outcome, _)| *outcome == EventOutcome::Unknown);
             let outcome = total_outcome(users, is_unknown);
+            // The event of the export names them.
             self.log
-                .record_many(caller, EventKind::AuthSystemUserGet, outcome, users, network);
+                .record_shown(caller, EventKind::AuthSystemUserGet, asked, outcome, users, [])?;
         }
+        Ok(())
     }
 }
 

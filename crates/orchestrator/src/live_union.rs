@@ -19,7 +19,7 @@ use crate::{
     Caller, ReadError,
     findings::PairFindings,
     page::{partial_reason, resolve_page, store_partial_reason},
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::ResolveContext,
     source_pair::SourcePair,
     store_only::{StoreOnly, store_failure},
@@ -67,8 +67,9 @@ impl LiveUnion {
             && answer.is_ok()
         {
             if lookup.called {
+                let asked = Asked::Users(&query.filter);
                 self.log
-                    .record(caller, EventKind::AuthSystemUserGet, EventOutcome::Unknown, &[]);
+                    .record(caller, EventKind::AuthSystemUserGet, asked, EventOutcome::Unknown, &[])?;
             }
             let provider = SourceReport {
                 status: SourceStatus::Unavailable,
@@ -104,7 +105,9 @@ impl LiveUnion {
         context: ResolveContext<'_>,
         findings: PairFindings,
     ) -> Result<ListAnswer, ReadError> {
-        self.log.record_findings(caller, EventKind::SubscribeUserGet, &findings);
+        let asked = Asked::Users(&query.filter);
+        self.log
+            .record_findings(caller, EventKind::SubscribeUserGet, asked, &findings)?;
         let (answer, writes) = resolve_page(findings, query, context)?;
         self.write_back.enqueue(caller, writes);
         Ok(answer)

@@ -10,7 +10,7 @@ use masthead_ports::{
 
 use crate::{
     Caller, LookupRequest, ReadError,
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::{ResolveContext, resolve_one},
     source_pair::SourcePair,
     store_only::StoreOnly,
@@ -54,8 +54,12 @@ impl LookupUser {
         let cx = caller.read_context(request.on_provider_failure);
         let key = UserKey::Id(request.crid.clone());
         let findings = self.sources.find(&cx, provider, &key).await;
-        self.log
-            .record_findings(caller, EventKind::SubscribeUserGetById, &findings);
+        self.log.record_findings(
+            caller,
+            EventKind::SubscribeUserGetById,
+            Asked::User(&request.crid),
+            &findings,
+        )?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use masthead_domain::{
     account::Account,
     answer::{Completeness, ListAnswer, SourceReport, SourceStatus, User},
-    event::EventKind,
+    event::{EventKind, EventOutcome},
     join::{AccountPair, has_shared_email},
     merge::SourceKind,
     order::SortKey,
@@ -23,7 +23,11 @@ use masthead_ports::{
 use time::OffsetDateTime;
 
 use crate::{
-    Caller, ReadError, live_union::first_page, read_log::ReadLog, resolve::ResolveContext, store_only::store_failure,
+    Caller, ReadError,
+    live_union::first_page,
+    read_log::{Asked, ReadLog},
+    resolve::ResolveContext,
+    store_only::store_failure,
 };
 
 /// The reason of a provider whose last finished sync is older than the tenant allows.
@@ -65,13 +69,25 @@ impl MirrorLists {
                 return Ok(None);
             }
         };
-        let registrations: Vec<Account> = page
-            .entries
-            .iter()
-            .filter_map(|entry| entry.registration.clone())
-            .collect();
-        self.log
-            .record_answer(caller, EventKind::SubscribeUserGet, Ok(&registrations));
+        let registrations = page.entries.iter().filter(|entry| entry.registration.is_some()).count();
+        let outcome = if registrations == 0 {
+            EventOutcome::Absent
+        } else {
+            EventOutcome::Found
+        };
+        let shown = page.entries.iter().filter_map(|entry| {
+            let profile = entry.profile.as_ref().map(|profile| &profile.account);
+            entry.registration.as_ref().or(profile)
+        });
+        let asked = Asked::Users(&query.filter);
+        self.log.record_shown(
+            caller,
+            EventKind::SubscribeUserGet,
+            asked,
+            outcome,
+            registrations,
+            shown,
+        )?;
         let completeness = self.completeness(&page, context);
         // An estimate may count users where the first page shows none.
         let is_first = query.position == Position::Offset(0);
@@ -110,7 +126,7 @@ impl MirrorLists {
         caller: &Caller,
         cx: &CallContext,
         filter: &UserFilter,
-    ) -> Option<Lookup> {
+    ) -> Result<Option<Lookup>, ReadError> {
         // The mirror filters merged users, which show the provider's value of a field only where the provider wins it.
         let provider_wins = |field| caller.tenant.settings.precedence.winner(field) == SourceKind::Provider;
         let returns_all = (filter.emails.is_empty() || provider_wins("email"))
@@ -118,26 +134,28 @@ impl MirrorLists {
             && (filter.last_name.is_none() || provider_wins("lastName"))
             && filter.metadata.is_empty();
         if !returns_all {
-            return None;
+            return Ok(None);
         }
         let page = match self.mirror.search(cx, &first_page(filter.clone())).await {
-            Ok(page) => page?,
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(None),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no answer of the mirror");
-                return None;
+                return Ok(None);
             }
         };
         if page.more || !page.whole || page.as_of <= current_since(&caller.tenant, self.clock.now()) {
-            return None;
+            return Ok(None);
         }
         let profiles = page.entries.into_iter().filter_map(|entry| entry.profile);
         let accounts: Vec<Account> = profiles.map(|profile| profile.account).collect();
+        let asked = Asked::Users(filter);
         self.log
-            .record_answer(caller, EventKind::SubscribeUserGet, Ok(&accounts));
-        Some(Lookup {
+            .record_answer(caller, EventKind::SubscribeUserGet, asked, Ok(&accounts))?;
+        Ok(Some(Lookup {
             called: false,
             ..Lookup::live(accounts, page.as_of)
-        })
+        }))
     }
 
     /// How the sources answered: the provider as of the start of the last sync, the store now. Shared addresses are reported

@@ -21,7 +21,7 @@ use crate::{
     mirror_list::MirrorLists,
     page::{check_depth, effective_query, empty_page, partial_reason, resolve_page},
     provider_reader::ProviderReader,
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
     resolve::{ResolveContext, resolve_one},
     store_only::StoreOnly,
 };
@@ -58,7 +58,7 @@ impl SearchProvider {
         findings.add(self.reader.find(&cx, &*provider, &key).await, None);
         let findings = PairFindings::provider_only(findings);
         self.log
-            .record_findings(caller, EventKind::SubscribeUserGetById, &findings);
+            .record_findings(caller, EventKind::SubscribeUserGetById, Asked::User(crid), &findings)?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),
@@ -89,7 +89,7 @@ impl SearchProvider {
             AccessPath::Contradiction => return Ok(empty_page(&caller.tenant, query)),
             AccessPath::Key(key) => findings.add(self.reader.find(&cx, &*provider, &key).await, None),
             AccessPath::List => {
-                let profiles = self.mirror.current_profiles(caller, &cx, &query.filter).await;
+                let profiles = self.mirror.current_profiles(caller, &cx, &query.filter).await?;
                 let lookup = if let Some(profiles) = profiles {
                     profiles
                 } else {
@@ -101,7 +101,9 @@ impl SearchProvider {
             }
         }
         let findings = PairFindings::provider_only(findings);
-        self.log.record_findings(caller, EventKind::SubscribeUserGet, &findings);
+        let asked = Asked::Users(&query.filter);
+        self.log
+            .record_findings(caller, EventKind::SubscribeUserGet, asked, &findings)?;
         let context = ResolveContext {
             tenant: &caller.tenant,
             provider: provider.name(),

@@ -19,7 +19,7 @@ use masthead_ports::{
 use crate::{
     Caller, ReadError,
     page::{PageSlice, UNREADABLE, requested_total, take_page},
-    read_log::ReadLog,
+    read_log::{Asked, ReadLog},
 };
 
 /// Reads the store.
@@ -35,8 +35,12 @@ impl StoreOnly {
     pub(crate) async fn find_one(&self, caller: &Caller, id: &CustomerRegistrationId) -> Result<UserAnswer, ReadError> {
         let cx = caller.context(Priority::Interactive);
         let answer = self.store.find(&cx, &UserKey::Id(id.clone())).await;
-        self.log
-            .record_answer(caller, EventKind::SubscribeUserGetById, answer.as_deref());
+        self.log.record_answer(
+            caller,
+            EventKind::SubscribeUserGetById,
+            Asked::User(id),
+            answer.as_deref(),
+        )?;
         let accounts = answer.map_err(|error| store_failure(caller, &error))?;
         let completeness = self.completeness(caller);
         match accounts.into_iter().next() {
@@ -56,8 +60,9 @@ impl StoreOnly {
             AccessPath::Key(key) => self.store.find(&cx, &key).await,
             AccessPath::List => return Box::pin(self.search(caller, &cx, query)).await,
         };
+        let asked = Asked::Users(&query.filter);
         self.log
-            .record_answer(caller, EventKind::SubscribeUserGet, found.as_deref());
+            .record_answer(caller, EventKind::SubscribeUserGet, asked, found.as_deref())?;
         let mut found = found.map_err(|error| store_failure(caller, &error))?;
         found.retain(|account| query.filter.matches(account));
         let PageSlice { items, next, total } =
@@ -81,8 +86,9 @@ impl StoreOnly {
         self.log.record_answer(
             caller,
             EventKind::SubscribeUserGet,
+            Asked::Users(&query.filter),
             page.as_ref().map(|page| &*page.accounts),
-        );
+        )?;
         let page = page.map_err(|error| store_failure(caller, &error))?;
         let mut completeness = self.completeness(caller);
         if let (Some(completeness), true) = (&mut completeness, page.unreadable) {

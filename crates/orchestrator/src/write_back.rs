@@ -6,12 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::PoolId, write_back::WriteBack};
-use masthead_ports::{
-    clock::Clock,
-    registrations::{RegistrationWriter, WriteOrigin},
-    source::Priority,
+use masthead_domain::{
+    caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, tenant::PoolId,
+    write_back::WriteBack,
 };
+use masthead_ports::{clock::Clock, registrations::RegistrationWriter, source::Priority};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -34,16 +33,22 @@ pub(crate) struct WriteBackQueue {
     tasks: TaskTracker,
     waiting: Arc<Mutex<HashSet<(PoolId, CustomerRegistrationId)>>>,
     writing: Arc<Semaphore>,
+    address: AuditAddress,
 }
 
 impl WriteBackQueue {
-    pub(crate) fn new(registrations: Arc<dyn RegistrationWriter>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        registrations: Arc<dyn RegistrationWriter>,
+        clock: Arc<dyn Clock>,
+        address: AuditAddress,
+    ) -> Self {
         Self {
             registrations,
             clock,
             tasks: TaskTracker::new(),
             waiting: Arc::default(),
             writing: Arc::new(Semaphore::new(MAX_WRITING)),
+            address,
         }
     }
 
@@ -69,11 +74,7 @@ impl WriteBackQueue {
         }
         let queue = self.clone();
         let mut cx = caller.context(Priority::Sync);
-        let origin = WriteOrigin {
-            request_id: caller.request_id.clone(),
-            source_system: caller.source_system.clone(),
-            at: self.clock.now(),
-        };
+        let origin = caller.origin(self.clock.now(), self.address);
         self.tasks.spawn(async move {
             if let Ok(_permit) = queue.writing.acquire().await {
                 cx.deadline = Instant::now() + DEADLINE;

@@ -7,6 +7,17 @@ use masthead_domain::tenant::PoolId;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyedHash(pub [u8; 32]);
 
+impl KeyedHash {
+    /// The first 64 bits.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        let [first, ..] = self.0.as_chunks::<8>().0 else {
+            return 0;
+        };
+        i64::from_be_bytes(*first)
+    }
+}
+
 impl std::fmt::Debug for KeyedHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("KeyedHash(<redacted>)")
@@ -28,6 +39,8 @@ pub enum HashPurpose {
     Tombstone,
     /// The key under which callers and addresses are hashed for limits.
     RateLimits,
+    /// What a read asked for, or the id of a user without a registration, in the audit log.
+    Audit,
 }
 
 /// Hashes texts under a secret key of the server.

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod attempts;
+pub mod audit;
 pub mod bulk;
 pub mod caller_rules;
 pub mod clock;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use masthead_domain::write_back::WriteBack;
+use masthead_domain::{access::TokenIdentity, write_back::WriteBack};
 use time::OffsetDateTime;
 
 use crate::source::{CallContext, SourceError};
@@ -17,6 +17,24 @@ pub struct WriteOrigin {
     pub source_system: Arc<str>,
     /// The time of the write.
     pub at: OffsetDateTime,
+    /// To whom the token was issued; empty without a token.
+    pub caller: Arc<TokenIdentity>,
+    /// What the audit log keeps of the caller's address.
+    pub network: Option<Box<str>>,
+}
+
+impl WriteOrigin {
+    /// The origin of a write without a token.
+    #[must_use]
+    pub fn new(request_id: Arc<str>, source_system: Arc<str>, at: OffsetDateTime) -> Self {
+        Self {
+            request_id,
+            source_system,
+            at,
+            caller: Arc::default(),
+            network: None,
+        }
+    }
 }
 
 /// The result of a write-back.

@@ -8,8 +8,11 @@ use time::OffsetDateTime;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Seconds from 1970 to 2000, the epoch of Postgres.
 const EPOCH: i64 = 946_684_800;
-/// The type of array elements (`pg_type.oid`).
+/// The types of array elements (`pg_type.oid`).
 const INTEGER: i32 = 23;
+const BIGINT: i32 = 20;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 /// The trailer: a column count of -1.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
@@ -64,6 +67,13 @@ impl CopyRows {
         self.bytes.extend(number.to_be_bytes());
     }
 
+    pub(crate) fn optional_int8(&mut self, number: Option<i64>) {
+        match number {
+            Some(number) => self.int8(number),
+            None => self.null(),
+        }
+    }
+
     pub(crate) fn int4(&mut self, number: i32) {
         self.bytes.extend(4_i32.to_be_bytes());
         self.bytes.extend(number.to_be_bytes());
@@ -92,20 +102,41 @@ impl CopyRows {
         }
     }
 
+    /// The date in UTC so many days after this time.
+    pub(crate) fn date_after(&mut self, at: OffsetDateTime, days: u16) {
+        let day = (at.unix_timestamp() - EPOCH).div_euclid(DAY) + i64::from(days);
+        self.int4(i32::try_from(day).unwrap_or(i32::MAX - 1));
+    }
+
     /// A one-dimensional array without nulls; an empty array has no dimension, as Postgres encodes it.
     pub(crate) fn int4_array(&mut self, numbers: &[i32]) -> Result<(), ValueTooLongError> {
-        let count = i32::try_from(numbers.len()).map_err(|_| ValueTooLongError)?;
+        self.array_head(numbers.len(), INTEGER, 4)?;
+        for number in numbers {
+            self.int4(*number);
+        }
+        Ok(())
+    }
+
+    /// As [`Self::int4_array`].
+    pub(crate) fn int8_array(&mut self, numbers: &[i64]) -> Result<(), ValueTooLongError> {
+        self.array_head(numbers.len(), BIGINT, 8)?;
+        for number in numbers {
+            self.int8(*number);
+        }
+        Ok(())
+    }
+
+    fn array_head(&mut self, count: usize, element: i32, bytes: i32) -> Result<(), ValueTooLongError> {
+        let count = i32::try_from(count).map_err(|_| ValueTooLongError)?;
         let dimensions = i32::from(count > 0);
-        let length = 12 + dimensions * 8 + count.checked_mul(8).ok_or(ValueTooLongError)?;
-        for head in [length, dimensions, 0, INTEGER] {
+        let elements = count.checked_mul(4 + bytes).ok_or(ValueTooLongError)?;
+        let length = elements.checked_add(12 + dimensions * 8).ok_or(ValueTooLongError)?;
+        for head in [length, dimensions, 0, element] {
             self.bytes.extend(head.to_be_bytes());
         }
         if count > 0 {
             self.bytes.extend(count.to_be_bytes());
             self.bytes.extend(1_i32.to_be_bytes());
-        }
-        for number in numbers {
-            self.int4(*number);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod answer_cache;
+mod audit_log;
 mod bulk;
 mod caller_admin;
 mod caller_rules;
@@ -12,7 +13,10 @@ mod connect;
 mod copy;
 mod database;
 mod database_url;
+mod event_partitions;
+mod event_queue;
 mod event_rows;
+mod event_writer;
 mod field_error;
 #[cfg(test)]
 mod hand_written;
@@ -22,6 +26,7 @@ mod metadata_json;
 mod migration;
 mod mirror;
 mod older_connections;
+mod operator_log;
 mod options;
 mod pool_writes;
 mod query_tag;
@@ -55,15 +60,18 @@ mod workspaces;
 mod write_back;
 
 pub use admin::{Admin, AdminError, TenantRow};
+pub use audit_log::{EventWriterRow, PgAuditLog};
 pub use bulk::PgBulkLookups;
 pub use caller_admin::{CallerDenialRow, CallerGrantRow};
 pub use caller_rules::PgCallerRules;
 pub use connect::{PoolerError, TlsError};
 pub use database_url::{DatabaseUrlError, check_database_url};
+pub use event_partitions::{EventPartitions, EventPartitionsError, PartitionsKept};
 pub use field_error::UnstorableFieldError;
 pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Imported, Importer};
 pub use migration::MigrationNotice;
 pub use mirror::PgMirror;
+pub use operator_log::OperatorChange;
 pub use options::{OpenError, StoreOptions};
 pub use rate_usage::PgRateUsage;
 pub use read_events::PgReadEvents;

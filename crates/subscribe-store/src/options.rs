@@ -65,6 +65,8 @@ pub struct StoreOptions {
     pub lookup_batch: usize,
     /// The maximum number of queued events of reads; more are dropped and counted.
     pub event_queue: usize,
+    /// The name of this process in the audit log, such as its host.
+    pub process: Box<str>,
     /// Hashes the ids and addresses of deleted users. Without it no user can be deleted, and where users were deleted nothing
     /// can be imported or synchronised: it could bring them back.
     pub keyed_hasher: Option<Arc<dyn KeyedHasher>>,
@@ -93,6 +95,7 @@ impl StoreOptions {
             lookup_queue: 4096,
             lookup_batch: 64,
             event_queue: 16_384,
+            process: "masthead".into(),
             keyed_hasher: None,
         }
     }

@@ -141,11 +141,7 @@ impl Repairs {
         request_id: Arc<str>,
         at: OffsetDateTime,
     ) -> Result<Merged, SourceError> {
-        let written_for = &WriteOrigin {
-            request_id,
-            source_system: MERGING.into(),
-            at,
-        };
+        let written_for = &WriteOrigin::new(request_id, MERGING.into(), at);
         let precedence = &cx.tenant.settings.precedence;
         let mut transaction = self.pool.begin().await.map_err(source_error(REPAIRS))?;
         // Locked in the order of their numbers, as all writers of several rows do.

@@ -9,11 +9,13 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
     admin::Admin,
+    audit_log::PgAuditLog,
     bulk::PgBulkLookups,
     caller_rules::PgCallerRules,
     connect::Connector,
     database::PgDatabase,
     database_url::DatabaseServers,
+    event_partitions::EventPartitions,
     import::Importer,
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
@@ -60,6 +62,8 @@ pub struct Store {
     mirror: Arc<PgMirror>,
     users: Arc<PgUsers>,
     tombstones: Tombstones,
+    /// The time limit of a statement.
+    patience: Duration,
     tenants: Arc<PgTenants>,
     workspaces: Arc<PgWorkspaces>,
     caller_rules: Arc<PgCallerRules>,
@@ -148,6 +152,7 @@ impl Store {
             )),
             users: Arc::new(PgUsers::new(service.clone(), writing.clone(), tombstones.clone())),
             tombstones,
+            patience: options.statement_timeout,
             started: Mutex::new(vec![lookups]),
             lookups: starter,
             replicas: replicas.map(|replicas| replicas.state),
@@ -156,7 +161,11 @@ impl Store {
             tenants: Arc::new(PgTenants::new(service.clone(), options.acquire_timeout)),
             workspaces: Arc::new(PgWorkspaces::new(service.clone())),
             caller_rules: Arc::new(PgCallerRules::new(service.clone())),
-            read_events: Arc::new(PgReadEvents::start(lazily, options.event_queue)),
+            read_events: Arc::new(PgReadEvents::start(
+                lazily,
+                options.event_queue,
+                options.process.clone(),
+            )),
             readiness: Arc::new(PgReadiness::new(service.clone())),
             totals,
             migrations_url: direct.to_owned(),
@@ -236,6 +245,24 @@ impl Store {
     #[must_use]
     pub fn read_events(&self) -> Arc<PgReadEvents> {
         Arc::clone(&self.read_events)
+    }
+
+    /// The audit log, to be read.
+    #[must_use]
+    pub fn audit_log(&self) -> PgAuditLog {
+        PgAuditLog {
+            database: self.service.clone(),
+            hashes: self.tombstones.clone(),
+            patience: self.patience,
+        }
+    }
+
+    /// The partitions of the audit log.
+    #[must_use]
+    pub fn event_partitions(&self) -> EventPartitions {
+        EventPartitions {
+            connect: self.maintenance.clone(),
+        }
     }
 
     /// The readiness of the database.

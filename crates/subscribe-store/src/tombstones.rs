@@ -2,7 +2,12 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, tenant::PoolId};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    email::Email,
+    event::{hash_text, hashed_user},
+    tenant::PoolId,
+};
 use masthead_ports::keyed_hash::{HashPurpose, KeyedHash, KeyedHasher};
 use time::OffsetDateTime;
 
@@ -47,6 +52,19 @@ impl Tombstones {
     fn hasher(&self) -> Result<&dyn KeyedHasher, sqlx::Error> {
         let hasher = self.0.as_deref();
         hasher.ok_or_else(|| sqlx::Error::Configuration(Box::new(MissingKeyError)))
+    }
+
+    /// The number by which the audit log names a user without a registration.
+    pub(crate) fn hashed_user(&self, pool: PoolId, id: &CustomerRegistrationId) -> Option<i64> {
+        let hash = |hasher: &dyn KeyedHasher| hasher.hash(pool, HashPurpose::Audit, &hash_text(id)).number();
+        self.0.as_deref().map(hash).map(hashed_user)
+    }
+
+    /// The same under every known key.
+    pub(crate) fn hashed_users(&self, pool: PoolId, id: &CustomerRegistrationId) -> Vec<i64> {
+        let hashes = |hasher: &dyn KeyedHasher| hasher.hashes(pool, HashPurpose::Audit, &hash_text(id));
+        let hashes = self.0.as_deref().map(hashes).unwrap_or_default();
+        hashes.iter().map(|hash| hashed_user(hash.number())).collect()
     }
 
     /// The tombstone of each user, that of its id before that of its address.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use masthead_domain::event::Event;
-use masthead_ports::events::ReadEvents;
+use masthead_ports::events::{EventLostError, ReadEvents};
 
 /// Records every event, in order.
 #[derive(Debug, Default)]
@@ -17,7 +17,8 @@ impl RecordingEvents {
 }
 
 impl ReadEvents for RecordingEvents {
-    fn record(&self, event: Event) {
+    fn record(&self, event: Event) -> Result<(), EventLostError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        Ok(())
     }
 }

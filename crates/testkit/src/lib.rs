@@ -9,6 +9,7 @@
 pub mod account_writer;
 pub mod accounts;
 pub mod answer_table;
+pub mod audit;
 pub mod clock;
 pub mod contract;
 pub mod contract_cases;

@@ -28,6 +28,7 @@ struct PurposeKeys {
     idempotency: hmac::Key,
     tombstone: hmac::Key,
     rate_limits: hmac::Key,
+    audit: hmac::Key,
 }
 
 impl DerivedKeyHasher {
@@ -67,6 +68,7 @@ impl PurposeKeys {
             idempotency: key_for(b"idempotency")?,
             tombstone: key_for(b"tombstone")?,
             rate_limits: key_for(b"rate limits")?,
+            audit: key_for(b"audit")?,
         })
     }
 
@@ -78,6 +80,7 @@ impl PurposeKeys {
             HashPurpose::Idempotency => &self.idempotency,
             HashPurpose::Tombstone => &self.tombstone,
             HashPurpose::RateLimits => &self.rate_limits,
+            HashPurpose::Audit => &self.audit,
         };
         let mut context = hmac::Context::with_key(key);
         context.update(&pool.0.to_be_bytes());
@@ -119,6 +122,7 @@ mod tests {
         HashPurpose::Idempotency,
         HashPurpose::Tombstone,
         HashPurpose::RateLimits,
+        HashPurpose::Audit,
     ];
 
     fn hasher(current: &str, fills: &[u8]) -> DerivedKeyHasher {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use http::StatusCode;
 use masthead_ports::{rate_limit::RateExceeded, tokens::TokenError};
 
 /// A header that cannot be used.
@@ -36,6 +37,8 @@ pub(crate) enum AuthError {
     Token(TokenError),
     /// The tenant does not accept this source system.
     UnknownSourceSystem,
+    /// The token is bound to other source systems.
+    SourceSystemNotGranted,
     /// Scope or tenant is not granted, or the tenant does not exist.
     NotGranted,
     /// A limit of requests or rows a minute is reached.
@@ -66,7 +69,22 @@ impl AuthError {
             Self::NotBearer => "the Authorization header is not `bearer` and a token".into(),
             Self::Token(error) => error.to_string().into(),
             Self::UnknownSourceSystem => "the tenant does not know this X-SourceSystem".into(),
+            Self::SourceSystemNotGranted => "the token does not grant this X-SourceSystem".into(),
             Self::NotGranted | Self::RateLimited(_) | Self::TenantsUnavailable => "".into(),
+        }
+    }
+
+    /// The status and the reason of the event of a refused call; `None` for other errors.
+    pub(crate) fn refusal(&self) -> Option<(StatusCode, Cow<'static, str>)> {
+        match self {
+            Self::Header(_)
+            | Self::TenantsUnavailable
+            | Self::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable) => None,
+            Self::NotBearer | Self::Token(_) | Self::UnknownSourceSystem | Self::SourceSystemNotGranted => {
+                Some((StatusCode::UNAUTHORIZED, self.detail()))
+            }
+            Self::NotGranted => Some((StatusCode::FORBIDDEN, "the scope or the tenant is not granted".into())),
+            Self::RateLimited(_) => Some((StatusCode::TOO_MANY_REQUESTS, "a limit is reached".into())),
         }
     }
 }

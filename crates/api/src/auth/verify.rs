@@ -1,13 +1,13 @@
 //! Verifies a caller: headers, token, grant, tenant, source system, limits, in this order.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use masthead_domain::{
-    access::{Grant, Scope},
+    access::{Grant, Scope, TokenIdentity},
     tenant::TenantId,
 };
-use masthead_orchestrator::Caller;
+use masthead_orchestrator::{Caller, RefusalLog, RefusedCall};
 use masthead_ports::{
     rate_limit::{Admission, CallerName, LimitedCaller, RateLimits},
     source::SourceError,
@@ -28,6 +28,8 @@ pub(crate) struct Authenticator {
     pub(crate) tokens: Arc<dyn TokenVerifier>,
     pub(crate) rate_limits: Arc<dyn RateLimits>,
     pub(crate) read_scopes: ReadScopeGrants,
+    /// The events of refused calls.
+    pub(crate) refusals: RefusalLog,
 }
 
 /// A caller that may make its request.
@@ -72,8 +74,62 @@ impl Authenticator {
         context: &RequestContext,
         scopes: &[Scope],
     ) -> Result<Verified, AuthError> {
+        let mut identity = None;
+        let verified = self.verify_token(&mut identity, headers, group, context, scopes).await;
+        verified.inspect_err(|error| {
+            if let Some(refusal) = error.refusal() {
+                // They were parsed before; this is not the usual path.
+                let claimed = CallerHeaders::parse(headers, group).ok();
+                self.record_refusal(claimed.as_ref(), identity.take(), context, refusal);
+            }
+        })
+    }
+
+    /// Records that a verified caller may not do what it asked for.
+    pub(crate) fn record_forbidden(&self, caller: &Caller, error: &AuthError) {
+        if let Some((status, reason)) = error.refusal() {
+            self.refusals.record(&RefusedCall {
+                status: status.as_u16(),
+                reason,
+                tenant: Some(&caller.tenant.id),
+                caller: Arc::clone(&caller.identity),
+                address: caller.address,
+                request_id: &caller.request_id,
+                source_system: &caller.source_system,
+            });
+        }
+    }
+
+    fn record_refusal(
+        &self,
+        claimed: Option<&CallerHeaders<'_>>,
+        identity: Option<Arc<TokenIdentity>>,
+        context: &RequestContext,
+        (status, reason): (StatusCode, Cow<'static, str>),
+    ) {
+        self.refusals.record(&RefusedCall {
+            status: status.as_u16(),
+            reason,
+            tenant: claimed.map(|claimed| &claimed.tenant),
+            caller: identity.unwrap_or_default(),
+            address: context.caller,
+            request_id: context.request_id.redacted(),
+            source_system: claimed.map_or("", |claimed| redacted(&claimed.source_system)),
+        });
+    }
+
+    /// Verifies the headers; `identity` is whom the token names, once it is verified.
+    async fn verify_token(
+        &self,
+        identity: &mut Option<Arc<TokenIdentity>>,
+        headers: &HeaderMap,
+        group: GroupHeader,
+        context: &RequestContext,
+        scopes: &[Scope],
+    ) -> Result<Verified, AuthError> {
         let headers = CallerHeaders::parse(headers, group)?;
         let token = self.tokens.verify(headers.token()?).await.map_err(AuthError::Token)?;
+        *identity = Some(Arc::clone(&token.identity));
         let grant = &token.grant;
         let id = if headers.has_group {
             headers.tenant
@@ -83,6 +139,9 @@ impl Authenticator {
         // A tenant that is not granted and one that does not exist look the same to the client.
         if !allows_any(grant, scopes, &id) {
             return Err(AuthError::NotGranted);
+        }
+        if !token.identity.allows_source_system(&headers.source_system) {
+            return Err(AuthError::SourceSystemNotGranted);
         }
         let tenant = self.tenants.by_id(&id).await.map_err(|error| unavailable(&error))?;
         let tenant = tenant.ok_or(AuthError::NotGranted)?;
@@ -145,7 +204,10 @@ fn unavailable(error: &SourceError) -> AuthError {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use masthead_domain::caller_address::AuditAddress;
     use masthead_testkit::{
+        clock::StoppedClock,
+        events::RecordingEvents,
         tenants::{FakeTenants, tenant},
         tokens::{FakeTokens, grant},
     };
@@ -162,6 +224,11 @@ mod tests {
                 tenant("north/daily/herald", 1, &[]),
                 tenant("south/daily/herald", 2, &[]),
             ])),
+            refusals: RefusalLog::new(
+                Arc::new(RecordingEvents::default()),
+                Arc::new(StoppedClock::default()),
+                AuditAddress::Network,
+            ),
             tokens: Arc::new(
                 FakeTokens::new()
                     .granting("north", read(&["north/*/*"]))

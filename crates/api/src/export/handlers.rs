@@ -8,7 +8,7 @@ use masthead_domain::{
     tenant::Tenant,
     workspace::{Credential, KeyHash, Workspace, WorkspaceId},
 };
-use masthead_orchestrator::{Caller, ExportRequest, ExportedUser};
+use masthead_orchestrator::{Caller, ExportRequest, ExportedUser, RefusalLog, RefusedCall};
 use masthead_ports::{
     rate_limit::{Admission, CallerName, LimitedCaller, RateLimits},
     source::SourceError,
@@ -27,7 +27,7 @@ use crate::http::{
     deadline::by_deadline,
     error::RequestError,
     percent::{Plus, decode, query_pairs},
-    request::RequestContext,
+    request::{RequestContext, redacted},
     response::{ApiResponse, json_response, log_unwritable, to_json},
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct ExportApi {
     pub(crate) state: Arc<ExportState>,
     pub(crate) tenants: Arc<dyn Tenants>,
     pub(crate) rate_limits: Arc<dyn RateLimits>,
+    /// The events of refused calls.
+    pub(crate) refusals: RefusalLog,
     pub(crate) retry_after: Duration,
 }
 
@@ -49,7 +51,31 @@ pub(crate) async fn export_users<B: RequestBody>(
 ) -> ApiResponse {
     match answer(api, &context, parts, path_workspace, body).await {
         Ok(answer) => json_response(StatusCode::OK, answer, context.request_id),
-        Err(error) => error.response(&context.request_id, api.retry_after),
+        Err(error) => {
+            record_refusal(&api.refusals, &context, parts, &error);
+            error.response(&context.request_id, api.retry_after)
+        }
+    }
+}
+
+/// Records a call without a right to it. The named workspace need not exist.
+fn record_refusal(refusals: &RefusalLog, context: &RequestContext, parts: &Parts, error: &ExportError) {
+    let status = error.status();
+    if matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    ) {
+        let credentials = BasicCredentials::from_headers(&parts.headers);
+        let workspace = credentials.and_then(|credentials| WorkspaceId::parse(&credentials.user).ok());
+        refusals.record(&RefusedCall {
+            status: status.as_u16(),
+            reason: error.kind().unwrap_or_default().into(),
+            tenant: None,
+            caller: Arc::default(),
+            address: context.caller,
+            request_id: context.request_id.redacted(),
+            source_system: workspace.as_ref().map_or("", |id| redacted(id.as_str())),
+        });
     }
 }
 
@@ -99,11 +125,12 @@ async fn read_users(
     body: ExportBody,
     strict: bool,
 ) -> Result<Vec<u8>, ExportError> {
-    let request = ExportRequest {
-        keys: body.keys,
-        network: caller.address.map(|address| address.network().into()),
+    let request = ExportRequest { keys: body.keys };
+    let export = async {
+        let exported = state.export.export(caller, &request).await;
+        // It fails where it cannot be recorded.
+        exported.map_err(|_| ExportError::from(RequestError::Unavailable))
     };
-    let export = async { Ok::<_, ExportError>(state.export.export(caller, &request).await) };
     let answer = by_deadline(caller.deadline, export).await?;
     admission.charge_rows(answer.outcomes.len());
     if strict && answer.outcomes.contains(&ExportedUser::Unresolved) {

@@ -113,9 +113,9 @@ impl From<&LegacyError> for PublishedError {
                 }
             },
             LegacyError::Auth(error) => match error {
-                AuthError::Header(HeaderError::NotPrintable(_)) | AuthError::UnknownSourceSystem => {
-                    infrastructure(StatusCode::UNAUTHORIZED, INVALID_SOURCE_SYSTEM)
-                }
+                AuthError::Header(HeaderError::NotPrintable(_))
+                | AuthError::UnknownSourceSystem
+                | AuthError::SourceSystemNotGranted => infrastructure(StatusCode::UNAUTHORIZED, INVALID_SOURCE_SYSTEM),
                 AuthError::Header(error) => Self::Infrastructure(StatusCode::BAD_REQUEST, error.detail()),
                 AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
                 | AuthError::TenantsUnavailable => infrastructure(StatusCode::INTERNAL_SERVER_ERROR, WENT_WRONG),

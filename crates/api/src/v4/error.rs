@@ -34,7 +34,10 @@ impl V4Error {
                 AuthError::Header(_) => Code::E400_00,
                 AuthError::Token(TokenError::KeysUnavailable | TokenError::RulesUnavailable)
                 | AuthError::TenantsUnavailable => Code::E503,
-                AuthError::NotBearer | AuthError::UnknownSourceSystem | AuthError::Token(_) => Code::E401,
+                AuthError::NotBearer
+                | AuthError::UnknownSourceSystem
+                | AuthError::SourceSystemNotGranted
+                | AuthError::Token(_) => Code::E401,
                 AuthError::NotGranted => Code::E403,
                 AuthError::RateLimited(_) => Code::E429,
             },

@@ -6,7 +6,9 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, request};
 use http_body_util::BodyExt;
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants, RequestBody, RequestContext};
-use masthead_domain::{access::Scope, customer_registration_id::CustomerRegistrationId, tenant::PoolId};
+use masthead_domain::{
+    access::Scope, caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, tenant::PoolId,
+};
 use masthead_orchestrator::{
     UseCases,
     writes::{UserWrites, WriteDependencies},
@@ -18,6 +20,7 @@ use masthead_ports::{
 };
 use masthead_testkit::{
     account_writer::{FakeAccountWriter, FakeProviderWriters},
+    audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     contract_cases::{
         self, CaseAnswer, CaseEnvironment, CaseToken, ContractCase, Expectation, fixture as contract_world,
@@ -130,6 +133,7 @@ impl ApiFixture {
             hasher: Arc::new(FakeKeyedHasher(vec![2, 1])),
             secrets: Arc::new(CountingSecrets::default()),
             clock: clock.clone(),
+            audit_address: AuditAddress::Network,
             sends_mail,
         };
         let use_cases = UseCases::new(
@@ -140,6 +144,8 @@ impl ApiFixture {
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
                 mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: events.clone(),
+                audit_log: Arc::new(FakeAuditLog::default()),
+                audit: audit_policy(),
                 clock: clock.clone(),
             },
             contract_world::MAX_DEPTH,

@@ -61,11 +61,11 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, CommandError> {
 /// Imports each group of consecutive lines of one tenant as one stream.
 async fn import_all(store: &Store, lines: &mut InputLines, done: &mut Imported) -> Result<(), CommandError> {
     let clock = SystemClock;
-    let origin = ImportOrigin {
-        request_id: TimedIds::new(Arc::new(clock)).next().as_str().into(),
-        source_system: SOURCE_SYSTEM.into(),
-        at: clock.now(),
-    };
+    let origin = ImportOrigin::new(
+        TimedIds::new(Arc::new(clock)).next().as_str().into(),
+        SOURCE_SYSTEM.into(),
+        clock.now(),
+    );
     let mut known = HashMap::new();
     while let Some((id, first)) = lines.peek()? {
         let tenant = match known.get(&id) {

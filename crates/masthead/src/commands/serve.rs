@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use masthead_api::{ApiLimits, ApiState, ExportState};
 use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
-use masthead_ports::{clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier};
+use masthead_ports::{
+    audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing, tokens::UserTokenVerifier,
+};
 use masthead_subscribe_store::{PgRegistrations, SchemaError, Store};
 use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
@@ -24,6 +26,7 @@ use super::{
     signals::{RequestSignals, ServerSignals, follow_requests},
 };
 use crate::{
+    audit,
     clock::SystemClock,
     command_error::CommandError,
     edge::{Edge, EdgeParts},
@@ -128,7 +131,10 @@ async fn serve(
     let ops = Arc::new(Ops::new(health, metrics, Some(logs.writer.clone())).of_api(address));
     let http = Arc::new(settings.http.clone());
     let options = Arc::new(http.server_options());
-    let use_cases = UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth);
+    let use_cases = UseCases::new(
+        dependencies(settings, &store, &adapters, &clock)?,
+        settings.search.max_depth,
+    );
     let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
     let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
     let ids: Arc<dyn RequestIds> = Arc::new(TimedIds::new(Arc::clone(&clock)));
@@ -189,6 +195,8 @@ async fn serve(
         Arc::clone(&logs.control),
     ));
     tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
+    tasks.spawn(audit::keep_partitions(store.event_partitions(), Arc::clone(&clock)));
+    store.read_events().announce();
     if let Some(listener) = ops_listener {
         tasks.spawn(serve_operations(listener, Arc::clone(&options), Arc::clone(&ops)));
     }
@@ -214,16 +222,31 @@ fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>)
     telemetry.start(move || ops.metrics_text(), move || clock.now().into())
 }
 
-pub(super) fn dependencies(store: &Store, adapters: &Adapters, clock: &Arc<dyn Clock>) -> Dependencies {
-    Dependencies {
+/// The ports of the use cases.
+///
+/// # Errors
+/// A sealing key is invalid.
+pub(super) fn dependencies(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    clock: &Arc<dyn Clock>,
+) -> Result<Dependencies, CommandError> {
+    Ok(Dependencies {
         store: adapters.subscribe(store.registrations()),
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
         bulk: adapters.subscribe_bulk(store.bulk_lookups()),
         mirror: store.mirror(),
         events: store.read_events(),
+        audit_log: Arc::new(store.audit_log()),
+        audit: AuditPolicy {
+            hasher: wiring::keyed_hasher(&settings.sealing)?,
+            address: settings.audit.address,
+            required: settings.audit.required,
+        },
         clock: Arc::clone(clock),
-    }
+    })
 }
 
 fn sync_schedule(

@@ -53,7 +53,10 @@ pub(super) fn with_writes(
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
         let sealing = Arc::new(wiring::sealer(&settings.sealing)?);
         let operations = UserOperations {
-            use_cases: UseCases::new(dependencies(&store, &adapters, &clock), settings.search.max_depth),
+            use_cases: UseCases::new(
+                dependencies(&settings, &store, &adapters, &clock)?,
+                settings.search.max_depth,
+            ),
             writes: user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?,
             tenants: store.tenants(),
         };

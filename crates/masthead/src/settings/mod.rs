@@ -19,7 +19,7 @@ pub use errors::{SettingsError, environment_name};
 pub use fingerprint::SettingsFingerprint;
 pub use load::{REFERENCE, Variables};
 pub use model::{
-    DatabaseSettings, HttpSettings, IssuerSettings, LimitSettings, LogFormat, LogSettings, MailSettings,
+    AuditSettings, DatabaseSettings, HttpSettings, IssuerSettings, LimitSettings, LogFormat, LogSettings, MailSettings,
     MetricsSettings, PasswordSettings, PrivateAddresses, ProviderSettings, SealingSettings, SearchSettings,
     ServerSettings, SmtpSettings, SyncSettings, TelemetrySettings, TlsSettings, TokenKeySource, TokenSettings,
 };

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use masthead_api::ReadScopeGrants;
 use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
-use masthead_domain::mail::Sender;
+use masthead_domain::{caller_address::AuditAddress, mail::Sender};
 use masthead_http_server::ServerOptions;
 use masthead_rate_limits::LimiterOptions;
 use masthead_tokens::{Algorithm, ClaimRules};
@@ -49,6 +49,16 @@ pub struct ServerSettings {
     pub telemetry: Option<TelemetrySettings>,
     /// `[metrics]`
     pub metrics: MetricsSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the reference, default.toml, describes each")]
+pub struct AuditSettings {
+    pub address: AuditAddress,
+    pub required: bool,
 }
 
 /// `[http]`: the reference describes each setting.

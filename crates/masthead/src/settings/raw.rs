@@ -22,6 +22,14 @@ pub(super) struct RawSettings {
     pub(super) log: RawLog,
     pub(super) telemetry: RawTelemetry,
     pub(super) metrics: RawMetrics,
+    pub(super) audit: RawAudit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAudit {
+    pub(super) address: String,
+    pub(super) required: String,
 }
 
 #[derive(Deserialize)]

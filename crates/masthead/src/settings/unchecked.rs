@@ -9,8 +9,8 @@ use super::{
     fingerprint::SettingsFingerprint,
     load::{self, Variables},
     model::{
-        DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings, SyncSettings,
-        TokenSettings,
+        AuditSettings, DatabaseSettings, LogSettings, MailSettings, ProviderSettings, SealingSettings, ServerSettings,
+        SyncSettings, TokenSettings,
     },
     raw::RawSettings,
 };
@@ -71,6 +71,7 @@ impl UncheckedSettings {
             let log = check::log(&raw.log, c);
             let telemetry = check::telemetry(&raw.telemetry, c);
             let metrics = check::metrics(&raw.metrics, c);
+            let audit = check::audit(&raw.audit, c);
             Some(ServerSettings {
                 http: http?,
                 database: database?,
@@ -85,8 +86,17 @@ impl UncheckedSettings {
                 log: log?,
                 telemetry: telemetry?,
                 metrics: metrics?,
+                audit: audit?,
             })
         })
+    }
+
+    /// What the audit log keeps.
+    ///
+    /// # Errors
+    /// All errors of `[audit]`, and all unknown settings.
+    pub fn audit(&self) -> Result<AuditSettings, SettingsError> {
+        self.part(|raw, c| check::audit(&raw.audit, c))
     }
 
     /// The settings of the commands that only use the database.

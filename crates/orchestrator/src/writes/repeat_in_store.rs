@@ -141,11 +141,12 @@ impl Services {
     }
 
     fn commit_of(&self, intent: &Intent, events: &[EventKind], outcome: EventOutcome) -> WriteCommit {
-        let origin = WriteOrigin {
-            request_id: Arc::from(&*intent.new.request_id),
-            source_system: Arc::from(&*intent.new.source_system),
-            at: self.now(),
-        };
+        // Its token is not kept: the request id leads to the events of the call.
+        let origin = WriteOrigin::new(
+            Arc::from(&*intent.new.request_id),
+            Arc::from(&*intent.new.source_system),
+            self.now(),
+        );
         WriteCommit {
             events: events.iter().map(|&kind| (kind, outcome)).collect(),
             intent: Some(intent.id),

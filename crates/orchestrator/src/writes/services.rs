@@ -7,8 +7,8 @@ use std::{
 };
 
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, flow::Sources,
-    return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
+    account::Account, caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, email::Email,
+    event::EventKind, flow::Sources, return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{Ability, AccountWriter, MissingSetting},
@@ -20,7 +20,6 @@ use masthead_ports::{
     mail::{Mail, MailKind, MailValues},
     passwords::PasswordHasher,
     provider::{AccountSide, ProviderWriters},
-    registrations::WriteOrigin,
     sealing::Sealing,
     secret_generator::SecretGenerator,
     source::{CallContext, Priority, SourceName, UserSource},
@@ -71,6 +70,8 @@ pub struct WriteDependencies {
     pub secrets: Arc<dyn SecretGenerator>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What the audit log keeps of the addresses of callers.
+    pub audit_address: AuditAddress,
     /// The server can send mail.
     pub sends_mail: bool,
 }
@@ -170,11 +171,7 @@ impl Services {
 
     /// The commit of a write with these events.
     pub(crate) fn commit(&self, call: &WriteCall, events: &[EventKind]) -> WriteCommit {
-        let origin = WriteOrigin {
-            request_id: Arc::clone(&call.caller.request_id),
-            source_system: Arc::clone(&call.caller.source_system),
-            at: self.ports.clock.now(),
-        };
+        let origin = call.caller.origin(self.ports.clock.now(), self.ports.audit_address);
         WriteCommit {
             idempotency: call.idempotency,
             ..WriteCommit::new(origin, events)

@@ -14,6 +14,7 @@ use masthead_ports::{
     source::Priority,
 };
 use masthead_testkit::{
+    audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     events::RecordingEvents,
     mirror::FakeMirror,
@@ -107,6 +108,8 @@ impl JoinFixture {
             providers: Arc::new(FakeProviders(Some(Arc::clone(&self.provider)))),
             mirror: Arc::clone(&mirror) as _,
             events: Arc::new(RecordingEvents::default()),
+            audit_log: Arc::new(FakeAuditLog::default()),
+            audit: audit_policy(),
             clock: Arc::new(StoppedClock::at(NOW)),
         };
         JoinReads {

@@ -144,10 +144,7 @@ impl ReadPath {
     pub(crate) async fn read(self, reads: &JoinReads) -> ReadAnswer {
         let JoinReads { use_cases, caller } = reads;
         let degrade = OnProviderFailure::Degrade;
-        let exported = |key: LookupKey| ExportRequest {
-            keys: vec![Some(key)],
-            network: None,
-        };
+        let exported = |key: LookupKey| ExportRequest { keys: vec![Some(key)] };
         let key = |at: usize| EmailKey::from_text(ADDRESSES[at]);
         let searched = match self {
             Self::ById(id) => {
@@ -185,7 +182,12 @@ impl ReadPath {
                     Self::ExportNumber(number, _) => LookupKey::Registration(number),
                     _ => unreachable!("other paths are matched above"),
                 };
-                let mut outcomes = use_cases.export_users.export(caller, &exported(key)).await.outcomes;
+                let mut outcomes = use_cases
+                    .export_users
+                    .export(caller, &exported(key))
+                    .await
+                    .unwrap()
+                    .outcomes;
                 return match outcomes.pop() {
                     Some(ExportedUser::User(user)) => ReadAnswer::new(vec![*user]),
                     Some(ExportedUser::Absent) => ReadAnswer::new(Vec::new()),

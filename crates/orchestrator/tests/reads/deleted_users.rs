@@ -31,13 +31,13 @@ async fn deleted_user_is_absent_from_every_read() {
     }
     let request = ExportRequest {
         keys: vec![Some(id("auth0|1")), Some(email("ann@example.com")), Some(id("auth0|2"))],
-        network: None,
     };
     let exported = fixture
         .use_cases
         .export_users
         .export(&fixture.caller(), &request)
         .await
+        .unwrap()
         .outcomes;
     assert_eq!(exported[..2], [ExportedUser::Absent, ExportedUser::Absent]);
     assert!(matches!(exported[2], ExportedUser::User(_)));

@@ -17,11 +17,12 @@ const DOWN: SourceErrorKind = SourceErrorKind::Unavailable;
 
 impl ReadFixture {
     async fn export(&self, keys: Vec<Option<LookupKey>>) -> ExportAnswer {
-        let request = ExportRequest {
-            keys,
-            network: Some("203.0.113.0/24".into()),
-        };
-        self.use_cases.export_users.export(&self.caller(), &request).await
+        let request = ExportRequest { keys };
+        self.use_cases
+            .export_users
+            .export(&self.caller(), &request)
+            .await
+            .unwrap()
     }
 
     async fn export_one(&self, key: LookupKey) -> ExportedUser {

@@ -36,9 +36,13 @@ impl ReadFixture {
         let before = (self.provider.calls(), self.store.calls());
         let request = ExportRequest {
             keys: keys.iter().cloned().map(Some).collect(),
-            network: None,
         };
-        let answer = self.use_cases.export_users.export(&self.caller(), &request).await;
+        let answer = self
+            .use_cases
+            .export_users
+            .export(&self.caller(), &request)
+            .await
+            .unwrap();
         let calls = (self.provider.calls() - before.0, self.store.calls() - before.1);
         (answer.outcomes, calls.0, calls.1)
     }

@@ -1,13 +1,16 @@
 //! The use cases over a provider, a store and a mirror in memory.
 
 use std::{
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use masthead_domain::{
+    access::TokenIdentity,
     account::Account,
     answer::{ListAnswer, UserAnswer},
+    caller_address::CallerAddress,
     customer_registration_id::CustomerRegistrationId,
     email::{EmailFragment, EmailKey},
     flow::{Sources, UserProvider},
@@ -25,6 +28,7 @@ use masthead_ports::{
     source::{CallContext, Priority, UserSource},
 };
 use masthead_testkit::{
+    audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     contract::list,
     events::RecordingEvents,
@@ -130,6 +134,8 @@ impl ReadFixture {
             providers: providers.unwrap_or_else(|| Arc::new(FakeProviders(Some(Arc::clone(&provider))))),
             mirror: Arc::clone(&mirror) as _,
             events: Arc::clone(&events) as _,
+            audit_log: Arc::new(FakeAuditLog::default()),
+            audit: audit_policy(),
             clock: Arc::new(StoppedClock::at(now)),
         };
         Self {
@@ -146,8 +152,11 @@ impl ReadFixture {
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             tenant: Arc::clone(&self.tenant),
-            identity: Arc::default(),
-            address: None,
+            identity: Arc::new(TokenIdentity {
+                subject: Some("job".into()),
+                ..TokenIdentity::default()
+            }),
+            address: Some(CallerAddress::new(Ipv4Addr::new(203, 0, 113, 7).into())),
             source_system: "CRM".into(),
             request_id: "r-1".into(),
             deadline: Instant::now() + Duration::from_mins(5),

@@ -7,6 +7,7 @@ use std::{
 
 use masthead_domain::{
     account::Account,
+    caller_address::AuditAddress,
     customer_registration_id::CustomerRegistrationId,
     email::Email,
     event::EventKind,
@@ -73,6 +74,7 @@ impl WriteFixture {
             hasher: Arc::new(FakeKeyedHasher(vec![2, 1])),
             secrets: Arc::new(CountingSecrets::default()),
             clock: Arc::clone(&clock) as _,
+            audit_address: AuditAddress::Network,
             sends_mail,
         };
         let tenants = Arc::new(FakeTenants::new([tenant.clone()]));

@@ -4,13 +4,18 @@ use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::
 use masthead_ports::users::WriteCommit;
 
 use super::error::PgWriteError;
-use crate::{database::Transaction, event_rows::insert_events};
+use crate::{
+    database::Transaction,
+    event_rows::{EventUser, insert_events},
+};
 
 /// The user that a write is about; none where it is about no known one.
 #[derive(Clone, Copy, Default)]
 pub(super) struct WrittenUser<'a> {
     pub(super) number: Option<i64>,
     pub(super) crid: Option<&'a CustomerRegistrationId>,
+    /// Names it in the events also when its registration is gone.
+    pub(super) hashed: Option<i64>,
 }
 
 impl<'a> WrittenUser<'a> {
@@ -18,6 +23,7 @@ impl<'a> WrittenUser<'a> {
         Self {
             number: Some(number),
             crid: Some(crid),
+            hashed: None,
         }
     }
 }
@@ -30,15 +36,12 @@ pub(super) async fn complete(
     commit: &WriteCommit,
 ) -> Result<(), PgWriteError> {
     if !commit.events.is_empty() {
-        let users = u32::from(user.number.is_some());
-        insert_events(
-            transaction,
-            tenant,
-            &commit.origin,
-            &commit.events,
-            (user.number, users),
-        )
-        .await?;
+        let user = EventUser {
+            registration_id: user.number,
+            hashed: user.hashed,
+            users: u32::from(user.number.is_some()),
+        };
+        insert_events(transaction, tenant, &commit.origin, &commit.events, user).await?;
     }
     if !commit.mails.is_empty() {
         queue_mails(transaction, tenant, commit).await?;

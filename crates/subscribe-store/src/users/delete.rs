@@ -90,7 +90,10 @@ async fn delete_within(
         .tombstones
         .write(transaction, pool, (&ids, email), commit.origin.at)
         .await?;
-    let user = WrittenUser::new(stored.number, &stored.account.crid);
+    let user = WrittenUser {
+        hashed: users.tombstones.hashed_user(pool, &stored.account.crid),
+        ..WrittenUser::new(stored.number, &stored.account.crid)
+    };
     complete(transaction, &cx.tenant, user, commit).await?;
     Ok(stored.account)
 }

@@ -56,6 +56,7 @@ pub(super) async fn record(
             }
         };
         let user = WrittenUser {
+            hashed: None,
             number,
             crid: id.filter(|_| number.is_some()),
         };

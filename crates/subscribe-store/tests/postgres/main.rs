@@ -6,6 +6,7 @@
     reason = "a test's helpers may panic as tests do, and a measurement prints"
 )]
 
+mod audit;
 mod callers;
 mod contract;
 mod deletions;

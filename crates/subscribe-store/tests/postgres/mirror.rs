@@ -27,11 +27,7 @@ struct WriteBackRegistrar(Arc<PgRegistrations>);
 impl Registrar for WriteBackRegistrar {
     async fn register(&self, cx: &CallContext, account: &Account) {
         let write_back = write_back(&*self.0, cx, account).await.unwrap();
-        let written_for = WriteOrigin {
-            request_id: "r-1".into(),
-            source_system: "CRM".into(),
-            at: NOON,
-        };
+        let written_for = WriteOrigin::new("r-1".into(), "CRM".into(), NOON);
         self.0.write_back(cx, &write_back, &written_for).await.unwrap();
     }
 }

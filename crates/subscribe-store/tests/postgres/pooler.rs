@@ -177,7 +177,10 @@ async fn compare_answers_with_direct_store(settings: &[(&str, &str)]) {
             let mut dice = Dice(client);
             for n in 0..=ANSWERS / CLIENTS {
                 let (tenant, request, expected) = &requests[usize::try_from(dice.below(REQUESTS as u64)).unwrap()];
-                store.read_events().record(event(tenant.pool, &format!("{client}-{n}")));
+                store
+                    .read_events()
+                    .record(event(tenant.pool, &format!("{client}-{n}")))
+                    .unwrap();
                 assert_eq!(request.send(&store, tenant).await.unwrap(), *expected);
             }
         });
@@ -299,7 +302,7 @@ async fn copy_over_tcp_is_not_delayed() {
     let events = fixture.store.read_events();
     let mut took = Vec::new();
     for n in 0..50 {
-        events.record(event(tenant.pool, &n.to_string()));
+        events.record(event(tenant.pool, &n.to_string())).unwrap();
         let started = Instant::now();
         events.flush().await;
         took.push(started.elapsed());

@@ -72,11 +72,7 @@ impl RepairFixture {
             read: read.map(Box::new),
             same_email: same_address.into_iter().map(|beside| beside.crid).collect(),
         };
-        let written_for = WriteOrigin {
-            request_id: "r-1".into(),
-            source_system: "CRM".into(),
-            at: WROTE,
-        };
+        let written_for = WriteOrigin::new("r-1".into(), "CRM".into(), WROTE);
         registrations.write_back(&cx, &write_back, &written_for).await.unwrap()
     }
 

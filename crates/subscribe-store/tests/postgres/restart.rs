@@ -48,7 +48,7 @@ async fn reads_recover_after_restart() {
     let id = sample_user(3).crid;
     let everyone = first_page(UserFilter::default());
     let events = store.read_events();
-    events.record(event(tenant.pool, "before"));
+    events.record(event(tenant.pool, "before")).unwrap();
     events.flush().await;
     assert!(source.by_id(&context(&tenant), &id).await.unwrap().is_some());
     let page = source.search(&context(&tenant), &everyone).await.unwrap();
@@ -63,7 +63,7 @@ async fn reads_recover_after_restart() {
     assert_eq!(store.readiness().check().await, Err("unavailable"));
     let cached = store.tenants().by_id(&tenant.id).await.unwrap();
     assert!(cached.is_some(), "known tenants stay known");
-    events.record(event(tenant.pool, "while it is away"));
+    events.record(event(tenant.pool, "while it is away")).unwrap();
 
     let server = on(server, |server| server.start().unwrap()).await;
     wait_for_recovery(&store, &tenant, &id).await;
@@ -72,7 +72,7 @@ async fn reads_recover_after_restart() {
     // The open connections break without notice.
     let server = on(server, |server| server.restart_immediate().unwrap()).await;
     wait_for_recovery(&store, &tenant, &id).await;
-    events.record(event(tenant.pool, "after"));
+    events.record(event(tenant.pool, "after")).unwrap();
     events.flush().await;
     let server = on(server, |server| expect_events(server, "request_id = 'after'", "1")).await;
     store.close().await;

@@ -171,16 +171,23 @@ pub(crate) fn map(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 pub(crate) fn origin() -> ImportOrigin {
-    ImportOrigin {
-        request_id: "import-1".into(),
-        source_system: "CLI".into(),
-        at: datetime!(2026-01-02 03:04:05 UTC),
-    }
+    ImportOrigin::new("import-1".into(), "CLI".into(), datetime!(2026-01-02 03:04:05 UTC))
 }
 
 /// Imports the sample users of these numbers.
 pub(crate) async fn import_users(store: &Store, tenant: &Tenant, numbers: Range<u64>) -> Imported {
     import(store, tenant, numbers.map(sample_user)).await
+}
+
+/// The same for this origin.
+pub(crate) async fn import_users_from(
+    store: &Store,
+    tenant: &Tenant,
+    numbers: Range<u64>,
+    origin: ImportOrigin,
+) -> Imported {
+    let new = numbers.map(sample_user);
+    store.importer().registrations(tenant, &origin, new).await.unwrap()
 }
 
 /// Imports registrations from which these accounts are read.

@@ -32,7 +32,7 @@ const WRITTEN_BY_VERSION_8: &str = "
         RETURNING pool, id)
     INSERT INTO outbox (pool, event_id) SELECT pool, id FROM written;";
 
-/// Reverts migration 0014, so that a database of this version is one of version 13. Its search terms are lost.
+/// Reverts migrations 0014 and 0016, so that a database of this version is one of version 13. Its search terms are lost.
 const REVERT_TO_VERSION_13: &str = "
     DROP TABLE caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
@@ -59,6 +59,13 @@ const REVERT_TO_VERSION_13: &str = "
     CREATE INDEX registrations_search_terms_idx ON registrations USING gin (search_terms) WITH (gin_pending_list_limit = 512);
     CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms) WITH (gin_pending_list_limit = 512);
     UPDATE stored_keys SET rules = 2;
+    DROP TABLE events, event_callers, event_writers;
+    DROP FUNCTION add_event_partition, index_event_partition;
+    CREATE TABLE events (
+        pool bigint NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, kind integer NOT NULL, at timestamptz NOT NULL,
+        tenant text COLLATE \"C\" NOT NULL, request_id text COLLATE \"C\" NOT NULL, source_system text COLLATE \"C\" NOT NULL,
+        outcome text COLLATE \"C\" NOT NULL, registration_id bigint, users bigint NOT NULL, network text COLLATE \"C\");
+    CREATE UNIQUE INDEX events_changes_key ON events (pool, id) WHERE kind NOT IN (4000, 4001, 4601, 4902);
     DELETE FROM _sqlx_migrations WHERE version >= 14;";
 
 /// Reverts migrations 0013 and 0012, so that a database of version 13 is one of version 11.
@@ -123,7 +130,10 @@ async fn events_of_version_8_are_kept() {
     database.run(WRITTEN_BY_VERSION_8).unwrap();
     let kept = || {
         database
-            .run("SELECT e FROM events AS e ORDER BY id; SELECT o FROM outbox AS o ORDER BY event_id")
+            .run(
+                "SELECT pool, id, kind, at, tenant, request_id, source_system, outcome, registration_id, users FROM events
+                  ORDER BY id; SELECT o FROM outbox AS o ORDER BY event_id",
+            )
             .unwrap()
     };
     let before = kept();
@@ -141,6 +151,32 @@ async fn events_of_version_8_are_kept() {
         )
         .unwrap();
     assert_eq!(found.trim(), "8|8", "each outbox row has its event");
+}
+
+#[tokio::test]
+async fn events_of_version_15_are_kept_in_a_partition() {
+    let database = database_of_version(15).await;
+    database.run(WRITTEN_BY_VERSION_8).unwrap();
+    // A migration that broke off after its first step.
+    database
+        .run("ALTER TABLE events ADD COLUMN expires_on date NOT NULL DEFAULT '0001-01-01'")
+        .unwrap();
+    migrate_to(16, &database).await;
+    // A server of version 15 still writes.
+    database.run(WRITTEN_BY_VERSION_8).unwrap();
+    let kept = database
+        .run("SELECT tableoid::regclass, count(*), count(DISTINCT id) FROM events GROUP BY 1 ORDER BY 2, 1")
+        .unwrap();
+    let (old, new) = kept.trim().split_once('\n').unwrap();
+    assert_eq!(old, "events_before_partitions|12|12");
+    assert!(
+        new.starts_with("events_until_") && new.ends_with("|12|12"),
+        "by the default of its retention: {new}"
+    );
+    assert_eq!(
+        database.run("SELECT count(DISTINCT id) FROM events").unwrap().trim(),
+        "24"
+    );
 }
 
 /// Users of two pools as version 12 stores them: in the first 6 live registrations and a deleted one, in the second 4 entries

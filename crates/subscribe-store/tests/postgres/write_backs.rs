@@ -78,11 +78,7 @@ impl WriteBackFixture {
     }
 
     async fn write(&self, tenant: &Arc<Tenant>, write_back: &WriteBack) -> WriteBackOutcome {
-        let written_for = WriteOrigin {
-            request_id: "r-1".into(),
-            source_system: "CRM".into(),
-            at: datetime!(2026-05-06 07:08:09 UTC),
-        };
+        let written_for = WriteOrigin::new("r-1".into(), "CRM".into(), datetime!(2026-05-06 07:08:09 UTC));
         let registrations = self.fixture.store.registrations();
         let written = registrations
             .write_back(&context(tenant), write_back, &written_for)

@@ -121,6 +121,7 @@ fn accept(input: &WriteInput<'_>, caller: &Caller, grant: &Grant, state: &V4Stat
     let request = input.parse(tenant, &*state.sealing)?;
     match &request {
         WriteRequest::Delete(deletion) if deletion.purge && !grant.allows(Scope::UsersErase, &tenant.id) => {
+            state.callers.record_forbidden(caller, &AuthError::NotGranted);
             Err(AuthError::NotGranted.into())
         }
         _ => Ok(request),

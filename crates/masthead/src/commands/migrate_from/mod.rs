@@ -69,11 +69,11 @@ async fn migrate(
     let remote_tenant = remote_tenant(&tenant, arguments, settings)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let remote = providers::remote_alone(settings, &clock).map_err(CommandError::context(NO_CLIENT))?;
-    let origin = ImportOrigin {
-        request_id: TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
-        source_system: SOURCE_SYSTEM.into(),
-        at: clock.now(),
-    };
+    let origin = ImportOrigin::new(
+        TimedIds::new(Arc::clone(&clock)).next().as_str().into(),
+        SOURCE_SYSTEM.into(),
+        clock.now(),
+    );
     let importer = if arguments.dry_run {
         store.importer().dry_run()
     } else {

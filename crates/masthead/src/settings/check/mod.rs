@@ -2,6 +2,7 @@
 //!
 //! Every value is checked before the first `?`, so that all errors are reported.
 
+mod audit;
 mod database;
 mod http;
 mod limits;
@@ -19,6 +20,7 @@ mod tokens;
 
 use std::time::Duration;
 
+pub(super) use audit::audit;
 pub(super) use database::database;
 pub(super) use http::http;
 pub(super) use limits::limits;

@@ -13,6 +13,7 @@ use masthead_ports::rate_limit::Unlimited;
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
+    audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     contract::TenantAccounts,
     events::RecordingEvents,
@@ -61,6 +62,8 @@ impl RemoteApiServer {
                 providers: Arc::new(FakeProviders(None)),
                 mirror: Arc::new(FakeMirror::over(store.clone())),
                 events: Arc::new(RecordingEvents::default()),
+                audit_log: Arc::new(FakeAuditLog::default()),
+                audit: audit_policy(),
                 clock: Arc::new(StoppedClock::default()),
             },
             1_000_000,

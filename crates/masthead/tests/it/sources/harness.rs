@@ -28,6 +28,7 @@ use masthead_sandbox::Sandbox;
 use masthead_testkit::{
     accounts::{account, with_metadata},
     answer_table,
+    audit::{FakeAuditLog, audit_policy},
     contract::list,
     events::RecordingEvents,
     mirror::FakeMirror,
@@ -244,6 +245,8 @@ impl SourceHarness {
             providers,
             mirror,
             events: Arc::clone(&events) as _,
+            audit_log: Arc::new(FakeAuditLog::default()),
+            audit: audit_policy(),
             clock,
         };
         Self {

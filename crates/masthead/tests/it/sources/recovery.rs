@@ -164,12 +164,9 @@ async fn is_complete(harness: &SourceHarness, path: RecoveryPath) -> bool {
                     LookupKey::User(UserKey::Email(EmailKey::from_text(&email(UNKNOWN))))
                 }
             };
-            let request = ExportRequest {
-                keys: vec![Some(key)],
-                network: None,
-            };
+            let request = ExportRequest { keys: vec![Some(key)] };
             let export = &harness.use_cases.export_users;
-            return export.export(&caller, &request).await.outcomes == [ExportedUser::Absent];
+            return export.export(&caller, &request).await.unwrap().outcomes == [ExportedUser::Absent];
         }
         RecoveryPath::Sync => {
             let scan = UserScans::for_tenant(&harness.adapters, &harness.tenant).unwrap();

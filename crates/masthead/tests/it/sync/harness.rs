@@ -233,11 +233,7 @@ impl SyncHarness {
 
     /// Imports registrations.
     pub(crate) async fn import(&self, lines: Vec<String>) {
-        let origin = ImportOrigin {
-            request_id: "import-1".into(),
-            source_system: "CLI".into(),
-            at: self.clock.now(),
-        };
+        let origin = ImportOrigin::new("import-1".into(), "CLI".into(), self.clock.now());
         let count = lines.len() as u64;
         let lines = lines.into_iter().map(Ok);
         let imported = self.store.importer().lines(&self.tenant, &origin, lines).await.unwrap();
@@ -246,11 +242,7 @@ impl SyncHarness {
 
     /// Writes a registration as a write-back does.
     pub(crate) async fn register(&self, account: &Account) {
-        let written_for = WriteOrigin {
-            request_id: "r-1".into(),
-            source_system: "CRM".into(),
-            at: self.clock.now(),
-        };
+        let written_for = WriteOrigin::new("r-1".into(), "CRM".into(), self.clock.now());
         let registrations = self.store.registrations();
         let write_back = write_back(&*registrations, &self.cx(), account).await.unwrap();
         registrations

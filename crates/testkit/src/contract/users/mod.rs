@@ -181,11 +181,7 @@ pub fn new_user(crid: &str, address: &str) -> NewRegistration {
 /// A commit at this minute with the event of a creation and a mail.
 #[must_use]
 pub fn commit(at: i64) -> WriteCommit {
-    let origin = WriteOrigin {
-        request_id: "r-1".into(),
-        source_system: "CRM".into(),
-        at: minute(at),
-    };
+    let origin = WriteOrigin::new("r-1".into(), "CRM".into(), minute(at));
     WriteCommit {
         mails: vec![QueuedMail {
             kind: "verification",
