@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    const PURPOSES: [HashPurpose; 6] = [
+    const PURPOSES: [HashPurpose; 7] = [
         HashPurpose::VerificationCode,
         HashPurpose::ResetLink,
         HashPurpose::Attempts,
