@@ -25,6 +25,7 @@ pub mod query;
 pub mod rate_limit;
 pub mod return_url;
 mod setting_groups;
+mod setting_values;
 pub mod settings;
 pub mod state;
 pub mod suggestion;

@@ -11,6 +11,7 @@ use crate::{
     rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
+    setting_values::{CONFIRMATIONS, EVENT_DAYS, FLOOR, HOURS, MINUTES, boolean, number},
     suggestion::did_you_mean,
     user_rules::UserRules,
 };
@@ -118,26 +119,6 @@ pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
 
 /// The prefix of the settings of imported password hashes.
 pub const HASHES_PREFIX: &str = "Hashes.";
-
-const MINUTES: &str = "a number of minutes from 1 to 525600";
-const CONFIRMATIONS: &str = "a number from 1 to 100";
-const HOURS: &str = "a number of hours from 0 to 8760";
-const EVENT_DAYS: &str = "a number of days from 30 to 3650";
-const FLOOR: &str = "a number of milliseconds from 0 to 10000";
-
-fn number(text: &str, least: u64, most: u64) -> Option<u64> {
-    text.parse().ok().filter(|number| (least..=most).contains(number))
-}
-
-const BOOLEAN: &str = "true or false";
-
-fn boolean(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(BOOLEAN),
-    }
-}
 
 /// All settings of a tenant, except those of the providers.
 const SETTINGS: &[TenantSetting] = &[
@@ -440,7 +421,7 @@ mod tests {
             [
                 SettingError::BadValue {
                     name: "Api.DataAsArray",
-                    expected: BOOLEAN
+                    expected: "true or false"
                 },
                 SettingError::UnknownProvider,
                 SettingError::UnknownName("Colour".into()),

@@ -66,8 +66,8 @@ impl HttpClient {
             ..
         } = &*self.0;
         let options = HttpOptions {
-            identity,
             extra_roots_pem,
+            identity,
             ..options.clone()
         };
         Self::with_roots(options, Arc::clone(lookup), platform_roots.clone())
@@ -141,7 +141,7 @@ impl HttpClient {
         })
     }
 
-    /// Rejects what is forbidden whatever the name resolves to. To which addresses plain http may go is known when they are.
+    /// Rejects what is forbidden for any address. To which addresses plain http may go is checked once the name is resolved.
     fn check(&self, uri: &Uri) -> Result<(), TransportError> {
         let authority = uri.authority().ok_or(TransportError::BadAddress)?;
         if authority.host().is_empty() || authority.as_str().contains('@') {

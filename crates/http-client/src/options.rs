@@ -25,7 +25,7 @@ pub struct HttpOptions {
     pub networks: Vec<IpNet>,
     /// Root certificates (PEM) in addition to the platform's.
     pub extra_roots_pem: Option<Vec<u8>>,
-    /// The certificate that is presented to servers that ask for one.
+    /// The certificate that is presented to servers that request one.
     pub identity: Option<ClientIdentity>,
     /// Adds the headers by which the receiver continues the trace of the current span.
     pub add_trace_headers: Option<fn(&mut HeaderMap)>,

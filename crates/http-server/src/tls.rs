@@ -28,7 +28,7 @@ pub struct TlsOptions {
     pub max_handshakes: usize,
 }
 
-/// Which certificates callers present. One is a gate, not an identity: a token says who calls.
+/// Which certificates callers present. One is a gate, not an identity: a token names the caller.
 #[derive(Debug, Clone, Copy)]
 pub struct CallerCertificates<'a> {
     /// The authorities that issue them, as PEM.
@@ -148,7 +148,7 @@ impl ServerTls {
         }
     }
 
-    /// Uses this identity for handshakes from now on; open connections keep theirs, and no session of before is resumed.
+    /// Uses this identity for handshakes from now on; open connections keep the former one, and no earlier session is resumed.
     pub fn replace(&self, identity: &TlsIdentity) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&identity.config);
     }

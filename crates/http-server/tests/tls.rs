@@ -353,7 +353,7 @@ async fn drain_ends_pending_handshakes_and_idle_connections() {
 }
 
 #[test]
-fn unusable_certificates_are_told_apart() {
+fn unusable_certificates_are_distinguished() {
     let authority = Authority::new();
     let (one, other) = (authority.server(), authority.server());
     let from =

@@ -115,16 +115,16 @@ fn key_set_client(options: HttpOptions) -> Result<HttpClient, CommandError> {
     HttpClient::new(options).map_err(CommandError::context("the client for the key set cannot be made"))
 }
 
-/// The listener's certificate, with its files to watch.
+/// The listener's certificate, with its files to watch; `None` where it speaks no TLS.
 ///
 /// # Errors
 /// A file cannot be read, or the certificate and its key cannot be used together.
 pub(crate) fn certificate(
-    settings: &TlsSettings,
-    clock: Arc<dyn Clock>,
-) -> Result<Arc<WatchedCertificate>, CommandError> {
-    let certificate = WatchedCertificate::start(settings, clock);
-    Ok(Arc::new(certificate.map_err(CommandError::context(NO_TLS))?))
+    settings: Option<&TlsSettings>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<WatchedCertificate>>, CommandError> {
+    let certificate = settings.map(|tls| WatchedCertificate::start(tls, Arc::clone(clock)).map(Arc::new));
+    certificate.transpose().map_err(CommandError::context(NO_TLS))
 }
 
 /// The certificate cannot be used.

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn work_within_its_limit_is_not_reported() {
-        let task = TaskProgress::new("mail", Duration::from_secs(3_600));
+        let task = TaskProgress::new("mail", Duration::from_hours(1));
         task.begin("the outbox cannot be read");
         assert_eq!(check(&task), Ok(()));
     }

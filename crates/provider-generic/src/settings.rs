@@ -17,6 +17,7 @@ use crate::{
 
 mod reader;
 mod table;
+mod value_forms;
 mod values;
 mod writes;
 

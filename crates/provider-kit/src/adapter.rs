@@ -19,10 +19,10 @@ use masthead_ports::{
 
 use crate::{
     abilities::AccountAbilities,
+    adapter_parts::AdapterParts,
     cache::{CacheOptions, CachedProvider, CachedSource},
     check::CheckResult,
     settings::{ProviderSettingError, SettingMap},
-    tenant_clients::AdapterParts,
     upstream::UpstreamHealth,
 };
 

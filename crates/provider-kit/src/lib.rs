@@ -5,6 +5,7 @@
 
 mod abilities;
 pub mod adapter;
+mod adapter_parts;
 pub mod answer_error;
 pub mod breaker;
 pub mod budget;
@@ -34,6 +35,7 @@ pub mod writes;
 
 pub use abilities::AccountAbilities;
 pub use adapter::{ProviderAdapter, ProviderRegistration, RegisteredProvider, register};
+pub use adapter_parts::{AdapterOptions, AdapterParts};
 pub use answer_error::AnswerError;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use budget::{BudgetOptions, RateHint};
@@ -49,6 +51,6 @@ pub use secrets::{Secret, SecretPlace, Secrets};
 pub use settings::client_tls::ClientTlsPlaces;
 pub use settings::{ProviderSettingError, ProviderSettingSpec, SettingMap, SettingReader, error_texts};
 pub use skipped_rows::SkippedRows;
-pub use tenant_clients::{AdapterOptions, AdapterParts, TenantClients};
+pub use tenant_clients::TenantClients;
 pub use tenant_setup::{MissingSecretError, SetupError, TenantSetup};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamOptions};

@@ -7,7 +7,6 @@ use std::{
 };
 
 use masthead_domain::tenant::{Tenant, TenantId};
-use masthead_http_client::HttpClient;
 use masthead_ports::{
     clock::Clock,
     source::{SourceError, SourceErrorKind, SourceName},
@@ -15,49 +14,12 @@ use masthead_ports::{
 use tokio::time::Instant;
 
 use crate::{
-    breaker::BreakerOptions,
+    adapter_parts::AdapterParts,
     per_tenant::PerTenant,
     secrets::{Secret, SecretPlace, Secrets},
     tenant_setup::{SetupError, TenantSetup},
     upstream::{Upstream, UpstreamHealth},
 };
-
-/// The options of calls, equal for all tenants.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdapterOptions {
-    /// Accepts addresses with plain http; the client refuses it where the address is not allowed.
-    pub allow_private: bool,
-    /// The circuit breaker of each tenant.
-    pub breaker: BreakerOptions,
-    /// The number of attempts of a reading call.
-    pub attempts: u32,
-    /// The pause before the second attempt.
-    pub backoff: Duration,
-}
-
-impl Default for AdapterOptions {
-    fn default() -> Self {
-        Self {
-            allow_private: false,
-            breaker: BreakerOptions::default(),
-            attempts: 2,
-            backoff: Duration::from_millis(100),
-        }
-    }
-}
-
-/// What the server provides to each adapter.
-#[derive(Clone)]
-pub struct AdapterParts {
-    /// The options of calls.
-    pub options: AdapterOptions,
-    /// The outbound client.
-    pub client: HttpClient,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The lookup of secrets.
-    pub secrets: Arc<dyn Secrets>,
-}
 
 impl AdapterParts {
     /// The tenants' clients of a provider, which is their name in errors, logs and metrics.
@@ -218,6 +180,7 @@ impl<T> fmt::Debug for TenantClients<T> {
 mod tests {
     use super::*;
     use crate::{
+        adapter_parts::AdapterOptions,
         test_support::{clock, tenant},
         testing::client,
     };

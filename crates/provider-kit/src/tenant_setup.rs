@@ -8,11 +8,11 @@ use masthead_ports::source::SourceName;
 use thiserror::Error;
 
 use crate::{
+    adapter_parts::{AdapterOptions, AdapterParts},
     budget::BudgetOptions,
     client_credentials::{ClientCredentials, ClientCredentialsOptions},
     secrets::{Secret, SecretPlace},
     settings::{ProviderSettingError, SettingMap, client_tls::ClientTlsPlaces},
-    tenant_clients::{AdapterOptions, AdapterParts},
     upstream::{Upstream, UpstreamOptions},
 };
 

@@ -240,10 +240,13 @@ fn idle_keys_are_forgotten() {
     assert_eq!(limits.remembered(RateScope::Address), 0);
 }
 
+/// Who reported usage of which key under which policy.
+type UsageKey = (Box<str>, u64, RatePolicy);
+
 /// A table of usage in memory, which can be out of reach.
 #[derive(Default)]
 struct MemoryUsage {
-    reported: Mutex<BTreeMap<(Box<str>, u64, RatePolicy), RateUsage>>,
+    reported: Mutex<BTreeMap<UsageKey, RateUsage>>,
     is_down: Mutex<bool>,
 }
 

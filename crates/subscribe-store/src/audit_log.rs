@@ -23,7 +23,7 @@ use crate::{
 const OPERATION: &str = "audit log";
 
 /// The maximum number of callers with one subject or client whose events are read at once.
-const MAX_CALLERS: usize = 100;
+const MAX_CALLERS: u8 = 100;
 
 /// How old the report of a process is that has ended without its last one; several times its interval.
 const SILENT_SECONDS: f64 = 60.0;
@@ -198,7 +198,7 @@ impl PgAuditLog {
                 let callers = callers(&mut transaction, caller)
                     .await
                     .map_err(source_error(OPERATION))?;
-                if callers.len() > MAX_CALLERS {
+                if callers.len() > usize::from(MAX_CALLERS) {
                     return Err(SourceError::with_cause(
                         OPERATION,
                         SourceErrorKind::TooBroad,
@@ -275,7 +275,7 @@ async fn callers(transaction: &mut Transaction, caller: &str) -> Result<Vec<i64>
     sqlx::query_scalar!(
         "SELECT DISTINCT id FROM event_callers WHERE subject = $1 OR client_id = $1 LIMIT $2",
         caller,
-        MAX_CALLERS as i64 + 1,
+        i64::from(MAX_CALLERS) + 1,
     )
     .fetch_all(transaction)
     .await

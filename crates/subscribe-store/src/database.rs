@@ -190,7 +190,7 @@ impl PgDatabase {
                 let _ = found.close().await;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

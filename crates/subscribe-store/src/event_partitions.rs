@@ -140,7 +140,8 @@ impl Partition {
 }
 
 async fn partitions(connection: &mut PgConnection) -> Result<Vec<Partition>, sqlx::Error> {
-    let rows: Vec<(String, Option<Date>, Option<Date>, Option<String>, bool)> = sqlx::query_as(
+    type Row = (String, Option<Date>, Option<Date>, Option<String>, bool);
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT c.relname::text,
                 CASE WHEN c.relname ~ '^events_until_[0-9]{4}_[0-9]{2}$' THEN to_date(right(c.relname, 7), 'YYYY_MM') END,
                 CASE WHEN c.relname = 'events_before_partitions' THEN obj_description(c.oid, 'pg_class')::date END,

@@ -64,16 +64,12 @@ fn subject(arguments: &AuditArguments) -> AuditSubject {
 
 /// The tenant of the arguments, or all.
 async fn tenants(store: &Store, arguments: &AuditArguments) -> Result<Vec<Arc<Tenant>>, CommandError> {
-    let ids = match &arguments.tenant {
-        Some(id) => vec![id.clone()],
-        None => {
-            let all = store
-                .admin()
-                .tenants()
-                .await
-                .map_err(CommandError::context(UNREADABLE))?;
-            all.into_iter().map(|row| row.id).collect()
-        }
+    let ids = if let Some(id) = &arguments.tenant {
+        vec![id.clone()]
+    } else {
+        let all = store.admin().tenants().await;
+        let all = all.map_err(CommandError::context(UNREADABLE))?;
+        all.into_iter().map(|row| row.id).collect()
     };
     let mut tenants = Vec::with_capacity(ids.len());
     for id in ids {
@@ -150,7 +146,7 @@ fn as_text(entry: &AuditEntry) -> String {
         if let Some(value) = value {
             // A claim is a text of the caller: no line break of it may look like another event.
             let value: String = value.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-            text.push_str(&format!(" {name}={value}"));
+            text.extend([" ", name, "=", &value]);
         }
     }
     text + &format!(
@@ -169,15 +165,13 @@ fn lost_as_json(writer: &EventWriterRow) -> Value {
 
 fn lost_as_text(writer: &EventWriterRow) -> String {
     let (from, to) = (date(writer.started_at), date(writer.flushed_at));
-    let mut text = format!(
+    let text = format!(
         "lost: {} events of {} from {from} to {to}",
         writer.dropped, writer.process
     );
-    if writer.is_broken_off {
-        let unwritten = writer.recorded - writer.written - writer.dropped;
-        text.push_str(&format!(
-            "; it ended without its last report: {unwritten} more of then, and those after it"
-        ));
+    if !writer.is_broken_off {
+        return text;
     }
-    text
+    let unwritten = writer.recorded - writer.written - writer.dropped;
+    format!("{text}; it ended without its last report: {unwritten} more of then, and those after it")
 }

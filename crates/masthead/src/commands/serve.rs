@@ -85,12 +85,7 @@ async fn serve(
     let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
-    let certificate = settings
-        .http
-        .tls
-        .as_ref()
-        .map(|tls| wiring::certificate(tls, Arc::clone(&clock)));
-    let certificate = certificate.transpose()?;
+    let certificate = wiring::certificate(settings.http.tls.as_ref(), &clock)?;
     let listener = bind_api(settings.http.listen).await?;
     let address = listener
         .local_addr()

@@ -38,6 +38,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 fn describe() {
+    describe_requests_and_database();
+    describe_parts();
+}
+
+fn describe_requests_and_database() {
     describe_histogram!(
         REQUESTS,
         "how long requests took, by method, route and status (0: the client left)"
@@ -68,6 +73,9 @@ fn describe() {
         "masthead_database_repeated_reads_total",
         "reads that failed on a replica and were repeated on the primary"
     );
+}
+
+fn describe_parts() {
     describe_gauge!(
         "masthead_write_intents",
         "two-sided writes that are open, by step; unsettled ones need an operator (masthead reconcile)"

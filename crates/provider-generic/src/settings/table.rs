@@ -6,26 +6,14 @@ use masthead_provider_kit::{
     settings::client_tls::{AUTHORITIES, CLIENT_CERTIFICATE, CLIENT_KEY},
 };
 
+use super::value_forms::{
+    BODY, BODY_OF_WRITE, CODES, FLAG, METHOD, PAIRS, PARAMETER, PATH, PATH_OR_OWN, POINTER, POINTERS, REPLY_CODES,
+    STATUSES, USER_IN_BODY, WRITE_METHOD,
+};
+
 const fn spec(name: &'static str, values: &'static str, meaning: &'static str) -> ProviderSettingSpec {
     ProviderSettingSpec { name, values, meaning }
 }
-
-const POINTER: &str = "a JSON pointer, such as /user/email, not to anything that opens a session; # is the whole";
-const POINTERS: &str = "JSON pointers separated by commas, not to anything that opens a session";
-const FLAG: &str = "true or false";
-const METHOD: &str = "GET or POST";
-const PATH: &str = "a path such as /users/{id}, without ?, its fixed parts as they are sent";
-const PAIRS: &str = "name=value pairs with & between them; a pair whose {place} has no value is left out";
-const BODY: &str = "a JSON object, or name=value pairs of a form, with {places}; only with POST";
-const PATH_OR_OWN: &str = "a path such as /users, without ?";
-const PARAMETER: &str = "a parameter's name";
-const WRITE_METHOD: &str = "POST, PUT, PATCH or DELETE";
-const BODY_OF_WRITE: &str = "a JSON object, or name=value pairs of a form, with {places}";
-const REPLY_CODES: &str = "codes as Envelope.Code has them, or HTTP statuses, separated by commas";
-const USER_IN_BODY: &str =
-    "where the user is in the JSON body: each field at its first place of Field.* and Metadata.*";
-const STATUSES: &str = "HTTP statuses separated by commas, not 401, 403, 407 or 429";
-const CODES: &str = "codes separated by commas";
 
 /// Every setting.
 pub const SETTINGS: [ProviderSettingSpec; 96] = [

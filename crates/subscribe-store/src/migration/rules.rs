@@ -77,10 +77,11 @@ fn breaches(version: i64, sql: &str) -> Vec<String> {
         }
         let text = statements(statement).join("");
         let words: Vec<&str> = text.split_whitespace().collect();
-        let table = match words.as_slice() {
-            ["ALTER", "TABLE", table, ..] | ["DROP", "TABLE", table, ..] => table,
-            ["CREATE", "INDEX", _, "ON", table, ..] | ["CREATE", "UNIQUE", "INDEX", _, "ON", table, ..] => table,
-            _ => continue,
+        let (["ALTER" | "DROP", "TABLE", table, ..]
+        | ["CREATE", "INDEX", _, "ON", table, ..]
+        | ["CREATE", "UNIQUE", "INDEX", _, "ON", table, ..]) = words.as_slice()
+        else {
+            continue;
         };
         let is_new = sql.contains(&format!("CREATE TABLE {table} "));
         if is_new || SMALL_TABLES.contains(table) && words[0] != "DROP" && !text.contains("RENAME ") {

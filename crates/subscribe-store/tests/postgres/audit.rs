@@ -18,7 +18,7 @@ use masthead_testkit::{
     contract::users::{commit, id, new_user},
     hashing::FakeKeyedHasher,
 };
-use time::{Date, Duration, OffsetDateTime, macros::date};
+use time::{Date, Duration, macros::date};
 
 use crate::{
     events::event,
@@ -35,7 +35,7 @@ fn caller(subject: &str) -> Arc<TokenIdentity> {
 
 /// The events of this subject in the last three days and the next, at most `limit`.
 fn query(subject: AuditSubject, limit: u16) -> AuditQuery {
-    let now = OffsetDateTime::now_utc();
+    let now = crate::support::now();
     AuditQuery {
         subject,
         since: now - Duration::days(3),
@@ -59,7 +59,7 @@ impl StoreFixture {
     fn read(&self, tenant: &Tenant, request_id: &str, minutes: i64, change: impl FnOnce(&mut Event)) {
         let mut read = Event {
             tenant: tenant.id.clone(),
-            at: OffsetDateTime::now_utc() - Duration::minutes(minutes),
+            at: crate::support::now() - Duration::minutes(minutes),
             registration_id: None,
             ..event(tenant.pool, request_id)
         };
@@ -103,10 +103,10 @@ async fn reads_of_a_user_are_found() {
     });
     fixture.read(&herald, "of another user", 2, |read| read.user_ids = [9999].into());
     fixture.read(&herald, "too old", 31 * 24 * 60, |read| {
-        read.registration_id = Some(number)
+        read.registration_id = Some(number);
     });
     fixture.read(&courier, "of another tenant", 1, |read| {
-        read.registration_id = Some(number)
+        read.registration_id = Some(number);
     });
 
     let ann = || AuditSubject::User(id("7"));
@@ -174,7 +174,7 @@ async fn reads_are_found_without_scans() {
     let fixture = fixture().await;
     let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     fixture.sql(LOADED);
-    let today = OffsetDateTime::now_utc().date();
+    let today = crate::support::now().date();
     fixture.store.event_partitions().keep(today).await.unwrap();
     let scans = || {
         fixture.sql(
@@ -299,7 +299,7 @@ async fn process_that_broke_off_is_reported() {
     fixture.read(&tenant, "1", 0, |_| ());
     fixture.store.read_events().flush().await;
     let log = fixture.store.audit_log();
-    let now = OffsetDateTime::now_utc();
+    let now = crate::support::now();
     let writers = async || {
         log.writers(now - Duration::days(1), now + Duration::days(1))
             .await
@@ -323,7 +323,7 @@ async fn change_of_an_operator_is_an_event() {
     let change = OperatorChange {
         operator: &operator,
         request_id: "run-1",
-        at: OffsetDateTime::now_utc(),
+        at: crate::support::now(),
         tenant: Some(&tenant.id),
         detail: r#"{"command":"tenant set"}"#,
     };

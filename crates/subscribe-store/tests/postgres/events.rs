@@ -9,7 +9,7 @@ use masthead_domain::{
 };
 use masthead_ports::events::{EventLostError, ReadEvents as _};
 use masthead_subscribe_store::ImportOrigin;
-use time::{OffsetDateTime, macros::datetime};
+use time::macros::datetime;
 
 use crate::support::{StoreFixture, fixture, import_users_from, store_with, tenant};
 
@@ -159,7 +159,7 @@ async fn only_changes_are_indexed() {
     let (name, condition) = index(&fixture);
     let size = || fixture.sql(&format!("SELECT pg_relation_size('{name}')"));
     let empty = size();
-    let now = OffsetDateTime::now_utc();
+    let now = crate::support::now();
     let events = fixture.store.read_events();
     for kind in EventKind::ALL.into_iter().filter(|kind| !kind.is_change()) {
         events

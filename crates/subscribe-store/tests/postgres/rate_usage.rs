@@ -3,7 +3,7 @@
 use masthead_domain::rate_limit::{RatePolicy, RateScope, RateUnit};
 use masthead_ports::rate_limit::{RateUsage, RateUsageExchange as _};
 use sqlx::{Connection as _, PgConnection};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::support::{StoreFixture, fixture};
 
@@ -70,7 +70,7 @@ async fn old_usage_is_purged() {
     let fixture = fixture().await;
     let exchange = fixture.store.rate_usage();
     exchange.exchange("a", &[usage(1, 25)]).await.unwrap();
-    let (users, now) = (fixture.store.users(), OffsetDateTime::now_utc());
+    let (users, now) = (fixture.store.users(), crate::support::now());
     for (at, purged) in [(now, 0), (now + Duration::minutes(11), 1)] {
         assert_eq!(users.purge_expired(at, 1000).await.unwrap().others, purged);
     }

@@ -178,9 +178,9 @@ async fn no_call_fails_while_tables_change() {
         load.stop().await;
 
         let stale = sqlx::query(statement).fetch_one(&mut naive).await.unwrap_err();
-        let state = stale.as_database_error().unwrap().code().unwrap().into_owned();
+        let code = stale.as_database_error().unwrap().code().unwrap().into_owned();
         assert_eq!(
-            state, "0A000",
+            code, "0A000",
             "connections that prepared a statement before cannot execute it"
         );
         fixture.store.close().await;

@@ -29,7 +29,7 @@ async fn works(store: &Store, tenant: &Arc<Tenant>, label: &str) -> Result<(), S
     let cx = context(tenant);
     let found = store.registrations().by_id(&cx, &sample_user(1).crid).await;
     assert!(found.map_err(|error| error.to_string())?.is_some());
-    let search = crate::support::first_page(Default::default());
+    let search = crate::support::first_page(masthead_domain::query::UserFilter::default());
     store
         .registrations()
         .search(&cx, &search)

@@ -22,7 +22,7 @@ use masthead_ports::{
 };
 use masthead_subscribe_store::{ImportOrigin, Imported, NewRegistration, Store, StoreOptions, schema};
 use masthead_testkit::hashing::FakeKeyedHasher;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 use crate::sample_users::sample_user;
 
@@ -143,6 +143,12 @@ pub(crate) async fn private_server(name: &'static str) -> PrivateServer {
         server
     })
     .await
+}
+
+/// The wall clock, with which Postgres counts partitions and ages.
+#[expect(clippy::disallowed_methods, reason = "the database has no other clock")]
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
 
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -158,8 +158,8 @@ async fn disallowed_uris_are_refused() {
     }
 }
 
-/// A TLS server with a self-signed certificate: its port, and the certificate as PEM. It asks for a certificate of this
-/// authority, if any.
+/// A TLS server with a self-signed certificate: its port, and the certificate as PEM. It requests a certificate of
+/// this authority, if any.
 async fn serve_tls(callers: Option<&rcgen::Certificate>) -> (u16, Vec<u8>) {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -86,7 +86,6 @@ fn issuers(raw: &RawTokens, further: &BTreeMap<String, RawIssuer>, c: &mut Check
         && matches!(secret, Some(None));
     if further.is_empty() || !is_unused {
         let audiences = vec![raw.audience.as_str().into()];
-        let secret = secret.map(|secret| secret.as_ref().cloned());
         issuers.push(issuer(TOKENS, TOKENS, &first_issuer(raw), audiences, secret, c));
     }
     for (name, raw) in further {

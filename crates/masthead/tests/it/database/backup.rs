@@ -46,7 +46,8 @@ fn run(server: &PostgresServer, program: &str, arguments: &[&str], database: &st
         .unwrap();
     assert!(
         ended.status.success(),
-        "{program:?}: {}",
+        "{}: {}",
+        program.display(),
         String::from_utf8_lossy(&ended.stderr)
     );
 }

@@ -71,7 +71,8 @@ impl Fixture {
     /// A new certificate in these files, and as DER.
     fn write(&self, certificate: &str, key: &str, days: i64) -> Vec<u8> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        params.not_after = OffsetDateTime::now_utc() + time::Duration::days(days);
+        params.not_after =
+            OffsetDateTime::from_unix_timestamp(crate::support::jwt::now()).unwrap() + time::Duration::days(days);
         let own_key = KeyPair::generate().unwrap();
         let issued = params.signed_by(&own_key, &self.authority).unwrap();
         fs::write(self.folder.join(certificate), issued.pem()).unwrap();
