@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, pos
 use thiserror::Error;
 
 use crate::{
-    connection_log::{ConnectionLog, name_server},
+    connection_log::{ConnectionLog, name_server, server_name},
     database_url::DatabaseServers,
 };
 
@@ -54,7 +54,7 @@ pub enum TlsError {
          the network in between is trusted"
     )]
     NotOffered {
-        /// The host.
+        /// Host and port.
         host: String,
     },
     /// The server's certificate is not trusted, or is of another host.
@@ -62,7 +62,7 @@ pub enum TlsError {
         "the certificate of the database server at {host} is refused ({reason}): see sslmode and sslrootcert of the URL"
     )]
     Certificate {
-        /// The host.
+        /// Host and port.
         host: String,
         /// The reason, without data of the connection.
         reason: String,
@@ -256,7 +256,7 @@ impl Connector {
     }
 
     fn not_connected_to(&self, options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
-        let error = name_server(self.explained_at(options.get_host(), error), options);
+        let error = name_server(self.explained_at(&server_name(options), error), options);
         if let Some(log) = &self.log {
             log.record_failure(&error);
         }
@@ -265,12 +265,12 @@ impl Connector {
 
     /// Maps the errors of a pooler to [`PoolerError`] and those of TLS to [`TlsError`].
     pub(crate) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
-        self.explained_at(self.options().get_host(), error)
+        self.explained_at(&server_name(self.options()), error)
     }
 
     /// PgBouncer reports all of its own errors with SQLSTATE 08P01.
-    fn explained_at(&self, host: &str, error: sqlx::Error) -> sqlx::Error {
-        let error = tls_error(error, host);
+    fn explained_at(&self, server: &str, error: sqlx::Error) -> sqlx::Error {
+        let error = tls_error(error, server);
         let sqlx::Error::Database(refused) = &error else {
             return error;
         };
@@ -297,8 +297,8 @@ pub(crate) fn configuration(error: PoolerError) -> sqlx::Error {
 }
 
 /// Names the host, where TLS failed.
-fn tls_error(error: sqlx::Error, host: &str) -> sqlx::Error {
-    let host = host.to_owned();
+fn tls_error(error: sqlx::Error, server: &str) -> sqlx::Error {
+    let host = server.to_owned();
     let named = match &error {
         // "server does not support TLS" is the only error of this kind before a handshake.
         sqlx::Error::Tls(cause) if cause.to_string().contains("does not support") => TlsError::NotOffered { host },

@@ -264,7 +264,11 @@ mod tests {
             ("both", Some("south"), Ok("south/daily/herald")),
             ("both", None, Err("Header(SeveralGroups)")),
             ("neither", None, Err("NotGranted")),
-            ("writer", None, Err("MissingScope(\"users:read\")")),
+            (
+                "writer",
+                None,
+                Err("MissingScope(\"users:read or users:search or users:list\")"),
+            ),
         ] {
             let mut headers = HeaderMap::new();
             let bearer = format!("bearer {token}");

@@ -136,7 +136,7 @@ pub fn missing_grant_is_403_for_any_tenant() -> Vec<ContractCase> {
     let no_scope = refused(
         403,
         "E403",
-        "Forbidden - the token does not grant this call for this tenant: it has no scope users:read",
+        "Forbidden - the token does not grant this call for this tenant: it has no scope users:read or users:search or users:list",
     );
     vec![
         no_scope.bearing(CaseToken::WriterOnly),

@@ -70,6 +70,7 @@ impl ServerChain {
             settings.push(setting("PROVIDERS__CONNECT_TIMEOUT", "30s"));
             let own = [
                 "Auth0.ClientId=sandbox-client",
+                "Auth0.ClientSecretFile=",
                 &format!("Auth0.ClientSecretEnv={variable}"),
                 &auth0,
             ];

@@ -163,7 +163,7 @@ fn refused_calls_are_events() {
         reasons,
         [
             "the token does not grant this X-SourceSystem",
-            "the scope or the tenant is not granted",
+            "the token does not grant this call for this tenant: it has no scope users:read or users:search or users:list",
             "the token is expired",
         ]
     );
@@ -220,7 +220,7 @@ fn changes_by_operators_are_events() {
         "set",
         HERALD,
         "Retention.EventDays=90",
-        "Auth0.ClientSecretEnv=A",
+        "Auth0.ClientSecretEnv=MASTHEAD_SECRET__NORTH__DAILY__HERALD__A",
     ];
     process::run_ok(&audited.settings, &set, "");
     process::run_ok(&audited.settings, &["workspace", "add", "w", "--tenant", HERALD], "");

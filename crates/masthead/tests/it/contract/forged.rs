@@ -35,7 +35,8 @@ const OTHER_ISSUER: &str = "the token is from another issuer";
 const LONG_LIVED: &str = "the token is valid for longer than is allowed";
 const WRONG_CLAIMS: &str = "the token's claims are not of the published form";
 const FORBIDDEN: &str = "the token does not grant this call for this tenant";
-const NO_SCOPE: &str = "the token does not grant this call for this tenant: it has no scope users:read";
+const NO_SCOPE: &str =
+    "the token does not grant this call for this tenant: it has no scope users:read or users:search or users:list";
 
 /// Checks that the good token is accepted before and after, and each forgery is rejected.
 fn assert_rejected(server: &ContractServer, good: &str, forgeries: &[Forgery]) {

@@ -55,7 +55,7 @@ impl TenantFixture {
 const OUT_OF_REACH: [(&str, &str); 3] = [
     ("Auth0.BaseUrl", "https://127.0.0.1:1"),
     ("Auth0.ClientId", "unused"),
-    ("Auth0.ClientSecretEnv", "NEVER_SET"),
+    ("Auth0.ClientSecretFile", "never-written"),
 ];
 
 /// The tenants of the contract's table.

@@ -62,7 +62,7 @@ fn commands_run_on_documented_roles() {
         &["import", "--tenant", "north/daily/herald"],
         &lines.collect::<String>(),
     );
-    run(&["tenant", "remove", "north/daily/times"], "");
+    run(&["tenant", "remove", "north/daily/times", "--yes"], "");
     run(&["reconcile"], "");
     run(&["check-config"], "");
     assert_eq!(database.run("SELECT count(*) FROM registrations").unwrap(), "50");

@@ -35,7 +35,11 @@ fn reason_is_in_answer_and_log() {
         let cases = [
             (headers("no-token"), 401, "the token is malformed"),
             (headers(&elsewhere), 403, "does not grant this call for this tenant"),
-            (headers(&exporter), 403, "it has no scope users:read"),
+            (
+                headers(&exporter),
+                403,
+                "it has no scope users:read or users:search or users:list",
+            ),
             // For the client a tenant that does not exist looks like one that is not granted.
             (other_paper, 403, "does not grant this call for this tenant"),
             (other_system, 401, "X-SourceSystem"),

@@ -134,7 +134,7 @@ fn connections_are_checked_one_by_one() {
         "--set",
         "Auth0.ClientId=x",
         "--set",
-        "Auth0.ClientSecretEnv=MASTHEAD_SECRET_X",
+        "Auth0.ClientSecretEnv=MASTHEAD_SECRET__NORTH__DAILY__TIMES__X",
     ];
     let mut bad = good;
     bad.push(setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"));
@@ -156,7 +156,10 @@ fn connections_are_checked_one_by_one() {
     }
     assert_eq!(output.status.code(), Some(1));
 
-    bad.push(("MASTHEAD_SECRET_X".to_owned(), "invented".to_owned()));
+    bad.push((
+        "MASTHEAD_SECRET__NORTH__DAILY__TIMES__X".to_owned(),
+        "invented".to_owned(),
+    ));
     let output = process::run(&bad, &["check-config", "--connect"], "");
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("failed   Auth0 of north/daily/times: "), "{text}");
