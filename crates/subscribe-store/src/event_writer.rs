@@ -167,7 +167,7 @@ impl EventWriter {
         };
         let mut transaction = self.connect.begin_on(&mut connection).await?;
         for caller in &self.callers {
-            insert_caller(&mut transaction, caller).await?;
+            insert_caller(&mut transaction, caller, !self.connect.is_pooled()).await?;
         }
         let mut copy = transaction.copy_in_raw(COPY).await?;
         copy.send(rows).await?;
@@ -209,6 +209,8 @@ impl EventWriter {
             signed(dropped),
             &*self.process,
         )
+        // A pooler gives the session to other clients, whose statements have the same names.
+        .persistent(!self.connect.is_pooled())
         .fetch_one(connection)
         .await?;
         Ok(u64::try_from(written).unwrap_or(0))
@@ -246,7 +248,11 @@ impl EventWriter {
     }
 }
 
-async fn insert_caller(connection: &mut PgConnection, caller: &NewCaller) -> Result<(), sqlx::Error> {
+async fn insert_caller(
+    connection: &mut PgConnection,
+    caller: &NewCaller,
+    is_persistent: bool,
+) -> Result<(), sqlx::Error> {
     let identity = StoredCaller::new(&caller.identity);
     sqlx::query!(
         "INSERT INTO event_callers (id, issuer, subject, client_id)
@@ -256,6 +262,7 @@ async fn insert_caller(connection: &mut PgConnection, caller: &NewCaller) -> Res
         identity.subject.as_deref(),
         identity.client_id.as_deref(),
     )
+    .persistent(is_persistent)
     .execute(connection)
     .await
     .map(|_| ())

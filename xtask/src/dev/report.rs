@@ -20,7 +20,8 @@ use crate::shell::TaskResult;
 const TOKEN_LIFETIME: &str = "12h";
 
 /// All scopes.
-const SCOPES: &str = "users:read users:write users:authenticate users:tickets users:erase users:export admin";
+const SCOPES: &str = "users:read users:search users:list users:report users:write users:authenticate users:tickets users:erase users:export \
+     audit:read admin";
 
 /// The number of invented users that are tried as the sample.
 const SAMPLES_TRIED: usize = 5;
