@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use masthead_domain::tenant::PoolId;
 use masthead_ports::{
     keyed_hash::{HashPurpose, KeyedHasher},
@@ -11,7 +12,10 @@ use masthead_rate_limits::{SystemLimiter, UsageSharing};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::LimitSettings;
+use crate::{
+    reload::{Reload, ReloadError},
+    settings::{LimitSettings, ServerSettings},
+};
 
 /// How often the servers report to each other what they admitted.
 const SHARED_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +26,34 @@ pub(crate) fn limiter(settings: &LimitSettings, hasher: &dyn KeyedHasher) -> Arc
     let mut key = [0; 16];
     key.copy_from_slice(&derived.0[..16]);
     Arc::new(SystemLimiter::new(settings.options, key))
+}
+
+/// The limits as a part that is reloaded.
+pub(crate) struct ReloadedLimits(pub(crate) Arc<SystemLimiter>);
+
+#[async_trait]
+impl Reload for ReloadedLimits {
+    fn name(&self) -> &'static str {
+        "limits"
+    }
+
+    /// Not `limits.shared`, which starts a task.
+    fn settings(&self) -> &'static [&'static str] {
+        &[
+            "limits.subject_requests_per_minute",
+            "limits.subject_rows_per_minute",
+            "limits.address_requests_per_minute",
+            "limits.address_rows_per_minute",
+            "limits.tenant_requests_per_minute",
+            "limits.tenant_rows_per_minute",
+            "limits.list_weight",
+        ]
+    }
+
+    async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
+        self.0.set_options(settings.limits.options);
+        Ok(())
+    }
 }
 
 /// Shares what a server admits with the others, until the end.

@@ -2,10 +2,13 @@
 
 use masthead_domain::caller_rules::{CallerGrant, CallerName, CallerNameError};
 use masthead_subscribe_store::{AdminError, CallerDenialRow, CallerGrantRow, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::environment::print_line;
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{cli::CallerCommand, command_error::CommandError};
 
 pub(super) async fn run(store: &Store, command: &CallerCommand) -> Result<(), CommandError> {
@@ -18,6 +21,13 @@ pub(super) async fn run(store: &Store, command: &CallerCommand) -> Result<(), Co
                 tenants: tenants.clone(),
             };
             let before = admin.add_caller(&name, &grant).await.map_err(unchanged)?;
+            let change = CommandChange {
+                command: "caller add",
+                tenant: None,
+                before: before.as_ref().map_or(Value::Null, |before| grant_json(&name, before)),
+                after: grant_json(&name, &grant),
+            };
+            record_operator_change(&admin, change).await?;
             let done = if before.is_some() { "changed" } else { "added" };
             print_line(format_args!("{done} {name}: {}", grant_text(&grant)))
         }
@@ -37,16 +47,37 @@ pub(super) async fn run(store: &Store, command: &CallerCommand) -> Result<(), Co
         CallerCommand::Remove { caller } => {
             let name = caller.name().map_err(bad_name)?;
             admin.remove_caller(&name).await.map_err(unchanged)?;
+            let change = CommandChange {
+                command: "caller remove",
+                tenant: None,
+                before: name_json(&name),
+                after: Value::Null,
+            };
+            record_operator_change(&admin, change).await?;
             print_line(format_args!("removed {name}"))
         }
         CallerCommand::Deny { denied, lifetime } => {
             let name = denied.name().map_err(bad_name)?;
             let expires_at = admin.deny_caller(&name, *lifetime).await.map_err(unchanged)?;
+            let change = CommandChange {
+                command: "caller deny",
+                tenant: None,
+                before: Value::Null,
+                after: json!({"denied": name_json(&name), "until": moment(expires_at)}),
+            };
+            record_operator_change(&admin, change).await?;
             print_line(format_args!("denied {name} until {}", moment(expires_at)))
         }
         CallerCommand::Allow { denied } => {
             let name = denied.name().map_err(bad_name)?;
             admin.allow_caller(&name).await.map_err(unchanged)?;
+            let change = CommandChange {
+                command: "caller allow",
+                tenant: None,
+                before: json!({"denied": name_json(&name)}),
+                after: Value::Null,
+            };
+            record_operator_change(&admin, change).await?;
             print_line(format_args!("allowed {name}"))
         }
     }
@@ -73,11 +104,16 @@ fn grant_text(grant: &CallerGrant) -> String {
     format!("{scopes} for {}", tenants.join(" "))
 }
 
-fn name_json(name: &CallerName) -> serde_json::Value {
+/// A grant for the audit log.
+fn grant_json(name: &CallerName, grant: &CallerGrant) -> Value {
+    json!({"caller": name_json(name), "grant": grant_text(grant)})
+}
+
+fn name_json(name: &CallerName) -> Value {
     json!({"issuer": name.issuer(), "kind": name.kind().name(), "value": name.value()})
 }
 
-fn as_json(grants: &[CallerGrantRow], denials: &[CallerDenialRow]) -> serde_json::Value {
+fn as_json(grants: &[CallerGrantRow], denials: &[CallerDenialRow]) -> Value {
     let grants = grants.iter().map(|row| {
         let scopes = row.grant.scopes.as_ref();
         json!({

@@ -4,7 +4,11 @@ use masthead_subscribe_store::{AdminError, PoolRow, Store};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
-use super::{confirm::confirm, environment::print_line};
+use super::{
+    confirm::confirm,
+    environment::print_line,
+    operator_log::{CommandChange, record_operator_change},
+};
 use crate::{cli::PoolCommand, command_error::CommandError};
 
 pub(super) async fn run(store: &Store, command: &PoolCommand) -> Result<(), CommandError> {
@@ -30,6 +34,13 @@ pub(super) async fn run(store: &Store, command: &PoolCommand) -> Result<(), Comm
             confirm("Remove this pool and everything in it?", *yes)?;
             let removed = admin.remove_pool(pool, *registrations).await;
             removed.map_err(|error| refused(&error))?;
+            let change = CommandChange {
+                command: "pool remove",
+                tenant: None,
+                before: as_json(known),
+                after: serde_json::Value::Null,
+            };
+            record_operator_change(&admin, change).await?;
             print_line(format_args!("removed {pool}"))
         }
     }

@@ -141,6 +141,7 @@ async fn serve(
     let mut followers: Vec<Arc<dyn Reload>> = vec![
         Arc::clone(&logs.control) as _,
         Arc::new(TokenIssuers(Arc::clone(&verifier))),
+        Arc::new(limits::ReloadedLimits(Arc::clone(&limiter))),
     ];
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
     tasks.spawn(async move { verifier.refresh_keys().await });

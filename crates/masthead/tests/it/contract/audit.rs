@@ -226,12 +226,21 @@ fn changes_by_operators_are_events() {
     process::run_ok(&audited.settings, &["workspace", "add", "w", "--tenant", HERALD], "");
     let show = ["user", "show", "--tenant", HERALD, "2937"];
     process::run_ok(&audited.settings, &show, "");
+    let caller = ["--issuer", "https://issuer.example", "--subject", "crm"];
+    let add = [&["caller", "add"], &caller[..], &["--tenant", HERALD]].concat();
+    process::run_ok(&audited.settings, &add, "");
+    process::run_ok(&audited.settings, &[&["caller", "deny"], &caller[..]].concat(), "");
     let events = audited.command(&["--operators"]);
     let commands: Vec<_> = events
         .iter()
         .map(|event| event["detail"]["command"].as_str().unwrap())
         .collect();
-    assert_eq!(commands[..2], ["workspace add", "tenant set"]);
+    assert_eq!(
+        commands[..4],
+        ["caller deny", "caller add", "workspace add", "tenant set"]
+    );
+    assert_eq!(events[1]["detail"]["after"]["caller"]["value"], "crm");
+    let events = &events[2..];
     assert!(commands.contains(&"import") && commands.contains(&"tenant add") && commands.contains(&"migrate"));
     let detail = &events[1]["detail"];
     assert_eq!(detail["before"]["settings"], json!({}));
