@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("subscribe-store", &["domain", "ports", "single-flight"]),
     ("tokens", &["domain", "ports", "http-client", "single-flight"]),
     ("credentials", &["domain", "ports"]),
+    ("imports", &["domain", "ports", "credentials"]),
     ("rate-limits", &["domain", "ports"]),
     ("api", &["domain", "ports", "orchestrator"]),
     (
@@ -26,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "ports",
             "credentials",
+            "imports",
             "orchestrator",
             "http-server",
             "http-client",
