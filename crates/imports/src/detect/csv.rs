@@ -18,7 +18,7 @@ pub(super) fn open(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, 
         (Some(single), _) => {
             let first = First::read(file.head, single.csv());
             check_single(single, candidates, &first)?;
-            open_as(single, file, first)
+            open_as(single, file, &first)
         }
         (None, _) => {
             let recognised = fitting.into_iter().find_map(|mapping| {
@@ -26,7 +26,7 @@ pub(super) fn open(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, 
                 first.is_of(mapping).then_some((mapping, first))
             });
             match recognised {
-                Some((mapping, first)) => open_as(mapping, file, first),
+                Some((mapping, first)) => open_as(mapping, file, &first),
                 None => Err(candidates.none_fits(First::read(file.head, &CsvToml::default()).description())),
             }
         }
@@ -151,9 +151,10 @@ fn check_single(single: &Arc<Mapping>, candidates: &Candidates, first: &First) -
     let csv = single.csv();
     if !csv.header {
         let is_right = csv.booleans.is_empty() || first.has_shape_of(csv);
-        return match is_right {
-            true => Ok(()),
-            false => Err(wrong_format(single, candidates.layout, first.description())),
+        return if is_right {
+            Ok(())
+        } else {
+            Err(wrong_format(single, candidates.layout, first.description()))
         };
     }
     let expected: Vec<&str> = single.id_paths().collect();
@@ -173,7 +174,7 @@ fn check_single(single: &Arc<Mapping>, candidates: &Candidates, first: &First) -
     }
 }
 
-fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: First) -> Result<OpenRows, OpenFileError> {
+fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: &First) -> Result<OpenRows, OpenFileError> {
     let csv = mapping.csv();
     // Columns that the mapping names replace a header.
     let names = if csv.columns.is_empty() {
@@ -188,18 +189,17 @@ fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: First) -> Result<OpenR
         }
     }
     let max = file.max_row_bytes;
-    let mut rows: Box<dyn RowReader> = match delimiters(csv, first.separator) {
-        Some(delimiters) => Box::new(DelimitedRows::new(file.stream, delimiters, columns, first.skip, max)),
-        None => {
-            let dialect = dialect(csv, first.separator);
-            Box::new(CsvRows::new(
-                file.stream,
-                dialect,
-                columns,
-                (first.skip, csv.flexible),
-                max,
-            ))
-        }
+    let mut rows: Box<dyn RowReader> = if let Some(delimiters) = delimiters(csv, first.separator) {
+        Box::new(DelimitedRows::new(file.stream, delimiters, columns, first.skip, max))
+    } else {
+        let dialect = dialect(csv, first.separator);
+        Box::new(CsvRows::new(
+            file.stream,
+            dialect,
+            columns,
+            (first.skip, csv.flexible),
+            max,
+        ))
     };
     let pending = look_at(&mut *rows)?;
     Ok(OpenRows {

@@ -68,6 +68,10 @@ pub(super) struct MappingToml {
 /// How a CSV file is read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "keys of a table that are independent of each other"
+)]
 pub(crate) struct CsvToml {
     /// Without one the columns are those below.
     pub(crate) header: bool,
