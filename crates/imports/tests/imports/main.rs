@@ -11,6 +11,7 @@ mod json_lists;
 mod limits;
 mod moving_in;
 mod samples;
+mod streams;
 mod support;
 mod traps;
 mod values;
