@@ -83,8 +83,8 @@ impl ImportFile {
                 None => self.open.rows.next_row()?,
             };
             if let Some((line, mut content)) = row {
-                if let (true, RowContent::Cells(_, cells)) = (self.open.has_apostrophes, &mut content) {
-                    *cells = cells.without_apostrophes();
+                if let (Some(is_guarded), RowContent::Cells(_, cells)) = (self.open.is_guarded, &mut content) {
+                    *cells = cells.without_apostrophes(is_guarded);
                 }
                 return Ok(Some(RawRow {
                     line,
@@ -117,12 +117,6 @@ impl ImportFile {
     #[must_use]
     pub fn mapping(&self) -> Arc<Mapping> {
         Arc::clone(&self.open.mapping)
-    }
-
-    /// How many bytes of the input were read, as they are in the file.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.members.bytes_read()
     }
 
     /// Members of the archive that were passed over so far: their names are not those of data.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Candidates, File, LOOKED_AT, OpenRows, look_at, seen, wrong_format};
 use crate::{
     error::OpenFileError,
-    mapping::{CsvToml, Layout, Mapping, all_shipped},
+    mapping::{Apostrophes, CsvToml, Layout, Mapping, all_shipped},
     row::RowContent,
     rows::{CsvDialect, CsvRows, DelimitedRows, Delimiters, NumberedRow, RowReader, split_header},
     time_text::{TimeText, parse_time},
@@ -202,11 +202,24 @@ fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: &First) -> Result<Open
         ))
     };
     let pending = look_at(&mut *rows)?;
+    let is_guarded: Option<fn(&str) -> bool> = match csv.apostrophes {
+        Some(Apostrophes::Texts) if all_have_apostrophes(pending.iter()) => Some(|cell| cell.starts_with('\'')),
+        Some(Apostrophes::Formulas) => Some(is_guarded_formula),
+        _ => None,
+    };
     Ok(OpenRows {
-        has_apostrophes: csv.apostrophes && all_have_apostrophes(pending.iter()),
         pending,
+        is_guarded,
         ..OpenRows::new(mapping, rows)
     })
+}
+
+/// Whether a spreadsheet would take the cell for a formula, but for the apostrophes at its beginning.
+fn is_guarded_formula(cell: &str) -> bool {
+    cell.starts_with('\'')
+        && cell
+            .trim_start_matches('\'')
+            .starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 /// Whether every text cell begins with an apostrophe. Numbers, truth values and times are written without one.

@@ -38,8 +38,8 @@ pub(crate) struct OpenRows {
     pub(crate) rows: Box<dyn RowReader>,
     /// Rows that were read to recognise the file.
     pub(crate) pending: VecDeque<NumberedRow>,
-    /// Each text cell begins with an apostrophe that is not part of its value.
-    pub(crate) has_apostrophes: bool,
+    /// Which cells begin with an apostrophe that is not part of their value.
+    pub(crate) is_guarded: Option<fn(&str) -> bool>,
 }
 
 impl Candidates {
@@ -55,9 +55,13 @@ impl Candidates {
             (None, Some(mapping)) => vec![Arc::clone(mapping)],
             (Some(_), Some(mapping)) if layout.is_some() => vec![Arc::clone(mapping)],
             (Some(name), Some(mapping)) if **name == *mapping.name() => vec![Arc::clone(mapping)],
+            (Some(name), Some(mapping)) => {
+                let (format, mapping) = (name.clone(), mapping.name().into());
+                return Err(OpenFileError::TwoMappings { format, mapping });
+            }
             (Some(name), None) if layout.is_some() => return Err(OpenFileError::NeedsMapping(name.clone())),
             (None, None) => crate::mapping::all_shipped().to_vec(),
-            (Some(name), _) => {
+            (Some(name), None) => {
                 let known = crate::mapping::all_shipped()
                     .iter()
                     .find(|mapping| mapping.name() == &**name);
@@ -137,7 +141,7 @@ impl OpenRows {
             mapping: Arc::clone(mapping),
             rows,
             pending: VecDeque::new(),
-            has_apostrophes: false,
+            is_guarded: None,
         }
     }
 }

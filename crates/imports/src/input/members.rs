@@ -2,10 +2,7 @@
 
 use std::{
     io::{self, BufReader, Read},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use super::{
@@ -80,11 +77,6 @@ impl Members {
     /// Whether the file is an archive.
     pub(crate) const fn is_archive(&self) -> bool {
         matches!(self.source, Source::Zip(..))
-    }
-
-    /// How many bytes of the input were read.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.bound.input.load(Ordering::Relaxed)
     }
 
     /// The next member; what is unread of the one before is passed over. Folders are left out.

@@ -12,7 +12,7 @@ mod user;
 
 use std::fmt;
 
-pub(crate) use document::{CsvToml, Layout};
+pub(crate) use document::{Apostrophes, CsvToml, Layout};
 pub use error::MappingFileError;
 pub(crate) use shipped::all as all_shipped;
 
