@@ -90,6 +90,12 @@ impl Members {
                 Ok(Some(Member { name: None, stream }))
             }
             Source::Zip(archive, shared) => loop {
+                // What is passed over is expanded too.
+                let mut rest = Bounded {
+                    inner: SharedMember(Arc::clone(shared)),
+                    bound: self.bound.clone(),
+                };
+                io::copy(&mut rest, &mut io::sink())?;
                 let current = lock(shared).take();
                 let here = match (current, archive.take()) {
                     (Some(member), _) => member.finish()?,
