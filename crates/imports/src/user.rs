@@ -21,7 +21,7 @@ pub struct ImportedUser {
     pub first_name: Box<str>,
     /// The last name, `""` when unset.
     pub last_name: Box<str>,
-    /// Whether the row says that the address is verified.
+    /// Whether the address is verified, according to the row.
     pub verified: bool,
     /// The canonical hash; `None` if the row has none, or none that can be verified here.
     pub password_hash: Option<PasswordHash>,
@@ -42,7 +42,7 @@ pub struct ImportedUser {
 /// What the report counts about a row that is imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowNotes {
-    /// The row does not say whether the address is verified.
+    /// The row does not state whether the address is verified.
     pub verified_missing: bool,
     /// Why the row's hash was dropped.
     pub unusable_hash: Option<UnusableHash>,
