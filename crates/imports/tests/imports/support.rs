@@ -152,6 +152,7 @@ pub(crate) async fn is_password(hash: &str, password: &str) -> bool {
         tenant: &tenant,
         password: &PlainPassword::new(password),
         stored: Some(&PasswordHash::from_stored(hash)),
+        since: Instant::now(),
     };
     let checked = hasher.verify(check, Instant::now() + Duration::from_mins(1)).await;
     matches!(checked.unwrap(), PasswordMatch::Yes { .. })
