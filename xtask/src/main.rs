@@ -38,7 +38,7 @@ enum Task {
     Layers,
     /// Measures size and readability of the code: lines, circles of modules, repeated type names, names of tests.
     CodeMetrics(code_metrics::Options),
-    /// Writes the generated tables of docs/api.md and docs/migration.md.
+    /// Writes the generated tables of docs/api.md, docs/migration.md and docs/moving-in.md.
     Docs,
     /// Renews `.sqlx/`, the committed cache of checked queries.
     Sqlx(sqlx::SqlxArguments),

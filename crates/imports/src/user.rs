@@ -8,7 +8,7 @@ use masthead_domain::{
 use masthead_ports::passwords::PasswordHash;
 use time::OffsetDateTime;
 
-/// One user of a file, mapped to the fields of Masthead (contract `imports.md` §2).
+/// One user of a file, mapped to the fields of Masthead (docs/moving-in.md).
 #[derive(Clone)]
 pub struct ImportedUser {
     /// The tenant that the row names; `None` if it names none.
@@ -21,7 +21,7 @@ pub struct ImportedUser {
     pub first_name: Box<str>,
     /// The last name, `""` when unset.
     pub last_name: Box<str>,
-    /// Whether the row says that the address is verified.
+    /// Whether the row states that the address is verified.
     pub verified: bool,
     /// The canonical hash; `None` if the row has none, or none that can be verified here.
     pub password_hash: Option<PasswordHash>,
@@ -42,15 +42,17 @@ pub struct ImportedUser {
 /// What the report counts about a row that is imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowNotes {
-    /// The row does not say whether the address is verified.
+    /// The row does not state whether the address is verified.
     pub verified_missing: bool,
     /// Why the row's hash was dropped.
     pub unusable_hash: Option<UnusableHash>,
     /// The fields whose time is outside 1970 … now + 1 day and was left unset.
     pub dates_out_of_range: Vec<&'static str>,
+    /// The fields whose time is in no form that is understood and was left unset.
+    pub dates_unreadable: Vec<&'static str>,
     /// The fields of the file that the mapping does not use, by their names or paths; never values.
     pub unmapped: Vec<Box<str>>,
-    /// The keys of metadata that differ from another only in case and were left out.
+    /// The keys of metadata that differ from another only in case, or not at all, and were left out.
     pub metadata_case_clashes: u32,
 }
 

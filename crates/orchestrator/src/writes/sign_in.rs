@@ -1,6 +1,9 @@
 //! Signs users in by address and password (contract `writes.md` §3, authentication).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
@@ -169,56 +172,52 @@ impl Services {
         cx: &CallContext,
         request: &SignInRequest,
     ) -> Result<Account, SignInError> {
-        let found = self.credentials(cx, request).await?;
-        if self.has_password(cx, found.as_ref(), request).await? {
-            return found.map_or(Err(SignInError::Incorrect), |found| admit(found.account));
+        let (found, is_right) = self.check_password(cx, request).await?;
+        let user = found.ok_or(SignInError::Incorrect)?;
+        if is_right {
+            return admit(user.account);
         }
-        let user = found.filter(|found| found.password.is_none());
-        let user = user.ok_or(SignInError::Incorrect)?.account;
-        if let Some(account) = self.check_first_login(call, cx, &user, request).await? {
+        if user.password.is_some() {
+            return Err(SignInError::Incorrect);
+        }
+        if let Some(account) = self.check_first_login(call, cx, &user.account, request).await? {
             return admit(account);
         }
         // A reset or another request has set a password meanwhile.
-        let found = self.credentials(cx, request).await?;
-        let is_right = self.has_password(cx, found.as_ref(), request).await?;
+        let (found, is_right) = self.check_password(cx, request).await?;
         let user = found.filter(|_| is_right).ok_or(SignInError::Incorrect)?;
         admit(user.account)
     }
 
-    /// The user whose address was typed.
-    async fn credentials(
+    /// The user whose address was typed, and whether it is the user's password. It takes as long for no user, or for one
+    /// without a password.
+    async fn check_password(
         &self,
         cx: &CallContext,
         request: &SignInRequest,
-    ) -> Result<Option<StoredCredentials>, WriteUserError> {
+    ) -> Result<(Option<StoredCredentials>, bool), WriteUserError> {
+        let since = Instant::now();
         let found = match Email::parse(&request.login) {
             Ok(email) => self.ports.users.credentials(cx, &email).await,
             Err(_) => Ok(None),
         };
-        found.map_err(|error| store_error(&error))
-    }
-
-    /// Whether it is the password of this user. It takes as long for no user, or one without a password.
-    async fn has_password(
-        &self,
-        cx: &CallContext,
-        found: Option<&StoredCredentials>,
-        request: &SignInRequest,
-    ) -> Result<bool, WriteUserError> {
+        let found = found.map_err(|error| store_error(&error))?;
         let check = PasswordCheck {
             tenant: &cx.tenant,
             password: &request.password,
-            stored: found.and_then(|found| found.password.as_ref()),
+            stored: found.as_ref().and_then(|found| found.password.as_ref()),
+            since,
         };
-        match (self.ports.passwords.verify(check, cx.deadline).await?, found) {
+        let is_right = match (self.ports.passwords.verify(check, cx.deadline).await?, &found) {
             (PasswordMatch::Yes { rehash }, Some(found)) => {
                 if rehash {
                     self.rehash(cx, found, &request.password).await;
                 }
-                Ok(true)
+                true
             }
-            (PasswordMatch::No | PasswordMatch::Yes { .. }, _) => Ok(false),
-        }
+            (PasswordMatch::No | PasswordMatch::Yes { .. }, _) => false,
+        };
+        Ok((found, is_right))
     }
 
     /// Refuses a user that the provider accepts and our store blocks, or has deleted.
