@@ -37,8 +37,6 @@ struct IssuedTokens {
 #[derive(Deserialize)]
 struct IdTokenClaims {
     sub: String,
-    #[serde(default, rename = "cognito:username", deserialize_with = "text")]
-    username: Option<String>,
     #[serde(default, deserialize_with = "text")]
     email: Option<String>,
     #[serde(default, deserialize_with = "flag")]
@@ -78,15 +76,14 @@ pub(crate) fn read(reply: &HttpReply) -> Result<SignInAnswer, ReplyError> {
     }
 }
 
-/// The account of an id token, which comes from the issuer itself over TLS. The user name is the id under which Cognito
-/// exports users; `sub` where there is none.
+/// The account of an id token, which comes from the issuer itself over TLS. Its id is `sub`, under which users are imported. A
+/// user name that differs is that of a pool whose addresses are aliases, and those sign in only when they are verified.
 fn account(id_token: &str) -> Option<Account> {
     let claims: IdTokenClaims = wire::id_token_claims(id_token)?;
-    let id = claims.username.as_deref().unwrap_or(&claims.sub);
     Some(Account {
         email: claims.email.as_deref().and_then(wire::address),
         verified: claims.email_verified,
-        ..Account::new(wire::id(id)?)
+        ..Account::new(wire::id(&claims.sub)?)
     })
 }
 

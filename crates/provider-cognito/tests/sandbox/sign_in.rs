@@ -12,9 +12,9 @@ async fn right_password_shows_the_account() {
     unverified["Attributes"][2]["Value"] = "false".into();
     let fixture = with(vec![reader("ann", "Ann@Example.com"), unverified]).await;
     for (login, id, email, verified) in [
-        ("ann@example.com", "ann", "Ann@Example.com", true),
-        ("ANN", "ann", "Ann@Example.com", true),
-        ("bob@example.com", "bob", "bob@example.com", false),
+        ("ann@example.com", "sub-ann", "Ann@Example.com", true),
+        ("ANN", "sub-ann", "Ann@Example.com", true),
+        ("bob@example.com", "sub-bob", "bob@example.com", false),
     ] {
         let SignInAnswer::Accepted(account) = sign_in(&fixture, login, PASSWORD).await.unwrap() else {
             unreachable!("{login} is not accepted");
