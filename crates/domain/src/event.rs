@@ -63,11 +63,13 @@ pub enum EventKind {
     OperatorChange = 4908,
     /// The audit log was read (not in the contract).
     AuditRead = 4909,
+    /// A first password was kept that the former provider has confirmed (not in the contract).
+    SubscribeUserFirstLogin = 4914,
 }
 
 impl EventKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::SubscribeUserGet,
         Self::SubscribeUserGetById,
         Self::SubscribeUserCreate,
@@ -91,6 +93,7 @@ impl EventKind {
         Self::CallRefused,
         Self::OperatorChange,
         Self::AuditRead,
+        Self::SubscribeUserFirstLogin,
     ];
 
     /// The kind with this published number.
@@ -132,6 +135,7 @@ impl EventKind {
             Self::CallRefused => "CALL_REFUSED",
             Self::OperatorChange => "OPERATOR_CHANGE",
             Self::AuditRead => "AUDIT_READ",
+            Self::SubscribeUserFirstLogin => "SUBSCRIBE_USER_FIRSTLOGIN",
         }
     }
 
@@ -156,7 +160,8 @@ impl EventKind {
             | Self::SubscribeUserImport
             | Self::SubscribeUserDelete
             | Self::SubscribeUserLoginFailed
-            | Self::OperatorChange => true,
+            | Self::OperatorChange
+            | Self::SubscribeUserFirstLogin => true,
             Self::SubscribeUserGet
             | Self::SubscribeUserGetById
             | Self::AuthSystemUserGet

@@ -13,6 +13,7 @@ pub mod email;
 pub mod event;
 pub mod evidence;
 pub mod finding;
+pub mod first_login;
 pub mod flow;
 pub mod join;
 pub mod legacy;

@@ -1,4 +1,6 @@
-//! The values of tenants' settings: how they are parsed, and how errors describe them.
+//! The values of tenants' settings: how they are parsed, and how errors describe them; and whose settings a name belongs to.
+
+use crate::{first_login::FormerProvider, flow::UserProvider};
 
 pub(crate) const MINUTES: &str = "a number of minutes from 1 to 525600";
 pub(crate) const CONFIRMATIONS: &str = "a number from 1 to 100";
@@ -18,4 +20,21 @@ pub(crate) fn boolean(text: &str) -> Result<bool, &'static str> {
         "false" => Ok(false),
         _ => Err(BOOLEAN),
     }
+}
+
+/// The prefix of the settings of a remote Users API.
+pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
+
+/// The prefix of the settings of imported password hashes.
+pub const HASHES_PREFIX: &str = "Hashes.";
+
+/// Whether an adapter parses the setting with this name.
+pub(crate) fn is_provider_setting(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(section, rest)| {
+        !rest.is_empty()
+            && (UserProvider::from_name(section).is_some()
+                || FormerProvider::ALL.iter().any(|provider| provider.name() == section)
+                || name.starts_with(SUBSCRIBE_PREFIX)
+                || name.starts_with(HASHES_PREFIX))
+    })
 }

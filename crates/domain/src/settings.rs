@@ -5,18 +5,22 @@ use std::{collections::BTreeMap, time::Duration};
 use thiserror::Error;
 
 use crate::{
+    first_login::FirstLoginSettings,
     flow::UserProvider,
     mail::{LANGUAGE, Language, MailSettings, PAPER_NAME, SENDER, Sender, parse_paper_name},
     merge::{Precedence, SourceKind},
     rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
-    setting_values::{CONFIRMATIONS, EVENT_DAYS, FLOOR, HOURS, MINUTES, boolean, number},
+    setting_values::{CONFIRMATIONS, EVENT_DAYS, FLOOR, HOURS, MINUTES, boolean, is_provider_setting, number},
     suggestion::did_you_mean,
     user_rules::UserRules,
 };
 
-pub use crate::setting_groups::{EventDays, MirrorSettings, UserTokenSettings};
+pub use crate::{
+    setting_groups::{EventDays, MirrorSettings, UserTokenSettings},
+    setting_values::{HASHES_PREFIX, SUBSCRIBE_PREFIX},
+};
 
 /// The settings of a tenant; the defaults are those of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +58,8 @@ pub struct TenantSettings {
     pub event_days: EventDays,
     /// How long a failed sign-in takes at least; `None` for the time of one hash of the set cost.
     pub sign_in_floor: Option<Duration>,
+    /// Whose first password is checked at the provider of before.
+    pub first_login: FirstLoginSettings,
     /// The settings of providers, of a remote Users API and of imported password hashes, by their full names (`Auth0.Domain`,
     /// `Subscribe.Url`, `Hashes.PepperEnv`); the adapters parse them.
     pub provider: BTreeMap<Box<str>, Box<str>>,
@@ -96,6 +102,9 @@ pub enum SettingError {
          not written back"
     )]
     ReadOnlySubscribe,
+    /// The tenant's passwords are checked elsewhere always. A warning.
+    #[error("Import.FirstLogin: has no effect beside Flow.UserProvider or Subscribe.Url, which check every password")]
+    UnusedFirstLogin,
 }
 
 impl SettingError {
@@ -103,7 +112,7 @@ impl SettingError {
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::UnknownProvider | Self::ReadOnlySubscribe => true,
+            Self::UnknownProvider | Self::ReadOnlySubscribe | Self::UnusedFirstLogin => true,
             Self::UnknownName(_) | Self::BadPrecedence(_) | Self::BadValue { .. } => false,
         }
     }
@@ -113,12 +122,6 @@ fn provider_names() -> String {
     let names: Vec<&str> = UserProvider::ALL.iter().map(|provider| provider.name()).collect();
     names.join(", ")
 }
-
-/// The prefix of the settings of a remote Users API.
-pub const SUBSCRIBE_PREFIX: &str = "Subscribe.";
-
-/// The prefix of the settings of imported password hashes.
-pub const HASHES_PREFIX: &str = "Hashes.";
 
 /// All settings of a tenant, except those of the providers.
 const SETTINGS: &[TenantSetting] = &[
@@ -305,6 +308,16 @@ const SETTINGS: &[TenantSetting] = &[
             Ok(())
         },
     },
+    TenantSetting {
+        name: "Import.FirstLogin",
+        alias: None,
+        set: |settings, text| settings.first_login.set_provider(text),
+    },
+    TenantSetting {
+        name: "Import.FirstLoginBefore",
+        alias: None,
+        set: |settings, text| settings.first_login.set_registered_before(text),
+    },
 ];
 
 impl TenantSettings {
@@ -344,6 +357,9 @@ impl TenantSettings {
         if settings.has_remote_store() {
             errors.push(SettingError::ReadOnlySubscribe);
         }
+        if settings.first_login.provider.is_some() && (settings.is_federated() || settings.has_remote_store()) {
+            errors.push(SettingError::UnusedFirstLogin);
+        }
         (settings, errors)
     }
 
@@ -377,19 +393,10 @@ fn override_precedence(precedence: &mut Precedence, name: &str, field: &str, tex
     refused.then(|| SettingError::BadPrecedence(name.into()))
 }
 
-fn is_provider_setting(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(section, rest)| {
-        !rest.is_empty()
-            && (UserProvider::from_name(section).is_some()
-                || name.starts_with(SUBSCRIBE_PREFIX)
-                || name.starts_with(HASHES_PREFIX))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{mail::MAX_SENDER_NAME_CHARS, return_url::MAX_RETURN_URLS};
+    use crate::{first_login::FormerProvider, mail::MAX_SENDER_NAME_CHARS, return_url::MAX_RETURN_URLS};
 
     #[test]
     fn any_remote_api_setting_makes_the_store_remote() {
@@ -505,6 +512,18 @@ mod tests {
         assert_eq!(settings.provider.len(), 1);
         let (default, errors) = TenantSettings::parse([("Users.SignInFloorMillis", "10001")]);
         assert_eq!((default.sign_in_floor, errors.len()), (None, 1));
+    }
+
+    #[test]
+    fn first_login_is_unused_beside_a_provider() {
+        let former = [("Import.FirstLogin", "cognito"), ("Cognito.ClientId", "x")];
+        let (settings, errors) = TenantSettings::parse(former);
+        assert_eq!(errors, []);
+        assert_eq!(settings.first_login.provider, Some(FormerProvider::Cognito));
+        assert_eq!(settings.provider.len(), 1, "the settings of the former provider");
+        let (_, errors) = TenantSettings::parse([("Import.FirstLogin", "Auth0"), ("Flow.UserProvider", "Gigya")]);
+        assert_eq!(errors, [SettingError::UnusedFirstLogin]);
+        assert!(errors[0].is_warning());
     }
 
     #[test]

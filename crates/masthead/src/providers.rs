@@ -4,26 +4,32 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
+    first_login::FormerProvider,
+    flow::UserProvider,
     settings::TenantSettings,
     tenant::{Tenant, TenantId},
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter, MissingSetting, SignIn},
+    accounts::{Ability, AccountWriter, MissingSetting, SignIn, SignInAnswer, SignInAttempt},
     bulk::BulkLookups,
     clock::Clock,
+    passwords::PlainPassword,
     provider::{AccountSide, IdentityProvider, ProviderWriters, Providers},
     scan::{UserScan, UserScans},
     source::{CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
+use masthead_provider_cognito::{CognitoAdapter, CognitoSettings};
 use masthead_provider_kit::{
-    AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, ClientOptionsError,
-    HttpClient, HttpOptions, ProviderRegistration, RegisteredProvider, SecretPlace, UpstreamHealth, error_texts,
+    AdapterOptions, AdapterParts, BreakerState, CacheOptions, CachedSource, CheckResult, CheckVerdict,
+    ClientOptionsError, HttpClient, HttpOptions, ProviderRegistration, ProviderSettingError, RegisteredProvider,
+    SecretPlace, SettingMap, UpstreamHealth, check::UNKNOWN_ADDRESS, error_texts,
 };
 use masthead_provider_subscribe::{RemoteSubscribe, SubscribeSettings};
 use masthead_telemetry::add_trace_headers;
 use serde::Serialize;
 
 use crate::{
+    command_error::ErrorChain,
     hash_secrets,
     settings::{PrivateAddresses, ProviderSettings},
     subscribe::{SubscribeBulk, SubscribeSource},
@@ -51,6 +57,8 @@ const NOTHING_REMEMBERED: CacheOptions = CacheOptions {
 pub struct Adapters {
     providers: Arc<[(SourceName, Box<dyn RegisteredProvider>)]>,
     remote: CachedSource<RemoteSubscribe>,
+    /// It is no source of users: it checks the passwords of those who came from it.
+    cognito: Arc<CognitoAdapter>,
 }
 
 /// The state of one tenant's provider, for `/health/ready`. It never makes the service unready, since the store still
@@ -86,6 +94,7 @@ impl Adapters {
         let create = |provider: &ProviderRegistration| (provider.name, (provider.create)(parts.clone(), cache));
         Ok(Self {
             providers: PROVIDERS.iter().map(create).collect(),
+            cognito: Arc::new(CognitoAdapter::new(parts.clone())),
             remote: CachedSource::new(RemoteSubscribe::new(parts), NOTHING_REMEMBERED, Arc::clone(clock)),
         })
     }
@@ -103,6 +112,44 @@ impl Adapters {
             Some(provider) => provider.adapter().check(cx, known).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Tries the password of an unknown user at the former provider of this tenant, which must refuse it; `None` where the
+    /// tenant names none.
+    pub(crate) async fn check_first_login(&self, cx: &CallContext) -> Option<CheckResult> {
+        let name = first_login_provider(&cx.tenant.settings)?.name();
+        let answer = match self.sign_in(&cx.tenant, AccountSide::FormerProvider) {
+            Ok(provider) => {
+                let attempt = SignInAttempt {
+                    login: UNKNOWN_ADDRESS,
+                    password: &PlainPassword::new(UNKNOWN_ADDRESS),
+                    address: None,
+                };
+                let answer = provider.sign_in(&cx.new_read(), &attempt).await;
+                answer.map_err(|error| ErrorChain(&error).to_string())
+            }
+            Err(missing) => Err(missing.to_string()),
+        };
+        let (verdict, explanation) = match answer {
+            Ok(SignInAnswer::WrongCredentials) => (
+                CheckVerdict::Agrees,
+                format!("{name} refuses the password of an unknown user"),
+            ),
+            Ok(other) => {
+                let class = other.reason().unwrap_or("another answer than a wrong password");
+                let text = format!("{name} answers an unknown user with {class}: see the {name}. settings");
+                (CheckVerdict::Differs, text)
+            }
+            Err(reason) => (
+                CheckVerdict::Differs,
+                format!("{name} cannot check passwords: {reason}: see the {name}. settings"),
+            ),
+        };
+        Some(CheckResult {
+            subject: "the check at first login",
+            verdict,
+            explanation,
+        })
     }
 
     /// Looks up an unknown user at the remote Users API of this tenant, which must confirm the absence.
@@ -140,7 +187,11 @@ impl Adapters {
             .providers
             .iter()
             .map(|(name, provider)| (*name, provider.adapter().health()));
-        let all = providers.chain([(SUBSCRIBE, self.remote.inner().health())]);
+        let others = [
+            (SUBSCRIBE, self.remote.inner().health()),
+            (FormerProvider::Cognito.name(), self.cognito.health()),
+        ];
+        let all = providers.chain(others);
         all.flat_map(|(name, tenants)| {
             tenants
                 .into_iter()
@@ -155,10 +206,28 @@ impl Adapters {
     }
 
     fn of_tenant(&self, tenant: &Tenant) -> Option<&dyn RegisteredProvider> {
-        let wanted = tenant.settings.user_provider?.name();
+        self.named(tenant.settings.user_provider?.name())
+    }
+
+    fn named(&self, wanted: SourceName) -> Option<&dyn RegisteredProvider> {
         let found = self.providers.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, provider)| &**provider)
     }
+
+    fn former_provider(&self, tenant: &Tenant) -> Result<Arc<dyn SignIn>, MissingSetting> {
+        let former = tenant.settings.first_login.provider;
+        let former = former.ok_or_else(|| MissingSetting::new("Import.FirstLogin"))?;
+        match self.named(former.name()) {
+            Some(provider) => provider.sign_in(tenant),
+            None => Ok(Arc::clone(&self.cognito) as _),
+        }
+    }
+}
+
+/// The former provider of a tenant whose passwords are not checked elsewhere always.
+pub(crate) fn first_login_provider(settings: &TenantSettings) -> Option<FormerProvider> {
+    let has_other = settings.is_federated() || settings.has_remote_store();
+    settings.first_login.provider.filter(|_| !has_other)
 }
 
 impl ProviderHealth {
@@ -193,6 +262,8 @@ impl ProviderWriters for Adapters {
         match side {
             AccountSide::Provider => self.written_provider(tenant)?.writer(tenant, ability),
             AccountSide::RemoteStore => self.remote.writer(tenant, ability),
+            // It checks passwords, and is never written.
+            AccountSide::FormerProvider => Err(MissingSetting::new("Flow.UserProvider")),
         }
     }
 
@@ -200,6 +271,7 @@ impl ProviderWriters for Adapters {
         match side {
             AccountSide::Provider => self.written_provider(tenant)?.sign_in(tenant),
             AccountSide::RemoteStore => self.remote.sign_in(tenant),
+            AccountSide::FormerProvider => self.former_provider(tenant),
         }
     }
 }
@@ -254,7 +326,7 @@ pub(crate) fn remote_alone(
     Ok(RemoteSubscribe::new(parts(settings, clock)?))
 }
 
-/// All errors in a tenant's settings for its provider, its remote Users API and its imported password hashes.
+/// All errors in a tenant's settings for its provider, now or before, its remote Users API and its imported password hashes.
 #[must_use]
 pub fn setting_errors(
     tenant: &TenantId,
@@ -264,14 +336,11 @@ pub fn setting_errors(
     let allow_private_addresses = options.allow_private_addresses.are_allowed();
     let (settings, _) = TenantSettings::parse(settings.iter().map(|(name, value)| (&**name, &**value)));
     let own = &settings.provider;
-    let provider = settings.user_provider.and_then(|wanted| {
-        let named = |provider: &&ProviderRegistration| provider.name == wanted.name();
-        PROVIDERS.iter().find(named)
-    });
-    let mut errors = provider.map_or_else(Vec::new, |provider| {
-        (provider.check_settings)(own, allow_private_addresses)
-            .err()
-            .map_or_else(Vec::new, error_texts)
+    let provider = settings.user_provider.map(UserProvider::name);
+    let provider = provider.or_else(|| first_login_provider(&settings).map(FormerProvider::name));
+    let mut errors = provider.map_or_else(Vec::new, |name| {
+        let checked = check_settings(name, own, allow_private_addresses);
+        checked.err().map_or_else(Vec::new, error_texts)
     });
     if settings.has_remote_store() {
         let parsed = SubscribeSettings::parse(own, allow_private_addresses);
@@ -285,6 +354,17 @@ pub fn setting_errors(
     });
     errors.extend(objections);
     errors
+}
+
+fn check_settings(
+    provider: SourceName,
+    settings: &SettingMap,
+    allow_private_addresses: bool,
+) -> Result<(), Vec<ProviderSettingError>> {
+    match PROVIDERS.iter().find(|registered| registered.name == provider) {
+        Some(registered) => (registered.check_settings)(settings, allow_private_addresses),
+        None => CognitoSettings::parse(settings, allow_private_addresses).map(drop),
+    }
 }
 
 /// The place that a setting of this name has as its value: `{prefix}.…File` or `{prefix}.…Env`.
@@ -303,8 +383,6 @@ fn secret_place(name: &str, value: &str) -> Option<SecretPlace> {
 
 #[cfg(test)]
 mod tests {
-    use masthead_domain::flow::UserProvider;
-
     use super::*;
 
     #[test]

@@ -171,8 +171,8 @@ pub enum SignInAnswer {
     WrongCredentials,
     /// The account is disabled (contract: E403_04).
     Blocked,
-    /// The password may be right; the address must be verified first (contract: E403_01).
-    Unverified,
+    /// The address must be verified first (contract: E403_01). With the account, the password is right.
+    Unverified(Option<Box<Account>>),
     /// The provider locks the account or the address for a while after too many failures.
     LockedOut,
     /// The provider requires a second factor.
@@ -181,8 +181,8 @@ pub enum SignInAnswer {
     PasswordChangeNeeded,
     /// The provider requires proof that a person signs in, such as a captcha.
     ChallengeNeeded,
-    /// The account lacks fields that the provider requires.
-    RegistrationIncomplete,
+    /// The account lacks fields that the provider requires. With the account, the password is right.
+    RegistrationIncomplete(Option<Box<Account>>),
     /// A rule of the publisher at the provider denies the sign-in.
     Denied,
 }
@@ -192,12 +192,12 @@ impl SignInAnswer {
     #[must_use]
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Accepted(_) | Self::WrongCredentials | Self::Blocked | Self::Unverified => None,
+            Self::Accepted(_) | Self::WrongCredentials | Self::Blocked | Self::Unverified(_) => None,
             Self::LockedOut => Some("locked_out"),
             Self::SecondFactorNeeded => Some("second_factor_needed"),
             Self::PasswordChangeNeeded => Some("password_change_needed"),
             Self::ChallengeNeeded => Some("challenge_needed"),
-            Self::RegistrationIncomplete => Some("registration_incomplete"),
+            Self::RegistrationIncomplete(_) => Some("registration_incomplete"),
             Self::Denied => Some("denied"),
         }
     }

@@ -43,8 +43,8 @@ pub trait SignInAttempts: Send + Sync {
         at: OffsetDateTime,
     ) -> Result<Result<(), Duration>, SourceError>;
 
-    /// Takes the attempt back after a success, clears the counters in `clear`, and remembers `known`, the account at the
-    /// client's address.
+    /// Takes the attempt back after a success, or after one without an answer, clears the counters in `clear`, and
+    /// remembers `known`, the account at the client's address.
     async fn succeed(
         &self,
         cx: &CallContext,

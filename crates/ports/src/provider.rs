@@ -139,6 +139,8 @@ pub enum AccountSide {
     Provider,
     /// The remote Users API that has the tenant's registrations in place of our store.
     RemoteStore,
+    /// The provider that the tenant's users were imported from; it only checks passwords.
+    FormerProvider,
 }
 
 /// Creates what writes accounts, and checks passwords, outside of our store: with the rate limit, the circuit breaker and the
@@ -147,7 +149,8 @@ pub trait ProviderWriters: Send + Sync {
     /// The writer of this tenant, if it has this ability.
     ///
     /// # Errors
-    /// The tenant's setting that is missing for it: `Flow.UserProvider` or `Subscribe.Url` where the tenant has no such side.
+    /// The tenant's setting that is missing for it: `Flow.UserProvider`, `Subscribe.Url` or `Import.FirstLogin` where the
+    /// tenant has no such side.
     fn writer(
         &self,
         tenant: &Tenant,

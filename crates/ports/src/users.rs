@@ -255,6 +255,16 @@ pub trait UserWriter: Send + Sync {
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError>;
 
+    /// Sets the password of a user who has none, as [`Self::set_password`] does; [`UserWriteError::Changed`] for a user who
+    /// has one by now.
+    async fn set_first_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PasswordHash,
+        commit: &WriteCommit,
+    ) -> Result<Account, UserWriteError>;
+
     /// Replaces a hash by one of the set cost, unless it has changed meanwhile. No event: the password is the same.
     async fn rehash(
         &self,

@@ -55,7 +55,7 @@ impl GenericApi {
         let meanings = [
             (&writes.wrong, SignInAnswer::WrongCredentials),
             (&writes.blocked, SignInAnswer::Blocked),
-            (&writes.unverified, SignInAnswer::Unverified),
+            (&writes.unverified, SignInAnswer::Unverified(None)),
             (&writes.locked_out, SignInAnswer::LockedOut),
             (&writes.second_factor, SignInAnswer::SecondFactorNeeded),
             (&writes.password_change, SignInAnswer::PasswordChangeNeeded),

@@ -45,16 +45,17 @@ impl SignIn for GigyaAdapter {
             .call(ProviderCall::write(SIGN_IN, cx), calls::LOGIN, &params, done, refused)
             .await
             .map_err(not_answered)?;
-        match content {
-            Err(verdict) => Ok(verdict),
-            Ok(entered) if entered.error_code == PENDING_VERIFICATION => Ok(SignInAnswer::Unverified),
-            Ok(entered) if entered.error_code == PENDING_REGISTRATION => Ok(SignInAnswer::RegistrationIncomplete),
-            Ok(entered) => {
-                let local = account(&entered.account, &site.settings.metadata);
-                local
-                    .map(|account| SignInAnswer::Accepted(Box::new(account)))
-                    .map_err(|flaw| flaw.refuse(GIGYA, SIGN_IN))
-            }
+        let entered = match content {
+            Ok(entered) => entered,
+            Err(verdict) => return Ok(verdict),
+        };
+        let local = account(&entered.account, &site.settings.metadata).map(Box::new);
+        match entered.error_code {
+            PENDING_VERIFICATION => Ok(SignInAnswer::Unverified(local.ok())),
+            PENDING_REGISTRATION => Ok(SignInAnswer::RegistrationIncomplete(local.ok())),
+            _ => local
+                .map(SignInAnswer::Accepted)
+                .map_err(|flaw| flaw.refuse(GIGYA, SIGN_IN)),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Reads the values that a provider sends: a value of an undocumented type counts as missing.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use zeroize::Zeroizing;
 
 /// A text.
 ///
@@ -37,6 +39,14 @@ pub fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>,
         Value::Object(members) => members,
         _ => Map::new(),
     })
+}
+
+/// The claims of an id token that the issuer itself has answered with over TLS, so that its signature proves nothing more
+/// (OpenID Connect Core §3.1.3.7, 6).
+#[must_use]
+pub fn id_token_claims<T: DeserializeOwned>(id_token: &str) -> Option<T> {
+    let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?);
+    serde_json::from_slice(&payload).ok()
 }
 
 /// A scalar as a text, the form of metadata values; `None` for lists and objects.
@@ -97,6 +107,20 @@ macro_rules! redacted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn claims_are_read_from_the_payload() {
+        #[derive(Deserialize)]
+        struct Subject {
+            sub: String,
+        }
+        let subject = |token: &str| id_token_claims::<Subject>(token).map(|claims| claims.sub);
+        let token = format!("h.{}.s", URL_SAFE_NO_PAD.encode(r#"{"sub":"auth0|1","aud":"x"}"#));
+        assert_eq!(subject(&token).as_deref(), Some("auth0|1"));
+        for bad in ["", "h", "h.!.s", "h.e30.s"] {
+            assert_eq!(subject(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn repaired_id_or_address_is_none() {

@@ -49,7 +49,7 @@ fn read(reply: &HttpReply) -> Result<SignInAnswer, RemoteAnswerError> {
 fn verdict(refusal: &V4Refusal) -> Result<SignInAnswer, RemoteAnswerError> {
     Ok(match (refusal.status, &*refusal.code) {
         (401, "E401_01") => SignInAnswer::WrongCredentials,
-        (403, "E403_01") => SignInAnswer::Unverified,
+        (403, "E403_01") => SignInAnswer::Unverified(None),
         // A user without a password must set one first.
         (403, "E403_02") => SignInAnswer::PasswordChangeNeeded,
         (403, "E403_03") => from_reason(refusal),
@@ -72,7 +72,7 @@ fn from_reason(refusal: &V4Refusal) -> SignInAnswer {
         SignInAnswer::SecondFactorNeeded,
         SignInAnswer::PasswordChangeNeeded,
         SignInAnswer::ChallengeNeeded,
-        SignInAnswer::RegistrationIncomplete,
+        SignInAnswer::RegistrationIncomplete(None),
     ];
     known.into_iter().find(named).unwrap_or(SignInAnswer::Denied)
 }

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The argument of [`Sandbox::start`] selects the provider: a [`SandboxConfig`] or an [`Auth0Config`] (Auth0), a
-//! [`GigyaConfig`], a [`GenericStubConfig`] (SSOR, Firefly, or a contract of the test), or a [`UsersApiConfig`].
+//! [`GigyaConfig`], a [`CognitoConfig`], a [`GenericStubConfig`] (SSOR, Firefly, or a contract of the test), or a
+//! [`UsersApiConfig`].
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -34,6 +35,7 @@
 
 mod auth0;
 mod clock;
+mod cognito;
 mod control;
 mod fault;
 mod generic;
@@ -59,6 +61,7 @@ mod users_api;
 
 pub use auth0::{Auth0Client, Auth0Config, Auth0Stub, Auth0StubSettings, sample_user, sample_users};
 pub use clock::SandboxClock;
+pub use cognito::{CognitoConfig, CognitoStub, CognitoStubSettings, sample_cognito_user, sample_cognito_users};
 pub use fault::queue::{ActiveFault, FaultId};
 pub use fault::rule::{Fault, FaultRule};
 pub use generic::{

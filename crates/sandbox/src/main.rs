@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use masthead_sandbox::{
-    Auth0Config, GenericStubAuth, GenericStubConfig, GigyaConfig, Mailbox, MailboxConfig, Sandbox, SandboxConfig,
-    UsersApiConfig, sample_accounts, sample_generic_users, sample_registrations, sample_users,
+    Auth0Config, CognitoConfig, GenericStubAuth, GenericStubConfig, GigyaConfig, Mailbox, MailboxConfig, Sandbox,
+    SandboxConfig, UsersApiConfig, sample_accounts, sample_cognito_users, sample_generic_users, sample_registrations,
+    sample_users,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,7 +36,7 @@ struct SandboxArguments {
     /// A JSON array of further users, in the format of the provider.
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// The client id at Auth0 (`sandbox-client` by default) or the user key at Gigya (`sandbox-user-key`).
+    /// The client id at Auth0 (`sandbox-client` by default) or Cognito, or the user key at Gigya (`sandbox-user-key`).
     #[arg(long)]
     client_id: Option<String>,
     /// A file with the client's secret, token or password instead of the library's default.
@@ -47,6 +48,8 @@ struct SandboxArguments {
 enum ProviderChoice {
     Auth0,
     Gigya,
+    /// A user pool of Amazon Cognito, which signs in with a password.
+    Cognito,
     Ssor,
     Firefly,
     /// A remote Users API, v4 and legacy.
@@ -104,6 +107,15 @@ fn config(arguments: &SandboxArguments) -> Result<SandboxConfig> {
             config.accounts = sample_accounts(count).chain(seed).collect();
             config.into()
         }
+        ProviderChoice::Cognito => {
+            let mut config = CognitoConfig::default();
+            set_if_given(&mut config.settings.client_id, client_id);
+            if secret.is_some() {
+                config.settings.client_secret = secret;
+            }
+            config.users = sample_cognito_users(count).chain(seed).collect();
+            config.into()
+        }
         ProviderChoice::Ssor | ProviderChoice::Firefly => {
             let mut config = match arguments.provider {
                 ProviderChoice::Ssor => GenericStubConfig::ssor(),
@@ -148,6 +160,10 @@ fn announce(sandbox: &Sandbox, provider: ProviderChoice) -> Result<()> {
             line["apiKey"] = sandbox.gigya().settings().api_key.into();
             line["userKey"] = sandbox.gigya().applications()[0].user_key.as_str().into();
             line["users"] = sandbox.gigya().user_count().into();
+        }
+        ProviderChoice::Cognito => {
+            line["clientId"] = sandbox.cognito().settings().client_id.into();
+            line["users"] = sandbox.cognito().user_count().into();
         }
         ProviderChoice::Ssor | ProviderChoice::Firefly => {
             line["required"] = json!(sandbox.generic().settings().required);

@@ -12,8 +12,7 @@ use crate::name_list::contains_name;
 const KEPT: usize = 20_000;
 
 /// Parameters and members whose values are hidden by default.
-const SECRETS: &str =
-    "client_secret client_assertion password newPassword access_token refresh_token secret regToken loginToken";
+const SECRETS: &str = "client_secret client_assertion password newPassword access_token refresh_token secret regToken loginToken PASSWORD SECRET_HASH";
 
 const HIDDEN: &str = "<hidden>";
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::auth0::{Auth0Config, Auth0Stub};
 use crate::clock::SandboxClock;
+use crate::cognito::{CognitoConfig, CognitoStub};
 use crate::control::ControlApi;
 use crate::fault::queue::{ActiveFault, FaultId};
 use crate::fault::rule::FaultRule;
@@ -26,6 +27,8 @@ pub enum SimulatedProvider {
     Auth0,
     /// Gigya, which is SAP Customer Data Cloud.
     Gigya,
+    /// A user pool of Amazon Cognito.
+    Cognito,
     /// A provider described by settings: SSOR, Firefly, or one of a test.
     Generic,
     /// A remote Users API, v4 and legacy, which replaces the store of a tenant.
@@ -45,6 +48,8 @@ pub struct SandboxConfig {
     pub auth0: Auth0Config,
     /// The simulated Gigya.
     pub gigya: GigyaConfig,
+    /// The simulated user pool of Cognito.
+    pub cognito: CognitoConfig,
     /// The simulated generic provider.
     pub generic: GenericStubConfig,
     /// The simulated Users API.
@@ -63,6 +68,14 @@ impl From<GigyaConfig> for SandboxConfig {
     fn from(gigya: GigyaConfig) -> Self {
         let mut config = Self::for_provider(SimulatedProvider::Gigya);
         config.gigya = gigya;
+        config
+    }
+}
+
+impl From<CognitoConfig> for SandboxConfig {
+    fn from(cognito: CognitoConfig) -> Self {
+        let mut config = Self::for_provider(SimulatedProvider::Cognito);
+        config.cognito = cognito;
         config
     }
 }
@@ -98,6 +111,7 @@ impl SandboxConfig {
             provider,
             auth0: Auth0Config::default(),
             gigya: GigyaConfig::default(),
+            cognito: CognitoConfig::default(),
             generic: GenericStubConfig::default(),
             users_api: UsersApiConfig::default(),
         }
@@ -110,6 +124,7 @@ pub struct Sandbox {
     running: Arc<SwitchableServer>,
     auth0: Arc<Auth0Stub>,
     gigya: Arc<GigyaStub>,
+    cognito: Arc<CognitoStub>,
     generic: Arc<GenericStub>,
     users_api: Arc<UsersApiStub>,
     control_url: String,
@@ -135,11 +150,13 @@ impl Sandbox {
         let clock = Arc::new(SandboxClock::default());
         let auth0 = Arc::new(Stub::new(config.auth0, url.clone(), Arc::clone(&clock))?);
         let gigya = Arc::new(Stub::new(config.gigya, url.clone(), Arc::clone(&clock))?);
+        let cognito = Arc::new(Stub::new(config.cognito, url.clone(), Arc::clone(&clock))?);
         let generic = Arc::new(Stub::new(config.generic, url.clone(), Arc::clone(&clock))?);
         let users_api = Arc::new(Stub::new(config.users_api, url.clone(), Arc::clone(&clock))?);
         let stub: Arc<dyn ControlledStub> = match config.provider {
             SimulatedProvider::Auth0 => Arc::<Auth0Stub>::clone(&auth0),
             SimulatedProvider::Gigya => Arc::<GigyaStub>::clone(&gigya),
+            SimulatedProvider::Cognito => Arc::<CognitoStub>::clone(&cognito),
             SimulatedProvider::Generic => Arc::<GenericStub>::clone(&generic),
             SimulatedProvider::UsersApi => Arc::<UsersApiStub>::clone(&users_api),
         };
@@ -151,6 +168,7 @@ impl Sandbox {
             running,
             auth0,
             gigya,
+            cognito,
             generic,
             users_api,
             control_url,
@@ -180,6 +198,12 @@ impl Sandbox {
     #[must_use]
     pub fn gigya(&self) -> &GigyaStub {
         &self.gigya
+    }
+
+    /// The simulated user pool of Cognito: its users and settings.
+    #[must_use]
+    pub fn cognito(&self) -> &CognitoStub {
+        &self.cognito
     }
 
     /// The simulated generic provider: its users and settings.

@@ -46,6 +46,8 @@ struct WriterState {
     fails_look_ups: bool,
     last_number: u32,
     writes: u32,
+    next_answer: Option<SignInAnswer>,
+    sign_ins: u32,
 }
 
 /// Accounts of one provider, for every pool alike.
@@ -74,6 +76,17 @@ impl FakeAccountWriter {
     /// Makes look-ups fail, or succeed again.
     pub fn fail_look_ups(&self, fails: bool) {
         self.lock().fails_look_ups = fails;
+    }
+
+    /// Makes the next sign-in be answered so, with any password.
+    pub fn answer_next(&self, answer: SignInAnswer) {
+        self.lock().next_answer = Some(answer);
+    }
+
+    /// How many sign-ins were tried.
+    #[must_use]
+    pub fn sign_ins(&self) -> u32 {
+        self.lock().sign_ins
     }
 
     /// All accounts of a tenant.
@@ -250,8 +263,18 @@ impl AccountWriter for FakeAccountWriter {
 #[async_trait]
 impl SignIn for FakeAccountWriter {
     async fn sign_in(&self, cx: &CallContext, attempt: &SignInAttempt<'_>) -> Result<SignInAnswer, SourceError> {
-        if self.lock().fails_look_ups {
+        let (is_silent, scripted) = {
+            let mut state = self.lock();
+            state.sign_ins += 1;
+            (state.fails_look_ups, state.next_answer.take())
+        };
+        // Other callers come meanwhile.
+        tokio::task::yield_now().await;
+        if is_silent {
             return Err(SourceError::new("sign_in", SourceErrorKind::Unavailable));
+        }
+        if let Some(answer) = scripted {
+            return Ok(answer);
         }
         let kept = self.accounts.kept(cx.tenant.pool);
         let login = Email::parse(attempt.login).ok();

@@ -7,8 +7,9 @@ use super::pairs::parse_pair;
 
 const SETTINGS_HELP: &str = "\
 Settings: Flow.UserProvider, Api.SourceSystems, Api.MessageTypeAsNumber, Api.DataAsArray, Api.MissAs400,
-Api.IgnoreUnknownParameters, Api.EmailContains, the settings of the provider (Auth0.Domain, …), and those of a remote
-Users API in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md).";
+Api.IgnoreUnknownParameters, Api.EmailContains, the settings of the provider (Auth0.Domain, …), those of a remote Users
+API in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md), and Import.FirstLogin, the
+provider that checks the first passwords of imported users (see docs/first-login.md).";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {

@@ -205,8 +205,11 @@ impl<'a> ConnectionChecks<'a> {
                 continue;
             }
             let tenant = tenant(&row.id, row.pool, &row.settings);
-            if missing.is_empty() && (tenant.settings.is_federated() || tenant.settings.has_remote_store()) {
-                let key = format!("{:?} {:?}", tenant.settings.user_provider, tenant.settings.provider);
+            let is_remote = tenant.settings.is_federated() || tenant.settings.has_remote_store();
+            let former = providers::first_login_provider(&tenant.settings);
+            if missing.is_empty() && (is_remote || former.is_some()) {
+                let named = (tenant.settings.user_provider, former);
+                let key = format!("{named:?} {:?}", tenant.settings.provider);
                 providers.entry(key).or_insert_with(|| (Arc::new(tenant), 0)).1 += 1;
             }
         }
@@ -246,7 +249,7 @@ impl<'a> ConnectionChecks<'a> {
     }
 }
 
-/// Checks the provider of a tenant, and its remote Users API; `count` tenants have the same.
+/// Checks the provider of a tenant, now or before, and its remote Users API; `count` tenants have the same.
 async fn check_sources(adapters: &Adapters, tenant: Arc<Tenant>, count: usize) -> Vec<CheckedLine> {
     let others = match count {
         1 => String::new(),
@@ -261,6 +264,12 @@ async fn check_sources(adapters: &Adapters, tenant: Arc<Tenant>, count: usize) -
             Err(errors) => (Verdict::Failed, errors.join("; ")),
         };
         lines.push((verdict, subject, text));
+    }
+    if let Some(checked) = adapters.check_first_login(&cx).await {
+        let subject = format!("{} of {}{others}", checked.subject, tenant.id);
+        let is_failed = checked.verdict == CheckVerdict::Differs;
+        let verdict = if is_failed { Verdict::Failed } else { Verdict::Ok };
+        lines.push((verdict, subject, checked.explanation));
     }
     if tenant.settings.has_remote_store() {
         let subject = format!("the remote Users API of {}{others}", tenant.id);

@@ -25,7 +25,7 @@ use crate::{
     cli::{ProviderCheckArguments, ProviderCommand, parse_pair},
     clock::SystemClock,
     command_error::CommandError,
-    providers::Adapters,
+    providers::{self, Adapters},
     settings::{ProviderSettings, UncheckedSettings},
 };
 
@@ -58,18 +58,20 @@ async fn check(
     options: &ProviderSettings,
     id: Option<&CustomerRegistrationId>,
 ) -> Result<(), CommandError> {
-    if tenant.settings.user_provider.is_none() {
+    let is_federated = tenant.settings.is_federated();
+    if !is_federated && providers::first_login_provider(&tenant.settings).is_none() {
         return Err(CommandError::new(
-            "Flow.UserProvider contains no known provider: there is none to check",
+            "neither Flow.UserProvider nor Import.FirstLogin contains a known provider: there is none to check",
         ));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let adapters = Adapters::new(options, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let cx = CallContext::new(Arc::new(tenant), Instant::now() + TIME_LIMIT, Priority::Interactive);
-    let checked = adapters
+    let mut checked = adapters
         .check(&cx, id)
         .await
         .map_err(|errors| CommandError::new(format!("the settings are invalid:\n  {}", errors.join("\n  "))))?;
+    checked.extend(adapters.check_first_login(&cx).await);
     for one in &checked {
         print_line(to_line(one))?;
     }
@@ -82,7 +84,7 @@ async fn check(
         .iter()
         .any(|one| one.subject == KNOWN_ID && one.verdict != CheckVerdict::Untried);
     match differing {
-        0 if has_tried_a_user => Ok(()),
+        0 if has_tried_a_user || !is_federated => Ok(()),
         0 => Err(CommandError::new(
             "no user could be tried: give the id of one with --id, and see the settings that choose whose users these are",
         )),

@@ -93,6 +93,10 @@ fn describe_parts() {
         "passwords checked, by hash family and outcome"
     );
     describe_counter!("masthead_password_hashes_total", "passwords hashed");
+    describe_counter!(
+        "masthead_first_logins_total",
+        "first passwords checked at the provider that users were imported from, by provider and outcome"
+    );
     describe_histogram!(
         "masthead_password_seconds",
         "how long hashing or checking a password took, by hash family"

@@ -5,6 +5,7 @@ mod change_password;
 mod create_user;
 mod delete_user;
 mod error;
+mod first_login;
 mod idempotent;
 mod intent_content;
 mod reconcile;
@@ -13,8 +14,10 @@ mod reset_password;
 mod services;
 mod settle;
 mod sign_in;
+mod sign_in_answer;
 mod two_sided;
 mod update_user;
+mod user_turns;
 mod verify_email;
 
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use masthead_ports::tenants::Tenants;
 use tokio_util::task::TaskTracker;
 
 use services::Services;
+use user_turns::UserTurns;
 
 pub use change_email::ChangeEmail;
 pub use change_password::ChangePassword;
@@ -34,7 +38,8 @@ pub use reconcile::{OperatorDecision, ReconcileWrites};
 pub use repeat_in_store::Reconciled;
 pub use reset_password::{ResetPassword, ValidLink};
 pub use services::{WriteCall, WriteDependencies, Written};
-pub use sign_in::{AuthenticateUser, SignInError, SignInRequest};
+pub use sign_in::AuthenticateUser;
+pub use sign_in_answer::{SignInError, SignInRequest};
 pub use update_user::{UpdateRequest, UpdateUser};
 pub use verify_email::VerifyEmail;
 
@@ -71,6 +76,7 @@ impl UserWrites {
         let services = Arc::new(Services {
             ports,
             tasks: TaskTracker::new(),
+            first_logins: UserTurns::default(),
         });
         let shared = || Arc::clone(&services);
         Self {

@@ -29,7 +29,10 @@ use time::OffsetDateTime;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::error::{WriteUserError, store_error};
+use super::{
+    error::{WriteUserError, store_error},
+    user_turns::UserTurns,
+};
 use crate::{Caller, mail_sealing::seal_mail, random_part::random_part};
 
 /// How long a step that must follow a done one may take after the caller's deadline.
@@ -118,10 +121,12 @@ pub(crate) enum Sides {
     Both(Arc<dyn AccountWriter>),
 }
 
-/// The ports, and the tasks of the writes.
+/// The ports, the tasks of the writes, and the turns of first logins.
 pub(crate) struct Services {
     pub(crate) ports: WriteDependencies,
     pub(crate) tasks: TaskTracker,
+    /// Who calls the former provider about a user.
+    pub(crate) first_logins: UserTurns,
 }
 
 impl Services {

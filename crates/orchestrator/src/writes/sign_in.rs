@@ -1,7 +1,6 @@
 //! Signs users in by address and password (contract `writes.md` §3, authentication).
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +10,6 @@ use masthead_domain::{
     event::EventOutcome, flow::Sources, user_change::is_blocked,
 };
 use masthead_ports::{
-    accounts::{SignIn, SignInAnswer, SignInAttempt},
     attempts::{AttemptCounter, AttemptLimit},
     keyed_hash::{HashPurpose, KeyedHash},
     passwords::PlainPassword,
@@ -21,11 +19,11 @@ use masthead_ports::{
     trace::SPANS,
     users::{StoredCredentials, WriteCommit},
 };
-use thiserror::Error;
 
 use super::{
     error::{WriteUserError, provider_read_error, store_error},
     services::{Services, WriteCall, refuse_remote_store},
+    sign_in_answer::{SignInError, SignInRequest, accepted, admit},
 };
 
 /// The failures that an account allows, at addresses from which it has not signed in before.
@@ -42,49 +40,6 @@ const OF_ADDRESS: AttemptLimit = AttemptLimit {
 /// The events of a sign-in: of the provider, where the tenant has one, and of our store.
 const SIGNED_IN: [EventKind; 2] = [EventKind::AuthSystemUserLogin, EventKind::SubscribeUserLogin];
 const NOT_SIGNED_IN: [EventKind; 2] = [EventKind::AuthSystemUserLogin, EventKind::SubscribeUserLoginFailed];
-
-/// One attempt to sign in.
-#[derive(Clone)]
-pub struct SignInRequest {
-    /// What the user typed: an address.
-    pub login: Box<str>,
-    /// The password as typed.
-    pub password: PlainPassword,
-    /// The address of the user's device, where a trusted proxy reports it.
-    pub address: Option<IpAddr>,
-}
-
-/// Why a sign-in is refused.
-#[derive(Debug, Error)]
-pub enum SignInError {
-    /// The login name or the password is wrong; which of them is not reported.
-    #[error("the login name or the password is wrong")]
-    Incorrect,
-    /// The password is right, and the address must be verified first.
-    #[error("the address is not verified")]
-    Unverified,
-    /// The user has no password yet.
-    #[error("the user has no password")]
-    Lite,
-    /// The provider requires more than a password, or refuses for a while.
-    #[error("the provider refuses the sign-in: {reason}")]
-    Refused {
-        /// The class of the reason, such as `second_factor_needed`.
-        reason: &'static str,
-    },
-    /// The user is blocked.
-    #[error("the user is blocked")]
-    Blocked,
-    /// Too many attempts failed.
-    #[error("too many attempts failed")]
-    TooManyAttempts {
-        /// When the next attempt is looked at.
-        retry_after: Duration,
-    },
-    /// A side did not answer, or the tenant's settings do not allow it; never that the password is wrong.
-    #[error(transparent)]
-    Failed(#[from] WriteUserError),
-}
 
 /// Signs users in.
 #[derive(Clone)]
@@ -163,10 +118,13 @@ impl Services {
             return Err(SignInError::TooManyAttempts { retry_after });
         }
         let answer = match at_provider {
-            None => self.check_in_store(&cx, request).await,
-            Some(provider) => match check_at_provider(&cx, &*provider, request).await {
-                Ok(account) => self.refuse_blocked(&cx, account).await,
-                refused => refused,
+            None => self.check_in_store(call, &cx, request).await,
+            Some(provider) => match provider.sign_in(&cx, &request.attempt(&request.login)).await {
+                Ok(answer) => match accepted(answer) {
+                    Ok(account) => self.refuse_blocked(&cx, account).await,
+                    refused => refused,
+                },
+                Err(error) => Err(provider_read_error(&error, "Provider").into()),
             },
         };
         self.record_sign_in(call, &cx, &counters, &answer).await?;
@@ -208,31 +166,58 @@ impl Services {
         })
     }
 
-    async fn check_in_store(&self, cx: &CallContext, request: &SignInRequest) -> Result<Account, SignInError> {
+    async fn check_in_store(
+        &self,
+        call: &WriteCall,
+        cx: &CallContext,
+        request: &SignInRequest,
+    ) -> Result<Account, SignInError> {
+        let (found, is_right) = self.check_password(cx, request).await?;
+        let user = found.ok_or(SignInError::Incorrect)?;
+        if is_right {
+            return admit(user.account);
+        }
+        if user.password.is_some() {
+            return Err(SignInError::Incorrect);
+        }
+        if let Some(account) = self.check_first_login(call, cx, &user.account, request).await? {
+            return admit(account);
+        }
+        // A reset or another request has set a password meanwhile.
+        let (found, is_right) = self.check_password(cx, request).await?;
+        let user = found.filter(|_| is_right).ok_or(SignInError::Incorrect)?;
+        admit(user.account)
+    }
+
+    /// The user whose address was typed, and whether it is the user's password. It takes as long for no user, or for one
+    /// without a password.
+    async fn check_password(
+        &self,
+        cx: &CallContext,
+        request: &SignInRequest,
+    ) -> Result<(Option<StoredCredentials>, bool), WriteUserError> {
         let since = Instant::now();
         let found = match Email::parse(&request.login) {
             Ok(email) => self.ports.users.credentials(cx, &email).await,
             Err(_) => Ok(None),
         };
         let found = found.map_err(|error| store_error(&error))?;
-        let stored = found.as_ref().and_then(|found| found.password.as_ref());
         let check = PasswordCheck {
             tenant: &cx.tenant,
             password: &request.password,
-            stored,
+            stored: found.as_ref().and_then(|found| found.password.as_ref()),
             since,
         };
-        let verified = self.ports.passwords.verify(check, cx.deadline).await;
-        match (verified.map_err(WriteUserError::from)?, found) {
+        let is_right = match (self.ports.passwords.verify(check, cx.deadline).await?, &found) {
             (PasswordMatch::Yes { rehash }, Some(found)) => {
                 if rehash {
-                    self.rehash(cx, &found, &request.password).await;
+                    self.rehash(cx, found, &request.password).await;
                 }
-                admit(found.account)
+                true
             }
-            (PasswordMatch::No, Some(found)) if found.password.is_none() => Err(SignInError::Lite),
-            (PasswordMatch::No | PasswordMatch::Yes { .. }, _) => Err(SignInError::Incorrect),
-        }
+            (PasswordMatch::No | PasswordMatch::Yes { .. }, _) => false,
+        };
+        Ok((found, is_right))
     }
 
     /// Refuses a user that the provider accepts and our store blocks, or has deleted.
@@ -279,7 +264,10 @@ impl Services {
                 succeeded.map_err(|error| store_error(&error))?;
                 (Some(&account.crid), EventOutcome::Found, SIGNED_IN)
             }
-            Err(SignInError::Failed(_)) => return Ok(()),
+            Err(SignInError::Failed(_)) => {
+                self.take_back(cx, counters).await;
+                return Ok(());
+            }
             Err(_) => (None, EventOutcome::Refused, NOT_SIGNED_IN),
         };
         let kinds = if cx.tenant.settings.is_federated() {
@@ -294,44 +282,18 @@ impl Services {
         let recorded = self.ports.users.record(cx, id, &commit).await;
         recorded.map_err(|error| store_error(&error))
     }
-}
-
-/// Whether a user of our store whose password is right may sign in.
-fn admit(account: Account) -> Result<Account, SignInError> {
-    if is_blocked(&account) {
-        Err(SignInError::Blocked)
-    } else if account.verified != Some(true) {
-        Err(SignInError::Unverified)
-    } else {
-        Ok(account)
-    }
-}
-
-async fn check_at_provider(
-    cx: &CallContext,
-    provider: &dyn SignIn,
-    request: &SignInRequest,
-) -> Result<Account, SignInError> {
-    let attempt = SignInAttempt {
-        login: &request.login,
-        password: &request.password,
-        address: request.address,
-    };
-    let answer = provider.sign_in(cx, &attempt).await;
-    let answer = answer.map_err(|error| provider_read_error(&error, "Provider"))?;
-    if let Some(reason) = answer.reason() {
-        return Err(SignInError::Refused { reason });
-    }
-    match answer {
-        SignInAnswer::Accepted(account) => Ok(*account),
-        SignInAnswer::Blocked => Err(SignInError::Blocked),
-        SignInAnswer::Unverified => Err(SignInError::Unverified),
-        SignInAnswer::WrongCredentials
-        | SignInAnswer::LockedOut
-        | SignInAnswer::SecondFactorNeeded
-        | SignInAnswer::PasswordChangeNeeded
-        | SignInAnswer::ChallengeNeeded
-        | SignInAnswer::RegistrationIncomplete
-        | SignInAnswer::Denied => Err(SignInError::Incorrect),
+    /// Does not count an attempt without an answer: it shows nothing about the password.
+    async fn take_back(&self, cx: &CallContext, counters: &Counters) {
+        let following = Self::following(cx);
+        let attempts = &self.ports.attempts;
+        let taken_back = attempts
+            .succeed(&following, &counters.counted, &[], None, self.now())
+            .await;
+        if let Err(error) = taken_back {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "an attempt without an answer stays counted"
+            );
+        }
     }
 }

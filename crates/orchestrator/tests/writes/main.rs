@@ -3,5 +3,6 @@
 
 mod credentials;
 mod faults;
+mod first_login;
 mod fixture;
 mod one_side;

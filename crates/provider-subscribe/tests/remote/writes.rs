@@ -112,7 +112,7 @@ async fn published_sign_in_refusals_have_their_answer() {
     let reason = json!({"reason": "locked_out"});
     for (status, code, meta, wanted) in [
         (401, "E401_01", Value::Null, SignInAnswer::WrongCredentials),
-        (403, "E403_01", Value::Null, SignInAnswer::Unverified),
+        (403, "E403_01", Value::Null, SignInAnswer::Unverified(None)),
         (403, "E403_02", Value::Null, SignInAnswer::PasswordChangeNeeded),
         (403, "E403_03", reason, SignInAnswer::LockedOut),
         (403, "E403_03", Value::Null, SignInAnswer::Denied),

@@ -1,4 +1,4 @@
-//! Passwords: set by a caller or by a link, and replaced by a hash of the set cost.
+//! Passwords: set by a caller, by a link or at the first login, and replaced by a hash of the set cost.
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId};
 use masthead_ports::{
@@ -29,6 +29,28 @@ pub(super) async fn set_password(
         let mut transaction = users.writing.begin().await?;
         let stored = lock_existing(&mut transaction, cx.tenant.pool, id).await?;
         let changed = set_password_within(&mut transaction, cx, stored, password, commit).await?;
+        Ok((transaction, changed))
+    };
+    let (transaction, changed) = in_time(cx, work).await?;
+    commit_write(cx, transaction, cx.tenant.pool).await?;
+    Ok(changed)
+}
+
+/// As [`masthead_ports::users::UserWriter::set_first_password`].
+pub(super) async fn set_first_password(
+    users: &PgUsers,
+    cx: &CallContext,
+    id: &CustomerRegistrationId,
+    password: &PasswordHash,
+    commit: &WriteCommit,
+) -> Result<Account, PgWriteError> {
+    let work = || async {
+        let mut transaction = users.writing.begin().await?;
+        let stored = lock_existing(&mut transaction, cx.tenant.pool, id).await?;
+        if stored.account.has_password {
+            return Err(UserWriteError::Changed.into());
+        }
+        let changed = set_password_within(&mut transaction, cx, stored, Some(password), commit).await?;
         Ok((transaction, changed))
     };
     let (transaction, changed) = in_time(cx, work).await?;

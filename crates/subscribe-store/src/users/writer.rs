@@ -101,6 +101,17 @@ impl UserWriter for PgUsers {
         write("set password", password::set_password(self, cx, id, password, commit)).await
     }
 
+    async fn set_first_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PasswordHash,
+        commit: &WriteCommit,
+    ) -> Result<Account, UserWriteError> {
+        let set = password::set_first_password(self, cx, id, password, commit);
+        write("set first password", set).await
+    }
+
     async fn rehash(
         &self,
         cx: &CallContext,

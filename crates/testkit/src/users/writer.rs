@@ -204,6 +204,22 @@ impl UserWriter for InMemoryUsers {
         })
     }
 
+    async fn set_first_password(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        password: &PasswordHash,
+        commit: &WriteCommit,
+    ) -> Result<Account, UserWriteError> {
+        self.run("set_first_password", |state| {
+            let stored = self.existing(cx, id)?;
+            if stored.has_password {
+                return Err(UserWriteError::Changed);
+            }
+            set_password_now(state, cx, stored, Some(password), ("set_first_password", commit))
+        })
+    }
+
     async fn rehash(
         &self,
         cx: &CallContext,

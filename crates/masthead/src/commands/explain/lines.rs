@@ -7,7 +7,7 @@ use masthead_ports::source::SourceErrorKind;
 use masthead_subscribe_store::StoredTombstone;
 use time::OffsetDateTime;
 
-use crate::{command_error::CommandError, commands::environment::print_line};
+use crate::{command_error::CommandError, commands::environment::print_line, providers::first_login_provider};
 
 pub(super) fn print_tenant(tenant: &Tenant) -> Result<(), CommandError> {
     let settings = &tenant.settings;
@@ -21,6 +21,13 @@ pub(super) fn print_tenant(tenant: &Tenant) -> Result<(), CommandError> {
         None => format!("reads {store} alone: Flow.UserProvider names no provider"),
     };
     print_part("tenant", format_args!("{} {sources}", tenant.id))?;
+    if let Some(former) = first_login_provider(settings) {
+        let text = "checks the first password of users who were imported without one";
+        print_part(
+            "tenant",
+            format_args!("{text} at {} (Import.FirstLogin)", former.name()),
+        )?;
+    }
     if !settings.source_systems.is_empty() {
         let systems = settings.source_systems.join(", ");
         print_part(

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use masthead_domain::{
+    account::Account,
     answer::{Completeness, SourceStatus},
     flow::Sources,
     order::Order,
@@ -25,7 +26,7 @@ use crate::{
     command_error::{CommandError, ErrorChain},
     commands::{environment::NO_CLIENT, serve::dependencies},
     identifiers::process_name,
-    providers::Adapters,
+    providers::{Adapters, first_login_provider},
     read_only::{NoWrites, ReadOnlyMirror},
     settings::ServerSettings,
 };
@@ -187,11 +188,11 @@ impl<'a> UserExplanation<'a> {
     fn registration(&self, registration: &StoredRegistration) -> String {
         let StoredRegistration {
             number,
+            crid,
             verified,
             has_password,
             registered_at,
             deleted_at,
-            ..
         } = registration;
         if let Some(at) = deleted_at {
             let days = self.tenant.settings.users.purge_after.as_secs() / (24 * 60 * 60);
@@ -204,8 +205,18 @@ impl<'a> UserExplanation<'a> {
         let state = UserState::new(self.tenant.settings.is_federated(), *has_password, *verified);
         let since = registered_at.map_or_else(String::new, |at| format!(", registered on {}", date(at)));
         let no = |has: bool| if has { "" } else { "no " };
+        let user = Account {
+            has_password: *has_password,
+            registered_at: *registered_at,
+            ..Account::new(crid.clone())
+        };
+        let settings = &self.tenant.settings;
+        let former = first_login_provider(settings).and(settings.first_login.provider_of(&user));
+        let first = former.map_or_else(String::new, |former| {
+            format!("; its first password is checked at {}", former.name())
+        });
         format!(
-            "found: registration {number} is {}: {}password, {}verified address{since}",
+            "found: registration {number} is {}: {}password, {}verified address{since}{first}",
             state.name(),
             no(*has_password),
             no(*verified)

@@ -3,6 +3,7 @@
 mod concurrent;
 mod faults;
 mod federated;
+mod first_login;
 pub(crate) mod harness;
 mod idempotent;
 mod isolation;

@@ -208,48 +208,6 @@ pub async fn change_of_another_state_is_refused(factory: &dyn UsersFactory) {
     assert_eq!(&*last.expect("changed").first_name, "Bob");
 }
 
-/// The state follows the password; credentials are those of the address, in any case.
-pub async fn password_decides_state_and_credentials(factory: &dyn UsersFactory) {
-    let subject = factory.users().await;
-    let cx = subject.context(0);
-    let lite = NewRegistration {
-        password: None,
-        ..new_user("7", "ann@example.com")
-    };
-    assert_eq!(subject.create(&lite).await.state(false), UserState::Lite);
-    for (hash, state) in [(Some(password("hash-2")), UserState::Standard), (None, UserState::Lite)] {
-        let set = subject
-            .writer
-            .set_password(&cx, &id("7"), hash.as_ref(), &commit(1))
-            .await;
-        let set = set.expect("set");
-        assert_eq!(set.state(false), state);
-        assert!(subject.find(&id("7")).await == Some(set.clone()));
-        let credentials = subject.writer.credentials(&cx, &email("ANN@example.com")).await;
-        let credentials = credentials.expect("an answer").expect("a user");
-        assert!(credentials.account == set && credentials.password == hash);
-    }
-    let unknown = subject.writer.credentials(&cx, &email("bob@example.com")).await;
-    assert!(unknown.expect("an answer").is_none());
-}
-
-/// A rehash replaces only the password that it was made of.
-pub async fn rehash_replaces_unchanged_password_only(factory: &dyn UsersFactory) {
-    let subject = factory.users().await;
-    let cx = subject.context(0);
-    subject.create(&new_user("7", "ann@example.com")).await;
-    for (old, new, expected) in [("hash-1", "hash-2", "hash-2"), ("hash-1", "hash-3", "hash-2")] {
-        let done = subject
-            .writer
-            .rehash(&cx, &id("7"), &password(old), &password(new))
-            .await;
-        done.expect("an answer");
-        let credentials = subject.writer.credentials(&cx, &email("ann@example.com")).await;
-        let stored = credentials.expect("an answer").expect("a user").password;
-        assert_eq!(stored, Some(password(expected)));
-    }
-}
-
 /// An address is changed, unless another user has it.
 pub async fn address_is_changed_unless_taken(factory: &dyn UsersFactory) {
     let subject = factory.users().await;

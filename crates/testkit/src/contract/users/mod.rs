@@ -8,6 +8,7 @@ mod codes;
 mod intents;
 mod keys;
 mod links;
+mod passwords;
 
 use std::{
     sync::Arc,
@@ -37,6 +38,7 @@ pub use codes::*;
 pub use intents::*;
 pub use keys::*;
 pub use links::*;
+pub use passwords::*;
 
 pub use super::mirror::{NOON, minute};
 use crate::source_client::FindByKey as _;
@@ -209,6 +211,7 @@ macro_rules! for_each_users_case {
             change_keeps_other_fields,
             change_of_another_state_is_refused,
             password_decides_state_and_credentials,
+            first_password_is_set_once,
             rehash_replaces_unchanged_password_only,
             address_is_changed_unless_taken,
             deleted_user_is_absent_and_may_return,
