@@ -35,6 +35,16 @@ pub enum OpenFileError {
     /// `csv`, `ndjson` and `json` do not state what the fields mean.
     #[error("the format {0} needs a mapping file (--map)")]
     NeedsMapping(Box<str>),
+    /// The format is another mapping than the user's.
+    #[error(
+        "the format {format} and the mapping file {mapping}: leave one out, or name the format csv, ndjson or json"
+    )]
+    TwoMappings {
+        /// The named format.
+        format: Box<str>,
+        /// The name in the user's mapping file.
+        mapping: Box<str>,
+    },
     /// No format fits.
     #[error("no known format; seen: {seen}; name the format, or map the fields with a mapping file (--map)")]
     Unrecognised {

@@ -38,26 +38,32 @@ impl ImportFile {
     pub fn open(input: Box<dyn std::io::Read + Send>, options: &ReadOptions) -> Result<Self, OpenFileError> {
         let candidates = Candidates::new(options)?;
         let mut members = Members::open(input, options)?;
-        let mut passed_over = Vec::new();
-        let Some(first) = next_member(&mut members, &mut passed_over)? else {
-            let is_office = passed_over.iter().any(|name| **name == *"[Content_Types].xml");
-            let seen = match (is_office, members.is_archive()) {
-                (true, _) => "an Office document: save it as CSV",
-                (_, true) => "an archive without a file of rows",
-                (_, false) => return Err(OpenFileError::Empty),
-            };
-            return Err(OpenFileError::Binary { seen });
-        };
         let encoding = options.encoding.clone();
-        let stream = decode(first.stream, encoding.as_deref())?;
-        let open = open_rows(stream, &candidates, options.max_row_bytes)?;
+        let mut passed_over = Vec::new();
+        let mut without_list = None;
+        let (open, name) = loop {
+            let Some(first) = next_member(&mut members, &mut passed_over)? else {
+                return Err(without_list.unwrap_or_else(|| no_rows(&members, &passed_over)));
+            };
+            let opened = decode(first.stream, encoding.as_deref())
+                .and_then(|stream| open_rows(stream, &candidates, options.max_row_bytes));
+            match opened {
+                Err(reason) if members.is_archive() && is_without_rows(&reason) => {
+                    passed_over.extend(first.name.as_deref().map(Box::from));
+                    if matches!(reason, OpenFileError::NoList { .. }) {
+                        without_list.get_or_insert(reason);
+                    }
+                }
+                opened => break (opened?, first.name),
+            }
+        };
         Ok(Self {
             candidates: candidates.only(&open.mapping),
             members,
             encoding,
             max_row_bytes: options.max_row_bytes,
             open,
-            member: first.name.or_else(|| options.name.as_deref().map(Arc::from)),
+            member: name.or_else(|| options.name.as_deref().map(Arc::from)),
             passed_over,
             has_ended: false,
         })
@@ -83,8 +89,8 @@ impl ImportFile {
                 None => self.open.rows.next_row()?,
             };
             if let Some((line, mut content)) = row {
-                if let (true, RowContent::Cells(_, cells)) = (self.open.has_apostrophes, &mut content) {
-                    *cells = cells.without_apostrophes();
+                if let (Some(is_guarded), RowContent::Cells(_, cells)) = (self.open.is_guarded, &mut content) {
+                    *cells = cells.without_apostrophes(is_guarded);
                 }
                 return Ok(Some(RawRow {
                     line,
@@ -100,17 +106,26 @@ impl ImportFile {
 
     /// Opens the next member of an archive, which must be of the same format; `false` behind the last.
     fn open_next_member(&mut self) -> Result<bool, ReadFileError> {
-        let Some(member) = next_member(&mut self.members, &mut self.passed_over)? else {
-            return Ok(false);
-        };
-        let opened = decode(member.stream, self.encoding.as_deref())
-            .and_then(|stream| open_rows(stream, &self.candidates, self.max_row_bytes));
-        self.open = opened.map_err(|reason| ReadFileError::Member {
-            member: member.name.as_deref().unwrap_or_default().into(),
-            reason: Box::new(reason),
-        })?;
-        self.member = member.name;
-        Ok(true)
+        while let Some(member) = next_member(&mut self.members, &mut self.passed_over)? {
+            let opened = decode(member.stream, self.encoding.as_deref())
+                .and_then(|stream| open_rows(stream, &self.candidates, self.max_row_bytes));
+            let name = member.name.as_deref().unwrap_or_default();
+            match opened {
+                Ok(open) => {
+                    self.open = open;
+                    self.member = member.name;
+                    return Ok(true);
+                }
+                Err(reason) if is_without_rows(&reason) => self.passed_over.push(name.into()),
+                Err(reason) => {
+                    return Err(ReadFileError::Member {
+                        member: name.into(),
+                        reason: Box::new(reason),
+                    });
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// How its rows are mapped.
@@ -119,20 +134,31 @@ impl ImportFile {
         Arc::clone(&self.open.mapping)
     }
 
-    /// How many bytes of the input were read, as they are in the file.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.members.bytes_read()
-    }
-
-    /// Members of the archive that were passed over so far: their names are not those of data.
+    /// Members of the archive that were passed over so far: their names are not those of data, or they have no rows, as the file of
+    /// a realm beside those of its users.
     #[must_use]
     pub fn passed_over(&self) -> &[Box<str>] {
         &self.passed_over
     }
 }
 
-/// The next member that has rows.
+/// Whether a member of an archive may be so beside those with rows.
+const fn is_without_rows(reason: &OpenFileError) -> bool {
+    matches!(reason, OpenFileError::Empty | OpenFileError::NoList { .. })
+}
+
+/// Why a file without a member that has rows is refused.
+fn no_rows(members: &Members, passed_over: &[Box<str>]) -> OpenFileError {
+    let is_office = passed_over.iter().any(|name| **name == *"[Content_Types].xml");
+    let seen = match (is_office, members.is_archive()) {
+        (true, _) => "an Office document: save it as CSV",
+        (_, true) => "an archive without a file of rows",
+        (_, false) => return OpenFileError::Empty,
+    };
+    OpenFileError::Binary { seen }
+}
+
+/// The next member that may have rows.
 fn next_member(members: &mut Members, passed_over: &mut Vec<Box<str>>) -> std::io::Result<Option<Member>> {
     while let Some(member) = members.next()? {
         match &member.name {

@@ -34,24 +34,30 @@ pub(crate) enum JsonError {
 impl<'a> Json<'a> {
     /// Parses a text.
     pub(crate) fn parse(text: &'a str) -> Result<Self, JsonError> {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|_| JsonError::Broken)?;
-        Self::from_raw(raw, 0)
+        let text = text.trim_matches([' ', '\t', '\n', '\r']);
+        if !text.starts_with(['{', '[']) {
+            // Nothing below checks a number.
+            serde_json::from_str::<&RawValue>(text).map_err(|_| JsonError::Broken)?;
+        }
+        Self::from_valid(text, 0)
     }
 
-    fn from_raw(raw: &'a RawValue, depth: usize) -> Result<Self, JsonError> {
-        let text = raw.get();
+    /// Parses a value; a number or word is known to be valid.
+    fn from_valid(text: &'a str, depth: usize) -> Result<Self, JsonError> {
         let broken = |_| JsonError::Broken;
         match text.as_bytes().first() {
             Some(b'{' | b'[') if depth == MAX_DEPTH => Err(JsonError::TooDeep),
             Some(b'{') => {
                 let members: RawObject<'_> = serde_json::from_str(text).map_err(broken)?;
                 let members = members.0.into_iter();
-                let parsed = members.map(|(key, value)| Ok((key, Self::from_raw(value, depth + 1)?)));
+                let parsed = members.map(|(key, value)| Ok((key, Self::from_valid(value.get(), depth + 1)?)));
                 Ok(Self::Object(parsed.collect::<Result<_, _>>()?))
             }
             Some(b'[') => {
                 let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(broken)?;
-                let parsed = elements.into_iter().map(|value| Self::from_raw(value, depth + 1));
+                let parsed = elements
+                    .into_iter()
+                    .map(|value| Self::from_valid(value.get(), depth + 1));
                 Ok(Self::List(parsed.collect::<Result<_, _>>()?))
             }
             Some(b'"') => Ok(Self::Text(

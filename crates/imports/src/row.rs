@@ -48,11 +48,11 @@ impl Cells {
         })
     }
 
-    /// The cells without the apostrophe at their beginning.
-    pub(crate) fn without_apostrophes(&self) -> Self {
+    /// The cells, those which are guarded by an apostrophe without it.
+    pub(crate) fn without_apostrophes(&self, is_guarded: fn(&str) -> bool) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let end = |cell: &str| {
-            text.push_str(cell.strip_prefix('\'').unwrap_or(cell));
+            text.push_str(if is_guarded(cell) { &cell[1..] } else { cell });
             u32::try_from(text.len()).unwrap_or(u32::MAX)
         };
         let ends = self.iter().map(end).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Candidates, File, LOOKED_AT, OpenRows, look_at, seen, wrong_format};
 use crate::{
     error::OpenFileError,
-    mapping::{CsvToml, Layout, Mapping, all_shipped},
+    mapping::{Apostrophes, CsvToml, Layout, Mapping, all_shipped},
     row::RowContent,
     rows::{CsvDialect, CsvRows, DelimitedRows, Delimiters, NumberedRow, RowReader, split_header},
     time_text::{TimeText, parse_time},
@@ -18,7 +18,7 @@ pub(super) fn open(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, 
         (Some(single), _) => {
             let first = First::read(file.head, single.csv());
             check_single(single, candidates, &first)?;
-            open_as(single, file, first)
+            open_as(single, file, &first)
         }
         (None, _) => {
             let recognised = fitting.into_iter().find_map(|mapping| {
@@ -26,7 +26,7 @@ pub(super) fn open(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, 
                 first.is_of(mapping).then_some((mapping, first))
             });
             match recognised {
-                Some((mapping, first)) => open_as(mapping, file, first),
+                Some((mapping, first)) => open_as(mapping, file, &first),
                 None => Err(candidates.none_fits(First::read(file.head, &CsvToml::default()).description())),
             }
         }
@@ -151,9 +151,10 @@ fn check_single(single: &Arc<Mapping>, candidates: &Candidates, first: &First) -
     let csv = single.csv();
     if !csv.header {
         let is_right = csv.booleans.is_empty() || first.has_shape_of(csv);
-        return match is_right {
-            true => Ok(()),
-            false => Err(wrong_format(single, candidates.layout, first.description())),
+        return if is_right {
+            Ok(())
+        } else {
+            Err(wrong_format(single, candidates.layout, first.description()))
         };
     }
     let expected: Vec<&str> = single.id_paths().collect();
@@ -173,7 +174,7 @@ fn check_single(single: &Arc<Mapping>, candidates: &Candidates, first: &First) -
     }
 }
 
-fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: First) -> Result<OpenRows, OpenFileError> {
+fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: &First) -> Result<OpenRows, OpenFileError> {
     let csv = mapping.csv();
     // Columns that the mapping names replace a header.
     let names = if csv.columns.is_empty() {
@@ -188,25 +189,37 @@ fn open_as(mapping: &Arc<Mapping>, file: File<'_>, first: First) -> Result<OpenR
         }
     }
     let max = file.max_row_bytes;
-    let mut rows: Box<dyn RowReader> = match delimiters(csv, first.separator) {
-        Some(delimiters) => Box::new(DelimitedRows::new(file.stream, delimiters, columns, first.skip, max)),
-        None => {
-            let dialect = dialect(csv, first.separator);
-            Box::new(CsvRows::new(
-                file.stream,
-                dialect,
-                columns,
-                (first.skip, csv.flexible),
-                max,
-            ))
-        }
+    let mut rows: Box<dyn RowReader> = if let Some(delimiters) = delimiters(csv, first.separator) {
+        Box::new(DelimitedRows::new(file.stream, delimiters, columns, first.skip, max))
+    } else {
+        let dialect = dialect(csv, first.separator);
+        Box::new(CsvRows::new(
+            file.stream,
+            dialect,
+            columns,
+            (first.skip, csv.flexible),
+            max,
+        ))
     };
     let pending = look_at(&mut *rows)?;
+    let is_guarded: Option<fn(&str) -> bool> = match csv.apostrophes {
+        Some(Apostrophes::Texts) if all_have_apostrophes(pending.iter()) => Some(|cell| cell.starts_with('\'')),
+        Some(Apostrophes::Formulas) => Some(is_guarded_formula),
+        _ => None,
+    };
     Ok(OpenRows {
-        has_apostrophes: csv.apostrophes && all_have_apostrophes(pending.iter()),
         pending,
+        is_guarded,
         ..OpenRows::new(mapping, rows)
     })
+}
+
+/// Whether a spreadsheet would take the cell for a formula, but for the apostrophes at its beginning.
+fn is_guarded_formula(cell: &str) -> bool {
+    cell.starts_with('\'')
+        && cell
+            .trim_start_matches('\'')
+            .starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 /// Whether every text cell begins with an apostrophe. Numbers, truth values and times are written without one.

@@ -97,12 +97,14 @@ fn choose(
     let pending = look_at(&mut *rows)?;
     let names = field_names(&pending);
     let has = |name: &str| names.iter().any(|known| **known == *name);
-    let description = || match names.is_empty() {
-        true => format!("{what} without a JSON object among the first rows"),
-        false => format!(
+    let description = || {
+        if names.is_empty() {
+            return format!("{what} without a JSON object among the first rows");
+        }
+        format!(
             "{what} with the fields {}",
             seen::names(names.iter().map(|name| &**name))
-        ),
+        )
     };
     let mapping = match (candidates.single(), fitting) {
         (None, _) => {

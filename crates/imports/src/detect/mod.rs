@@ -3,17 +3,20 @@
 mod binary;
 mod csv;
 mod json;
+mod open;
 mod seen;
 
 use std::{collections::VecDeque, io, sync::Arc};
 
+pub(crate) use open::open_rows;
+
 use crate::{
     error::OpenFileError,
-    input::{ByteStream, peek},
+    input::ByteStream,
     mapping::{Layout, Mapping},
     options::{FormatChoice, ReadOptions},
     row::RowContent,
-    rows::{LdifRows, NumberedRow, RowReader},
+    rows::{NumberedRow, RowReader},
 };
 
 /// How much of a file is looked at.
@@ -35,8 +38,8 @@ pub(crate) struct OpenRows {
     pub(crate) rows: Box<dyn RowReader>,
     /// Rows that were read to recognise the file.
     pub(crate) pending: VecDeque<NumberedRow>,
-    /// Each text cell begins with an apostrophe that is not part of its value.
-    pub(crate) has_apostrophes: bool,
+    /// Which cells begin with an apostrophe that is not part of their value.
+    pub(crate) is_guarded: Option<fn(&str) -> bool>,
 }
 
 impl Candidates {
@@ -52,15 +55,19 @@ impl Candidates {
             (None, Some(mapping)) => vec![Arc::clone(mapping)],
             (Some(_), Some(mapping)) if layout.is_some() => vec![Arc::clone(mapping)],
             (Some(name), Some(mapping)) if **name == *mapping.name() => vec![Arc::clone(mapping)],
+            (Some(name), Some(mapping)) => {
+                let (format, mapping) = (name.clone(), mapping.name().into());
+                return Err(OpenFileError::TwoMappings { format, mapping });
+            }
             (Some(name), None) if layout.is_some() => return Err(OpenFileError::NeedsMapping(name.clone())),
             (None, None) => crate::mapping::all_shipped().to_vec(),
-            (Some(name), _) => {
+            (Some(name), None) => {
                 let known = crate::mapping::all_shipped()
                     .iter()
                     .find(|mapping| mapping.name() == &**name);
-                let names = || Mapping::names().collect::<Vec<_>>().join(", ").into();
+                let shipped = || Mapping::names().collect::<Vec<_>>().join(", ").into();
                 vec![Arc::clone(
-                    known.ok_or_else(|| OpenFileError::UnknownFormat(name.clone(), names()))?,
+                    known.ok_or_else(|| OpenFileError::UnknownFormat(name.clone(), shipped()))?,
                 )]
             }
         };
@@ -109,48 +116,15 @@ fn wrong_format(mapping: &Mapping, layout: Option<Layout>, seen: String) -> Open
             .collect::<Vec<_>>()
             .join(" or "),
     };
-    let expected = match mapping.has_signature() {
-        true => format!("{layouts} with {}", mapping.signature()),
-        false => layouts,
+    let expected = if mapping.has_signature() {
+        format!("{layouts} with {}", mapping.signature())
+    } else {
+        layouts
     };
     OpenFileError::WrongFormat {
         format: mapping.name().into(),
         seen: seen.into(),
         expected: expected.into(),
-    }
-}
-
-/// Recognises decoded text.
-pub(crate) fn open_rows(
-    stream: ByteStream,
-    candidates: &Candidates,
-    max_row_bytes: usize,
-) -> Result<OpenRows, OpenFileError> {
-    let (head, stream) = peek(stream, HEAD_BYTES)?;
-    if let Some(seen) = binary::seen(&head) {
-        return Err(OpenFileError::Binary { seen });
-    }
-    let text = head.trim_ascii_start();
-    let file = File {
-        head: &head,
-        stream,
-        max_row_bytes,
-    };
-    match text.first() {
-        None if head.len() < HEAD_BYTES => match candidates.single() {
-            Some(mapping) => Ok(OpenRows::new(mapping, Box::new(NoRows))),
-            None => Err(OpenFileError::Empty),
-        },
-        Some(b'[' | b'{') => json::open(file, candidates),
-        _ if is_ldif(text) => {
-            let mapping = candidates.with_layout(Layout::Ldif).next();
-            let mapping = mapping.ok_or_else(|| candidates.none_fits("LDIF".to_owned()))?;
-            Ok(OpenRows::new(
-                mapping,
-                Box::new(LdifRows::new(file.stream, max_row_bytes)),
-            ))
-        }
-        _ => csv::open(file, candidates),
     }
 }
 
@@ -161,21 +135,13 @@ struct File<'h> {
     max_row_bytes: usize,
 }
 
-struct NoRows;
-
-impl RowReader for NoRows {
-    fn next_row(&mut self) -> io::Result<Option<NumberedRow>> {
-        Ok(None)
-    }
-}
-
 impl OpenRows {
     fn new(mapping: &Arc<Mapping>, rows: Box<dyn RowReader>) -> Self {
         Self {
             mapping: Arc::clone(mapping),
             rows,
             pending: VecDeque::new(),
-            has_apostrophes: false,
+            is_guarded: None,
         }
     }
 }
@@ -206,19 +172,4 @@ fn field_names(rows: &VecDeque<NumberedRow>) -> Vec<Box<str>> {
         }
     }
     names
-}
-
-/// `dn:` at the beginning of a line, or the version of the format, behind comments and blank lines.
-fn is_ldif(text: &[u8]) -> bool {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let first = lines
-        .into_iter()
-        .find(|line| !line.is_empty() && !line.starts_with(b"#"));
-    let Some(first) = first.map(<[u8]>::to_ascii_lowercase) else {
-        return false;
-    };
-    // Templates of Entra begin with `version:v1.0`.
-    let version = first.strip_prefix(b"version:").map(<[u8]>::trim_ascii);
-    let is_version = version.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit));
-    first.starts_with(b"dn:") || is_version
 }

@@ -2,10 +2,7 @@
 
 use std::{
     io::{self, BufReader, Read},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use super::{
@@ -82,11 +79,6 @@ impl Members {
         matches!(self.source, Source::Zip(..))
     }
 
-    /// How many bytes of the input were read.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.bound.input.load(Ordering::Relaxed)
-    }
-
     /// The next member; what is unread of the one before is passed over. Folders are left out.
     pub(crate) fn next(&mut self) -> io::Result<Option<Member>> {
         match &mut self.source {
@@ -98,6 +90,12 @@ impl Members {
                 Ok(Some(Member { name: None, stream }))
             }
             Source::Zip(archive, shared) => loop {
+                // What is passed over is expanded too.
+                let mut rest = Bounded {
+                    inner: SharedMember(Arc::clone(shared)),
+                    bound: self.bound.clone(),
+                };
+                io::copy(&mut rest, &mut io::sink())?;
                 let current = lock(shared).take();
                 let here = match (current, archive.take()) {
                     (Some(member), _) => member.finish()?,

@@ -96,9 +96,8 @@ impl<R: BufRead> Read for ZipMember<R> {
 }
 
 impl<R: BufRead> ZipMember<R> {
-    /// Reads the rest of the member, and checks its sum.
-    pub(super) fn finish(mut self) -> io::Result<ZipArchive<R>> {
-        io::copy(&mut self, &mut io::sink())?;
+    /// Goes on behind the member, which was read to its end, and checks its sum.
+    pub(super) fn finish(self) -> io::Result<ZipArchive<R>> {
         let rest = match self.data {
             Data::Stored(data) => data,
             Data::Deflated(decoder) => decoder.into_inner(),

@@ -65,6 +65,16 @@ pub(super) struct MappingToml {
     pub(super) ignored: Vec<String>,
 }
 
+/// Apostrophes that are put before texts so that a spreadsheet takes none for a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Apostrophes {
+    /// Before every text of a file, or before none.
+    Texts,
+    /// Before those that would be formulas.
+    Formulas,
+}
+
 /// How a CSV file is read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,8 +93,7 @@ pub(crate) struct CsvToml {
     pub(crate) unset: Vec<String>,
     /// A first line that begins so is passed over.
     pub(crate) skip_line: Option<String>,
-    /// Strings begin with an apostrophe against formulas.
-    pub(crate) apostrophes: bool,
+    pub(crate) apostrophes: Option<Apostrophes>,
     /// Columns that are true or false in every row: others are shifted.
     pub(crate) booleans: Vec<String>,
 }
@@ -101,7 +110,7 @@ impl Default for CsvToml {
             flexible: false,
             unset: Vec::new(),
             skip_line: None,
-            apostrophes: false,
+            apostrophes: None,
             booleans: Vec::new(),
         }
     }

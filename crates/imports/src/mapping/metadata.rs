@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use masthead_domain::metadata::{MAX_KEY_BYTES, Metadata};
 
 use super::{
-    MappingFileError,
     condition::Condition,
     coverage::{Coverage, Uncovered},
     document::MetadataToml,
-    invalid,
+    error::{MappingFileError, invalid},
     path::Path,
     source::Source,
 };

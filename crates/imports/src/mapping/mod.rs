@@ -3,6 +3,7 @@
 mod condition;
 mod coverage;
 mod document;
+mod error;
 mod metadata;
 mod path;
 mod shipped;
@@ -11,33 +12,21 @@ mod user;
 
 use std::fmt;
 
-use thiserror::Error;
-
-pub(crate) use document::{CsvToml, Layout};
+pub(crate) use document::{Apostrophes, CsvToml, Layout};
+pub use error::MappingFileError;
+pub(crate) use shipped::all as all_shipped;
 
 use self::{
     condition::Condition,
     coverage::Coverage,
     document::{DetectToml, MappingToml},
+    error::invalid,
     metadata::MetadataRules,
     source::Source,
 };
 
-/// Why a mapping file is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum MappingFileError {
-    /// It is not TOML of the grammar; the text names the place.
-    #[error("{0}")]
-    Toml(String),
-    /// A path, form or combination is invalid.
-    #[error("{place}: {reason}")]
-    Invalid {
-        /// The table and key.
-        place: Box<str>,
-        /// Why.
-        reason: Box<str>,
-    },
-}
+/// What can be done with the value of a field that is a text.
+const TEXT: &[&str] = &["prefix", "split", "unless", "address"];
 
 /// A mapping file, ready to map rows.
 pub struct Mapping {
@@ -95,7 +84,6 @@ impl Mapping {
             let compiled: Result<Vec<_>, _> = compiled.collect();
             compiled.map_err(|reason| invalid(&format!("fields.{field}"), reason))
         };
-        const TEXT: &[&str] = &["prefix", "split", "unless", "address"];
         let from = toml.fields;
         let fields = Fields {
             tenant: sources("tenant", from.tenant, TEXT)?,
@@ -181,17 +169,6 @@ impl Mapping {
         &self.name
     }
 
-    /// The text of a shipped mapping file (`--show-map`).
-    #[must_use]
-    pub fn shipped(name: &str) -> Option<&'static str> {
-        shipped::text(name)
-    }
-
-    /// The names of the shipped mapping files, in the order in which a file is compared with them.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        shipped::names()
-    }
-
     /// The forms that files of this mapping have.
     pub(crate) fn layouts(&self) -> &[Layout] {
         &self.layouts
@@ -239,20 +216,8 @@ impl Mapping {
     }
 }
 
-/// All shipped mappings, in the order in which a file is compared with them.
-pub(crate) fn all_shipped() -> &'static [std::sync::Arc<Mapping>] {
-    shipped::all()
-}
-
 /// The name of the file, as a field that conditions may test.
 const FILE_NAME: &str = "@file";
-
-fn invalid(place: &str, reason: impl Into<Box<str>>) -> MappingFileError {
-    MappingFileError::Invalid {
-        place: place.into(),
-        reason: reason.into(),
-    }
-}
 
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

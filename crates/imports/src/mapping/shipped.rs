@@ -40,16 +40,22 @@ static MAPPINGS: LazyLock<Vec<Arc<Mapping>>> = LazyLock::new(|| {
     parsed.map(Arc::new).collect()
 });
 
-pub(super) fn all() -> &'static [Arc<Mapping>] {
+/// All shipped mappings, in the order in which a file is compared with them.
+pub(crate) fn all() -> &'static [Arc<Mapping>] {
     &MAPPINGS
 }
 
-pub(super) fn text(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
-}
+impl Mapping {
+    /// The text of a shipped mapping file (`--show-map`).
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<&'static str> {
+        FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
 
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|(name, _)| *name)
+    /// The names of the shipped mapping files, in the order in which a file is compared with them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FILES.iter().map(|(name, _)| *name)
+    }
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ impl Source {
     /// Whether the value is explicitly true; `None` if it is unset.
     pub(super) fn truth(&self, row: &Json<'_>, email: Option<&EmailKey>) -> Option<bool> {
         let text = match self.value(row)? {
-            Json::Null if self.is_date => return Some(false),
+            value if self.is_date && value.is_unset() => return Some(false),
             value => value.text()?,
         };
         let is_true = if self.is_date {

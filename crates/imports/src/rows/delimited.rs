@@ -9,7 +9,7 @@ use crate::{
     row::{Cells, RowContent},
 };
 
-/// How the fields of a line are told apart.
+/// How a line is split into fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delimiters {
     /// A separator, and a character that makes the next one part of the value, also a separator or the end of the line.
@@ -102,8 +102,7 @@ impl RowReader for DelimitedRows {
         let max_bytes = self.lines.max_bytes();
         let mut whole = String::new();
         let mut first = None;
-        loop {
-            let Some(line) = self.lines.next()? else { break };
+        while let Some(line) = self.lines.next()? {
             if self.skip > 0 {
                 self.skip -= 1;
                 continue;

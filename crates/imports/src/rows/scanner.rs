@@ -104,9 +104,10 @@ impl JsonScanner {
     /// One step: into a container, past a value, or out of a container. `false` at the end of the stream.
     fn step(&mut self, entry: Option<&mut Vec<u8>>) -> io::Result<(bool, Option<Entry>)> {
         let Some(byte) = self.next_token()? else {
-            return match self.open.is_empty() {
-                true => Ok((false, None)),
-                false => Err(self.error("it is cut off")),
+            return if self.open.is_empty() {
+                Ok((false, None))
+            } else {
+                Err(self.error("it is cut off"))
             };
         };
         let Some(&(container, _)) = self.open.last() else {

@@ -1,6 +1,6 @@
 //! Files that are refused, with what was seen and what was expected; and files whose rest cannot be read.
 
-use masthead_imports::{ImportFile, OpenFileError, ReadFileError, ReadOptions, check_compression};
+use masthead_imports::{ImportFile, Mapping, OpenFileError, ReadFileError, ReadOptions, check_compression};
 use serde_json::{Value, json};
 
 use crate::support::{Zipped, gzip, mapped, mapped_by, named, open, refusal, sample, zip, zstd};
@@ -262,6 +262,28 @@ fn generic_formats_need_a_mapping() {
     assert!(unknown.starts_with(
         "unknown format ldap; expected auto, csv, ndjson or json with a mapping file, or one of: masthead, "
     ));
+}
+
+#[test]
+fn format_and_mapping_file_must_agree() {
+    let own = mapped_by(Mapping::shipped("masthead").unwrap());
+    let with = |format: &str| ReadOptions {
+        mapping: own.mapping.clone(),
+        ..named(format)
+    };
+    for format in ["masthead", "csv"] {
+        assert_eq!(mapped(CSV, &with(format)), expected());
+    }
+    let refused = refusal(CSV, &with("auth0"));
+    assert!(
+        refused.starts_with("the format auth0 and the mapping file masthead: "),
+        "{refused}"
+    );
+    let refused = refusal(CSV, &with("json"));
+    assert!(
+        refused.contains("seen: CSV with the columns") && refused.contains("expected: a JSON document"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -136,6 +136,19 @@ fn expansion_counts_over_all_members() {
 }
 
 #[test]
+fn expansion_of_what_is_passed_over_counts() {
+    let zeros = vec![0; 100_000];
+    let archive = zip(
+        &[("photo.bin", &zeros), ("users.csv", b"customerRegistrationId\n1\n")],
+        Zipped::Deflated,
+    );
+    let opened = ImportFile::open(Box::new(Cursor::new(archive.clone())), &bounded(5));
+    let message = "the compressed data expands to more than 5 times its size";
+    assert_eq!(opened.map(|_| ()).unwrap_err().to_string(), message);
+    assert_eq!(outcomes(archive, &ReadOptions::default()), ["1"]);
+}
+
+#[test]
 fn third_layer_of_compression_is_refused() {
     let bytes = gzip(gzip(gzip("x")));
     let refused = check_compression(Box::new(Cursor::new(bytes)), &ReadOptions::default()).unwrap_err();

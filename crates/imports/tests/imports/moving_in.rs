@@ -4,7 +4,10 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 use masthead_imports::Mapping;
+use serde_json::json;
 use toml::{Table, Value};
+
+use crate::support::{mapped, mapped_by};
 
 /// Fields of Masthead in the order of their table.
 const FIELDS: [&str; 10] = [
@@ -140,7 +143,10 @@ fn fields(name: &str) -> String {
         .map(|root| match (text(root, "path").unwrap(), root.get("pairs")) {
             ("", _) => "every other field".to_owned(),
             (path, Some(_)) => format!("the pairs in {}", code(path)),
-            (path, None) => format!("every other member of {}", code(path)),
+            (path, None) => {
+                let prefix = text(root, "prefix").map(|prefix| format!(" with {} before it", code(prefix)));
+                format!("every other member of {}{}", code(path), prefix.unwrap_or_default())
+            }
         })
         .collect();
     if !roots.is_empty() {
@@ -261,4 +267,24 @@ fn moving_in_md_is_current() {
             "docs/moving-in.md is not current; run `cargo xtask docs`"
         );
     }
+}
+
+/// The mapping file that the page shows, with the file that it is for.
+#[test]
+fn example_of_a_mapping_file_maps_its_file() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/moving-in.md")).unwrap();
+    let (_, from) = page.split_once("```toml\n").unwrap();
+    let (example, _) = from.split_once("```").unwrap();
+    let text = "id,email,email_confirmed_at,phone,encrypted_password,raw_user_meta_data,created_at,updated_at\n\
+        5d1c,ann@example.com,2024-01-02 03:04:05.678+00,4700000001,$2a$10$3az9sEbCjOfqXF/eMuu64.iV79oAFhH7CZLFwMrHPN63LI8H5l0P.,\"{\"\"city\"\": \"\"Oslo\"\"}\",2020-09-13 12:26:40+00,\n\
+        5d1d,bo@example.com,,,,{},,\n";
+    let expected = [
+        json!({
+            "id": "5d1c", "email": "ann@example.com", "verified": true, "scheme": "bcrypt-10",
+            "hash": "$2a$10$3az9sEbCjOfqXF/eMuu64.iV79oAFhH7CZLFwMrHPN63LI8H5l0P.",
+            "metadata": {"city": "Oslo", "cellPhone": "4700000001"}, "registered": "2020-09-13T12:26:40Z",
+        }),
+        json!({"id": "5d1d", "email": "bo@example.com"}),
+    ];
+    assert_eq!(mapped(text, &mapped_by(example)), expected);
 }

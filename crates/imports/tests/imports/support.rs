@@ -153,7 +153,7 @@ pub(crate) async fn is_password(hash: &str, password: &str) -> bool {
         password: &PlainPassword::new(password),
         stored: Some(&PasswordHash::from_stored(hash)),
     };
-    let checked = hasher.verify(check, Instant::now() + Duration::from_secs(60)).await;
+    let checked = hasher.verify(check, Instant::now() + Duration::from_mins(1)).await;
     matches!(checked.unwrap(), PasswordMatch::Yes { .. })
 }
 

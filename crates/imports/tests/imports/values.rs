@@ -311,6 +311,17 @@ fn masthead_csv_is_read() {
     assert_eq!(mapped(text, &named("masthead")), expected);
 }
 
+/// As the export guards cells against formulas.
+#[test]
+fn guarded_formulas_of_masthead_csv_are_undone() {
+    let text = "customerRegistrationId,lastName,metadata.cellPhone\n'-1,'t Hart,'+47 1\n2,''=1,' x\n";
+    let expected = [
+        json!({"id": "-1", "lastName": "'t Hart", "metadata": {"cellPhone": "+47 1"}, "verifiedMissing": true}),
+        json!({"id": "2", "lastName": "'=1", "metadata": {"cellPhone": "' x"}, "verifiedMissing": true}),
+    ];
+    assert_eq!(mapped(text, &named("masthead")), expected);
+}
+
 #[test]
 fn broken_mapping_file_names_the_place() {
     let parse = |text: &str| match Mapping::parse(text) {

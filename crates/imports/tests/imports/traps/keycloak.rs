@@ -1,9 +1,10 @@
 //! Keycloak.
 
+use masthead_imports::ReadOptions;
 use serde_json::{Value, json};
 
 use super::auto;
-use crate::support::one;
+use crate::support::{Zipped, one, refusal, zip};
 
 const ID: &str = "5d1c3c3e-0000-4000-8000-000000000001";
 
@@ -86,6 +87,29 @@ fn credential_of_an_old_realm_is_read() {
         "salt": "AAECAwQFBgcICQoLDA0ODw==", "hashIterations": 27500, "algorithm": "pbkdf2-sha256",
     }]}));
     assert_eq!(shown["scheme"], json!("pbkdf2"));
+}
+
+/// `kc.sh export --dir` writes a file of the realm beside those of its users.
+#[test]
+fn zipped_folder_of_an_export_is_read() {
+    let user = |id: &str| json!({"id": id, "username": id, "createdTimestamp": 1, "emailVerified": false});
+    let page = |id: &str| json!({"realm": "north", "users": [user(id)]}).to_string().into_bytes();
+    let realm = json!({"realm": "north", "clients": []}).to_string().into_bytes();
+    let federated = json!({"realm": "north", "federatedUsers": []}).to_string().into_bytes();
+    let members: [(&str, &[u8]); 5] = [
+        ("north-realm.json", &realm),
+        ("north-users-0.json", &page("1")),
+        ("empty.json", b""),
+        ("north-federated-users-0.json", &federated),
+        ("north-users-1.json", &page("2")),
+    ];
+    let rows = auto("keycloak", zip(&members, Zipped::Deflated));
+    assert_eq!(
+        rows.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["1", "2"]
+    );
+    let refused = refusal(zip(&members[..1], Zipped::Deflated), &ReadOptions::default());
+    assert!(refused.starts_with("no list of users"), "{refused}");
 }
 
 #[test]

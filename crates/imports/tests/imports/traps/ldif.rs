@@ -62,3 +62,10 @@ fn changes_are_rejected() {
     assert_eq!((&rows[0]["code"], &rows[0]["line"]), (&json!("malformed"), &json!(1)));
     assert_eq!(rows[1]["id"], json!("bo"));
 }
+
+#[test]
+fn locked_entries_are_blocked() {
+    assert_eq!(record("nsAccountLock: TRUE")["code"], json!("blocked"));
+    assert_eq!(record("pwdAccountLockedTime: 000001010000Z")["code"], json!("blocked"));
+    assert!(record("pwdAccountLockedTime: 20200913122640Z").get("code").is_none());
+}

@@ -30,3 +30,16 @@ fn primary_address_comes_first() {
         json!("work@example.com")
     );
 }
+
+/// What `masthead export --format scim` adds.
+#[test]
+fn extension_of_masthead_is_read() {
+    let own =
+        json!({"verified": true, "lastLogoutDate": "2021-02-03T04:05:06Z", "metadata": {"city": "Oslo", "a.b": "c"}});
+    let user = json!({"id": "1", "userName": "ann@example.com", "schemas": [], "urn:masthead:scim:schemas:User": own});
+    let expected = json!({
+        "id": "1", "email": "ann@example.com", "verified": true, "lastLogout": "2021-02-03T04:05:06Z",
+        "metadata": {"city": "Oslo", "a.b": "c", "username": "ann@example.com"},
+    });
+    assert_eq!(one("scim", &user), expected);
+}

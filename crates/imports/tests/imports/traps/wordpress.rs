@@ -53,3 +53,11 @@ fn every_form_of_hash_is_recognised() {
         );
     }
 }
+
+#[test]
+fn spammers_of_a_network_are_blocked() {
+    for (spam, deleted) in [(1, 0), (0, 1)] {
+        let row = json!({"ID": 1, "user_login": "ann", "user_pass": "", "spam": spam, "deleted": deleted});
+        assert_eq!(one("wordpress", &row)["code"], json!("blocked"));
+    }
+}
