@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 tenant: &tenant,
                 password,
                 stored,
+                since: Instant::now(),
             };
             let started = Instant::now();
             hasher.verify(check, deadline).await?;

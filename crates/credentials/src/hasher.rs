@@ -85,6 +85,10 @@ impl PooledHasher {
     }
 }
 
+/// How many times the floor a failure takes, and up to how much more.
+const PADDED: f64 = 1.25;
+const PADDED_AT_RANDOM: f64 = 0.25;
+
 /// Computes Argon2id and records its time.
 fn timed_argon2id(
     password: &[u8],
@@ -171,6 +175,7 @@ impl PasswordHasher for PooledHasher {
     }
 
     async fn verify(&self, check: PasswordCheck<'_>, deadline: Instant) -> Result<PasswordMatch, HasherError> {
+        let read_in = check.since.elapsed();
         let parsed = check.stored.map(|stored| hash_families::parse(stored.expose()));
         let is_unusable = matches!(parsed, Some(Err(_)));
         let work = match parsed {
@@ -206,7 +211,7 @@ impl PasswordHasher for PooledHasher {
             Ok(None) => {
                 record(family, if is_unusable { "unusable" } else { "no_match" });
                 let floor = check.tenant.settings.sign_in_floor;
-                self.pad(done.started, floor, deadline).await;
+                self.pad(done.started, read_in, floor, deadline).await;
                 Ok(PasswordMatch::No)
             }
             Err(MissingSecretError(setting)) => {
@@ -218,11 +223,23 @@ impl PasswordHasher for PooledHasher {
 }
 
 impl PooledHasher {
-    /// Waits until a failure has taken as long as any other, from the start of its computation.
-    async fn pad(&self, started: Instant, floor: Option<Duration>, deadline: Instant) {
-        let end = started + floor.unwrap_or_else(|| self.hash_time.get());
+    /// Waits until a failure has taken as long as any other: reading the hash and computing, without the wait in the queue
+    /// between them. The least time is longer than most computations, so that it is the time of the answer, and varies at
+    /// random, so that what is left takes very many calls to see.
+    async fn pad(&self, started: Instant, read_in: Duration, floor: Option<Duration>, deadline: Instant) {
+        let floor = floor
+            .unwrap_or_else(|| self.hash_time.get())
+            .mul_f64(PADDED + random_part() * PADDED_AT_RANDOM);
+        let end = started + floor.saturating_sub(read_in);
         sleep_until(end.min(deadline).into()).await;
     }
+}
+
+/// A random number from 0 to 1; 0 should the system have none.
+fn random_part() -> f64 {
+    let mut bytes = [0; 2];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    f64::from(u16::from_be_bytes(bytes)) / f64::from(u16::MAX)
 }
 
 #[cfg(test)]

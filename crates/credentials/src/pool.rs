@@ -1,5 +1,7 @@
 //! Threads of their own for computations that take much time and memory, with a bounded queue.
 
+mod give_way;
+
 use std::{
     collections::VecDeque,
     io,
@@ -14,6 +16,7 @@ use masthead_ports::passwords::HasherError;
 use metrics::{counter, gauge, histogram};
 use tokio::{sync::oneshot, time::timeout_at};
 
+use self::give_way::ThreadTimes;
 use crate::{mean_time::MeanTime, memory::Argon2Memory};
 
 const MIN_RETRY: Duration = Duration::from_secs(1);
@@ -28,6 +31,8 @@ pub(crate) struct JobPool {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    closed: Condvar,
+    gives_way: bool,
     memory_kib: u32,
     kept_kib: u32,
     queue: usize,
@@ -107,15 +112,6 @@ pub(crate) struct PoolOptions {
     pub(crate) niceness: u8,
 }
 
-/// Lowers the priority of this thread, so that a storm of sign-ins leaves the processors to look-ups. Only on Linux it is the
-/// priority of a thread, and not of the whole process (nice(2), "C library/kernel differences").
-fn give_way(niceness: u8) {
-    if cfg!(target_os = "linux") {
-        // A thread may always give way more; should it fail, jobs run at the usual priority.
-        let _ = rustix::process::nice(niceness.into());
-    }
-}
-
 impl JobPool {
     /// Starts the threads.
     ///
@@ -138,6 +134,8 @@ impl JobPool {
                     is_open: true,
                 }),
                 changed: Condvar::new(),
+                closed: Condvar::new(),
+                gives_way: niceness > 0,
                 memory_kib,
                 kept_kib,
                 queue,
@@ -149,7 +147,7 @@ impl JobPool {
             let shared = Arc::clone(&pool.shared);
             let thread = thread::Builder::new().name(format!("password-{number}"));
             pool.threads.push(thread.spawn(move || {
-                give_way(niceness);
+                give_way::lower_priority(niceness);
                 shared.work();
             })?);
         }
@@ -207,6 +205,7 @@ impl Drop for JobPool {
             state.waiting.clear();
         }
         self.shared.changed.notify_all();
+        self.shared.closed.notify_all();
         for thread in self.threads.drain(..) {
             // Its jobs' panics are caught.
             let _ = thread.join();
@@ -241,12 +240,26 @@ impl Shared {
         while let Some((job, mut memory)) = self.next() {
             let kind = job.memory();
             let started = Instant::now();
+            let before = ThreadTimes::now();
             // A dropped answer reports the panic to the caller, and the panic hook counts it.
             let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut memory)));
-            self.job_time.record(started.elapsed());
             self.give_back(kind, memory);
             // More than one may fit now.
             self.changed.notify_all();
+            if self.gives_way {
+                self.pause(before.map_or(Duration::ZERO, ThreadTimes::pause));
+            }
+            self.job_time.record(started.elapsed());
+        }
+    }
+
+    /// Does nothing for this long, or until the pool is closed.
+    fn pause(&self, length: Duration) {
+        if !length.is_zero() {
+            let waiting = self
+                .closed
+                .wait_timeout_while(self.lock(), length, |state| state.is_open);
+            drop(waiting);
         }
     }
 

@@ -17,6 +17,7 @@ mod mirror_writer;
 mod page;
 mod prefetched_store;
 mod provider_reader;
+mod random_part;
 mod read_audit;
 mod read_log;
 mod refusal_log;

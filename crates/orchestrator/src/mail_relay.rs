@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    hash::{BuildHasher as _, RandomState},
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::mail_sealing::open_mail;
+use crate::{mail_sealing::open_mail, random_part::random_part};
 
 /// How long a mail is tried (contract, links and mail).
 const TRIED_FOR: time::Duration = time::Duration::hours(24);
@@ -114,7 +114,7 @@ impl MailRelay {
         while !end.is_cancelled() {
             let free = self.options.at_once.saturating_sub(sending.len());
             if may_have_more && free > 0 {
-                let claimed = self.claim(free).await;
+                let claimed = self.claim_beside(free, &mut sending).await;
                 may_have_more = claimed.len() == free;
                 sending.extend(claimed.into_iter().map(|mail| self.relay(mail)));
                 continue;
@@ -129,6 +129,22 @@ impl MailRelay {
             }
         }
         while sending.next().await.is_some() {}
+    }
+
+    /// Claims mails while those that were begun go on: one that records its outcome holds a connection to the database, which
+    /// the claim may wait for.
+    async fn claim_beside(
+        &self,
+        limit: usize,
+        sending: &mut FuturesUnordered<impl Future<Output = ()>>,
+    ) -> Vec<ClaimedMail> {
+        let mut claim = pin!(self.claim(limit));
+        loop {
+            tokio::select! {
+                claimed = &mut claim => return claimed,
+                Some(()) = sending.next(), if !sending.is_empty() => {}
+            }
+        }
     }
 
     async fn claim(&self, limit: usize) -> Vec<ClaimedMail> {
@@ -273,12 +289,6 @@ fn pause(attempts: u32, chance: f64) -> Duration {
     let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let minutes = PAUSES[step.min(PAUSES.len() - 1)];
     Duration::from_mins(minutes).mul_f64(0.75 + chance / 2.0)
-}
-
-/// A random number from 0 to 1.
-fn random_part() -> f64 {
-    let [high, low, ..] = RandomState::new().hash_one(()).to_be_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 #[cfg(test)]

@@ -108,6 +108,8 @@ pub struct PasswordCheck<'a> {
     pub password: &'a PlainPassword,
     /// The stored hash. `None` for an unknown user and for one without a password: it takes as long as a wrong password.
     pub stored: Option<&'a PasswordHash>,
+    /// When reading the hash began: reading one takes longer than finding none, and a failure does not show it.
+    pub since: Instant,
 }
 
 /// Whether a password is the one of a hash.

@@ -17,6 +17,11 @@ use masthead_ports::{
     source::{SourceError, SourceErrorKind},
 };
 use time::OffsetDateTime;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::yield_now,
+    time::timeout,
+};
 
 /// A verification mail of an invented tenant to this address.
 #[must_use]
@@ -48,11 +53,15 @@ pub enum MailState {
     Dead(DeadReason),
 }
 
-/// An outbox in memory, by the time of a clock.
+/// An outbox in memory, by the time of a clock. Like a pool of one connection it serves one call at a time, and a call that
+/// waits for a second fails.
 pub struct FakeMailOutbox {
     clock: Arc<dyn Clock>,
+    connection: Semaphore,
     contents: Mutex<OutboxContents>,
 }
+
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct OutboxContents {
@@ -66,8 +75,19 @@ impl FakeMailOutbox {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
+            connection: Semaphore::new(1),
             contents: Mutex::default(),
         }
+    }
+
+    /// The connection, once the call before has ended.
+    async fn connection(&self) -> Result<SemaphorePermit<'_>, SourceError> {
+        let unavailable = || SourceError::new("mail_outbox", SourceErrorKind::Unavailable);
+        let permit = timeout(CONNECTION_TIMEOUT, self.connection.acquire()).await;
+        let permit = permit.map_err(|_| unavailable())?.map_err(|_| unavailable())?;
+        // The answer takes its time.
+        yield_now().await;
+        Ok(permit)
     }
 
     fn contents(&self) -> MutexGuard<'_, OutboxContents> {
@@ -101,7 +121,8 @@ impl FakeMailOutbox {
         self.contents().is_failing = is_failing;
     }
 
-    fn finish(&self, mail: &ClaimedMail, state: MailState) -> Result<(), SourceError> {
+    async fn finish(&self, mail: &ClaimedMail, state: MailState) -> Result<(), SourceError> {
+        let _connection = self.connection().await?;
         let mut contents = self.contents();
         if contents.is_failing {
             return Err(SourceError::new("mail_outbox", SourceErrorKind::Unavailable));
@@ -118,6 +139,7 @@ impl FakeMailOutbox {
 #[async_trait]
 impl MailOutbox for FakeMailOutbox {
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedMail>, SourceError> {
+        let _connection = self.connection().await?;
         let now = self.clock.now();
         let mut contents = self.contents();
         if contents.is_failing {
@@ -138,15 +160,15 @@ impl MailOutbox for FakeMailOutbox {
     }
 
     async fn sent(&self, mail: &ClaimedMail) -> Result<(), SourceError> {
-        self.finish(mail, MailState::Sent)
+        self.finish(mail, MailState::Sent).await
     }
 
     async fn retry(&self, mail: &ClaimedMail, at: OffsetDateTime) -> Result<(), SourceError> {
-        self.finish(mail, MailState::Due(at))
+        self.finish(mail, MailState::Due(at)).await
     }
 
     async fn dead(&self, mail: &ClaimedMail, reason: DeadReason) -> Result<(), SourceError> {
-        self.finish(mail, MailState::Dead(reason))
+        self.finish(mail, MailState::Dead(reason)).await
     }
 }
 

@@ -62,6 +62,7 @@ async fn check(
         tenant: &tenant,
         password: &PlainPassword::new(password),
         stored: stored.as_ref(),
+        since: Instant::now(),
     };
     let started = Instant::now();
     let checked = hasher.verify(check, soon()).await;
@@ -173,6 +174,25 @@ async fn default_floor_is_the_time_of_one_hash() {
 }
 
 #[tokio::test]
+async fn time_of_reading_the_hash_is_part_of_the_floor() {
+    let hasher = hasher(CHEAP);
+    let tenant = tenant(Some(2_000));
+    let since = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+    let check = PasswordCheck {
+        tenant: &tenant,
+        password: &PlainPassword::new("x"),
+        stored: None,
+        since,
+    };
+    let started = Instant::now();
+    assert_eq!(hasher.verify(check, soon()).await, Ok(PasswordMatch::No));
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "nothing is left to wait for"
+    );
+}
+
+#[tokio::test]
 async fn floor_ends_at_the_deadline() {
     let hasher = hasher(CHEAP);
     let tenant = tenant(Some(10_000));
@@ -180,6 +200,7 @@ async fn floor_ends_at_the_deadline() {
         tenant: &tenant,
         password: &PlainPassword::new("x"),
         stored: None,
+        since: Instant::now(),
     };
     let started = Instant::now();
     let checked = hasher.verify(check, started + Duration::from_secs(1)).await;

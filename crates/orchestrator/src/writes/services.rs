@@ -30,13 +30,15 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::error::{WriteUserError, store_error};
-use crate::{Caller, mail_sealing::seal_mail};
+use crate::{Caller, mail_sealing::seal_mail, random_part::random_part};
 
 /// How long a step that must follow a done one may take after the caller's deadline.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How long calls that must not show whether a user exists take at least.
 const EVEN_TIME: Duration = Duration::from_millis(200);
+/// How much longer they take at random: a thread that slept longer wakes up later by some microseconds.
+const UNEVEN_TIME: Duration = Duration::from_millis(20);
 
 /// Longer first names are left out of mails.
 const MAX_NAME_BYTES: usize = 256;
@@ -274,7 +276,7 @@ impl Services {
 
     /// The moment at which a call ends that must not show whether a user exists.
     pub(crate) fn even_time() -> tokio::time::Instant {
-        tokio::time::Instant::now() + EVEN_TIME
+        tokio::time::Instant::now() + EVEN_TIME + UNEVEN_TIME.mul_f64(random_part())
     }
 
     /// The time of the clock.

@@ -1,6 +1,10 @@
 //! Signs users in by address and password (contract `writes.md` §3, authentication).
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
@@ -205,6 +209,7 @@ impl Services {
     }
 
     async fn check_in_store(&self, cx: &CallContext, request: &SignInRequest) -> Result<Account, SignInError> {
+        let since = Instant::now();
         let found = match Email::parse(&request.login) {
             Ok(email) => self.ports.users.credentials(cx, &email).await,
             Err(_) => Ok(None),
@@ -215,6 +220,7 @@ impl Services {
             tenant: &cx.tenant,
             password: &request.password,
             stored,
+            since,
         };
         let verified = self.ports.passwords.verify(check, cx.deadline).await;
         match (verified.map_err(WriteUserError::from)?, found) {

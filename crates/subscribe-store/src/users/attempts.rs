@@ -130,48 +130,35 @@ impl PgUsers {
         at: OffsetDateTime,
     ) -> Result<(), PgWriteError> {
         let pool = cx.tenant.pool.0;
-        let counted = Counters::new(counters).keys;
         let cleared: Vec<Vec<u8>> = clear.iter().map(|key| key.0.to_vec()).collect();
-        let all = [&counted[..], &cleared[..]].concat();
+        let mut counted = Counters::new(counters).keys;
+        counted.retain(|key| !cleared.contains(key));
+        let known: Option<Vec<u8>> = known.map(|key| key.0.to_vec());
         let work = || async {
-            let mut transaction = self.service.begin().await?;
-            sqlx::query!(
-                "SELECT key FROM sign_in_attempts WHERE pool = $1 AND key = ANY ($2) ORDER BY key FOR UPDATE",
-                pool,
-                &all,
-            )
-            .fetch_all(&mut transaction)
-            .await?;
-            sqlx::query!(
-                "DELETE FROM sign_in_attempts WHERE pool = $1 AND key = ANY ($2)",
-                pool,
-                &cleared,
-            )
-            .execute(&mut transaction)
-            .await?;
-            sqlx::query!(
-                "UPDATE sign_in_attempts SET failures = failures - 1
-                  WHERE pool = $1 AND key = ANY ($2) AND failures > 0",
+            // One statement, since each costs more than what it does. Rows are locked in the order of their keys.
+            let succeeded = sqlx::query!(
+                "WITH locked AS MATERIALIZED (
+                     SELECT key FROM sign_in_attempts
+                      WHERE pool = $1 AND key = ANY ($2::bytea[] || $3::bytea[]) ORDER BY key FOR UPDATE),
+                 cleared AS (
+                     DELETE FROM sign_in_attempts AS a USING locked AS l
+                      WHERE a.pool = $1 AND a.key = l.key AND a.key = ANY ($3)),
+                 uncounted AS (
+                     UPDATE sign_in_attempts AS a SET failures = failures - 1 FROM locked AS l
+                      WHERE a.pool = $1 AND a.key = l.key AND a.key = ANY ($2) AND a.failures > 0)
+                 INSERT INTO known_addresses AS k (pool, key, seen_at)
+                 SELECT $1, $4, $5 WHERE $4::bytea IS NOT NULL
+                     ON CONFLICT (pool, key) DO UPDATE SET seen_at = EXCLUDED.seen_at WHERE k.seen_at < EXCLUDED.seen_at",
                 pool,
                 &counted,
-            )
-            .execute(&mut transaction)
-            .await?;
-            if let Some(known) = known {
-                sqlx::query!(
-                    "INSERT INTO known_addresses AS k (pool, key, seen_at) VALUES ($1, $2, $3)
-                         ON CONFLICT (pool, key) DO UPDATE SET seen_at = EXCLUDED.seen_at WHERE k.seen_at < EXCLUDED.seen_at",
-                    pool,
-                    &known.0[..],
-                    at,
-                )
-                .execute(&mut transaction)
-                .await?;
-            }
-            Ok(transaction)
+                &cleared,
+                known.as_deref(),
+                at,
+            );
+            succeeded.execute(&self.service).await?;
+            Ok(())
         };
-        let transaction = in_time(cx, work).await?;
-        commit(cx, transaction).await
+        in_time(cx, work).await
     }
 }
 

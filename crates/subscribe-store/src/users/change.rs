@@ -126,7 +126,7 @@ async fn set_email_within(
         return Err(UserWriteError::EmailTaken { state: None }.into());
     }
     if !cx.tenant.settings.is_federated() {
-        let holders = find_holders(transaction, pool, email).await?;
+        let holders = find_holders(&mut *transaction, pool, email).await?;
         // The index decides; but its error would be in the server's log, with the address.
         if let Some((other, _)) = holders.iter().find(|(other, _)| other.number != stored.number) {
             return Err(email_taken(other).into());

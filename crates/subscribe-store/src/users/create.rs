@@ -127,7 +127,7 @@ async fn write_row(
             return overwrite(transaction, cx, stored, account, new).await;
         }
         if let Some(email) = &new.email
-            && let Some((holder, _)) = find_holders(transaction, pool, email).await?.first()
+            && let Some((holder, _)) = find_holders(&mut *transaction, pool, email).await?.first()
         {
             return Err(email_taken(holder).into());
         }

@@ -125,7 +125,7 @@ async fn create_within(
     let (pool, at, email) = (cx.tenant.pool, with.origin.at, &pending.email);
     let new = &pending.registration;
     lock_address(transaction, pool, email).await?;
-    if let Some((holder, _)) = find_holders(transaction, pool, email).await?.first() {
+    if let Some((holder, _)) = find_holders(&mut *transaction, pool, email).await?.first() {
         return Err(email_taken(holder).into());
     }
     if !new.of_provider

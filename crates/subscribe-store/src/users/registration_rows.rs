@@ -4,7 +4,7 @@ use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, tenant::PoolId,
 };
 use masthead_ports::{passwords::PasswordHash, users::UserWriteError};
-use sqlx::postgres::PgRow;
+use sqlx::{PgExecutor, postgres::PgRow};
 
 use super::error::PgWriteError;
 use crate::{
@@ -72,7 +72,7 @@ pub(super) async fn lock_by_number(
 
 /// The registrations of an address, by their ids, with their passwords.
 pub(super) async fn find_holders(
-    transaction: &mut Transaction,
+    database: impl PgExecutor<'_>,
     pool: PoolId,
     email: &Email,
 ) -> Result<Vec<(StoredUser, Option<PasswordHash>)>, PgWriteError> {
@@ -80,11 +80,7 @@ pub(super) async fn find_holders(
     if key.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(HOLDERS)
-        .bind(pool.0)
-        .bind(key)
-        .fetch_all(transaction)
-        .await?;
+    let rows = sqlx::query(HOLDERS).bind(pool.0).bind(key).fetch_all(database).await?;
     let read = |row: &PgRow| {
         let password = optional_text(row, ACCOUNT_COLUMNS, "password_hash")?;
         Ok((read_stored(row, pool)?, password.map(PasswordHash::from_stored)))
@@ -190,7 +186,7 @@ pub(super) async fn free_number(transaction: &mut Transaction, pool: PoolId) -> 
                  FROM (SELECT nextval(pg_get_serial_sequence('registrations', 'id')) AS number
                          FROM generate_series(1, $2::bigint)) AS n
                 WHERE NOT EXISTS (SELECT FROM registrations AS r
-                                   WHERE r.pool = $1 AND r.crid = n.number::text AND r.deleted_at IS NULL)
+                                   WHERE r.pool = $1 AND r.crid = n.number::text AND r.deleted_at IS NULL OFFSET 0)
                 LIMIT 1"#,
             pool.0,
             NUMBERS,
@@ -225,14 +221,13 @@ pub(super) fn is_email_conflict(error: &PgWriteError) -> bool {
     matches!(error, PgWriteError::Database(error) if PgErrorKind::from_error(error) == PgErrorKind::EmailTaken)
 }
 
-/// The error of an address that was taken meanwhile, read in a new transaction.
+/// The error of an address that was taken meanwhile, read after that transaction.
 pub(super) async fn read_taken(
     database: &PgDatabase,
     pool: PoolId,
     email: &Email,
 ) -> Result<UserWriteError, PgWriteError> {
-    let mut transaction = database.begin().await?;
-    let holders = find_holders(&mut transaction, pool, email).await?;
+    let holders = find_holders(database, pool, email).await?;
     let state = holders.first().map(|(holder, _)| holder.account.state(false));
     Ok(UserWriteError::EmailTaken { state })
 }

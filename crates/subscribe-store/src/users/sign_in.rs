@@ -19,12 +19,7 @@ pub(super) async fn credentials(
     cx: &CallContext,
     email: &Email,
 ) -> Result<Option<StoredCredentials>, PgWriteError> {
-    let work = || async {
-        let mut transaction = users.service.begin().await?;
-        let holders = find_holders(&mut transaction, cx.tenant.pool, email).await?;
-        transaction.rollback().await?;
-        Ok(holders)
-    };
+    let work = || find_holders(&users.service, cx.tenant.pool, email);
     let holders = in_time(cx, work).await?.into_iter();
     let all = holders.map(|(user, password)| StoredCredentials {
         account: user.account,

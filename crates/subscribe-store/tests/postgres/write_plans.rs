@@ -257,3 +257,43 @@ async fn no_write_scans_a_large_table() {
     println!("the writes read {read} index entries");
     assert!(read < 20_000, "{read} index entries");
 }
+
+/// 100 rows in each of 1,000 pools, of which the first grew by 20,000 after the statistics were taken.
+const GROWN: &str = "
+    ALTER TABLE registrations SET (autovacuum_enabled = false);
+    CREATE FUNCTION add_registrations(pools int, first int, last int) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+                                   last_name, metadata, search_terms)
+            SELECT p, 1, true, false, 'user-' || n, 'user-' || n || '@example.org', '', '', '', '', '{}', '{}'
+              FROM generate_series(1, pools) AS p, generate_series(first, last) AS n $$;
+    INSERT INTO pools (name, masters_accounts) SELECT 'pool ' || n, false FROM generate_series(2, 1000) AS n;
+    SELECT add_registrations(1000, 1, 100);
+    VACUUM ANALYZE registrations;
+    SELECT add_registrations(1, 101, 20100);";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_id_reads_no_grown_pool() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", FEDERATED).await;
+    assert_eq!(tenant.pool.0, 1);
+    fixture.sql(GROWN);
+    let before = statistics(&fixture);
+
+    let users = fixture.store.users();
+    for n in 0..20 {
+        let unnamed = NewRegistration {
+            crid: None,
+            ..new_user("-", &format!("unnamed-{n}@example.com"))
+        };
+        users
+            .create(&context(&tenant), &unnamed, false, &commit(0))
+            .await
+            .unwrap();
+    }
+    fixture.store.close().await;
+
+    let after = statistics(&fixture);
+    assert_eq!(after.scans, before.scans);
+    let read = after.entries - before.entries;
+    assert!(read < 20_000, "{read} index entries for 20 users");
+}
