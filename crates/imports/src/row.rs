@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
+use serde_json::value::{RawValue, to_raw_value};
+
 use crate::{
     json::{Json, JsonError},
     rejection::{RejectCode, RejectedRow},
@@ -79,17 +81,22 @@ impl RawRow {
         }
     }
 
-    /// The row for the file of rejected rows: as JSON, or as text if it is none.
+    /// The row for the file of rejected rows: its JSON, with all digits of numbers, or a text if it is none.
     #[must_use]
-    pub fn original(&self) -> serde_json::Value {
+    pub fn original(&self) -> Box<RawValue> {
+        let as_text = |text: &str| to_raw_value(text).unwrap_or_default();
+        let compact = |json: &Json<'_>| RawValue::from_string(json.to_string()).unwrap_or_default();
         match &self.content {
-            RowContent::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| (&**text).into()),
-            RowContent::Unreadable(_, text) => (&**text).into(),
-            _ => match self.parse() {
-                Ok(row) => serde_json::from_str(&row.to_string()).unwrap_or_default(),
-                Err(_) => serde_json::Value::Null,
-            },
+            RowContent::Json(text) => Json::parse(text).map_or_else(|_| as_text(text), |json| compact(&json)),
+            RowContent::Unreadable(_, text) => as_text(text),
+            _ => self.parse().map_or_else(|_| Box::default(), |json| compact(&json)),
         }
+    }
+
+    /// The text or the digits of a field.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<Box<str>> {
+        self.parse().ok()?.get(field)?.text().map(Into::into)
     }
 
     /// The row as a JSON object.

@@ -4,11 +4,17 @@ use std::{error::Error, fmt};
 
 use crate::settings::SettingsError;
 
-/// What is printed on standard error before exit code 1.
+/// The exit code of a failure.
+const FAILURE: u8 = 1;
+/// The exit code of an import that has read all rows, and has rejected some.
+const REJECTED: u8 = 3;
+
+/// What is printed on standard error before an exit code other than 0.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     message: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    code: u8,
 }
 
 impl CommandError {
@@ -17,7 +23,21 @@ impl CommandError {
         Self {
             message: message.into(),
             cause: None,
+            code: FAILURE,
         }
+    }
+
+    /// The end of an import that has rejected rows.
+    pub(crate) fn rejected(message: String) -> Self {
+        Self {
+            code: REJECTED,
+            ..Self::new(message)
+        }
+    }
+
+    /// The exit code.
+    pub(crate) const fn code(&self) -> u8 {
+        self.code
     }
 
     /// For `map_err`: the failed action, and its cause.
@@ -25,6 +45,7 @@ impl CommandError {
         move |error| Self {
             message: message.to_owned(),
             cause: Some(Box::new(error)),
+            code: FAILURE,
         }
     }
 }

@@ -37,7 +37,8 @@ use std::{
 
 use clap::Parser;
 
-/// Runs the program with this command line, the program's name first. Exit codes: 0 success, 1 failure, 2 invalid arguments.
+/// Runs the program with this command line, the program's name first. Exit codes: 0 success, 1 failure, 2 invalid arguments, 3 an
+/// import that has rejected rows.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -52,7 +53,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "masthead: {failure}");
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }

@@ -217,6 +217,14 @@ impl Transaction {
         self.inner.commit().await
     }
 
+    /// The same for changes of several pools.
+    pub(crate) async fn commit_writes(self, pools: impl Iterator<Item = PoolId>) -> Result<(), sqlx::Error> {
+        let _marked: Vec<_> = pools
+            .filter_map(|pool| self.writes.as_ref().map(|writes| writes.mark_on_drop(pool)))
+            .collect();
+        self.inner.commit().await
+    }
+
     pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
         self.inner.rollback().await
     }

@@ -74,7 +74,11 @@ pub use connect::{PoolerError, TlsError};
 pub use database_url::{DatabaseUrlError, check_database_url};
 pub use event_partitions::{EventPartitions, EventPartitionsError, PartitionsKept};
 pub use field_error::UnstorableFieldError;
-pub use import::{ImportError, ImportLineError, ImportOrigin, ImportStopError, Imported, Importer};
+pub use import::{
+    Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportError, ImportOrigin, ImportRow,
+    ImportRun, ImportSession, ImportStopError, Imported, Importer, OnDuplicate, RowError, RowOutcome, RowResult,
+    RunProgress, SkipReason, StoredBatch,
+};
 pub use inspection::{DatabaseReport, inspect};
 pub use migration::MigrationNotice;
 pub use mirror::PgMirror;
@@ -84,7 +88,7 @@ pub use pool_admin::{PoolContent, PoolRow};
 pub use rate_usage::PgRateUsage;
 pub use read_events::PgReadEvents;
 pub use readiness::PgReadiness;
-pub use record::NewRegistration;
+pub use record::{NewRegistration, PreparedRegistration};
 pub use registrations::PgRegistrations;
 pub use repairs::{Merged, Moved, RepairError, Repairs, Split, Suspects};
 pub use replicas::ReplicaHealth;

@@ -75,14 +75,19 @@ impl ComputedColumns {
     }
 }
 
-/// A new registration, ready to be written.
-pub(crate) struct RegistrationRecord<'a> {
-    pub(crate) new: &'a NewRegistration,
+/// A new registration that can be stored, with its computed columns: making it is most of an import's work outside of the
+/// database, and needs none.
+pub struct PreparedRegistration {
+    pub(crate) new: NewRegistration,
     pub(crate) computed: ComputedColumns,
 }
 
-impl<'a> RegistrationRecord<'a> {
-    pub(crate) fn new(new: &'a NewRegistration) -> Result<Self, UnstorableFieldError> {
+impl PreparedRegistration {
+    /// Checks that the values can be stored, and computes the columns that follow from them.
+    ///
+    /// # Errors
+    /// The field that cannot be stored.
+    pub fn new(new: NewRegistration) -> Result<Self, UnstorableFieldError> {
         let keys = SearchKeys::new(new.email.as_ref(), &new.first_name, &new.last_name)?;
         if new.password_hash.as_ref().is_some_and(|hash| hash.contains('\0')) {
             return Err(UnstorableFieldError {
@@ -92,5 +97,39 @@ impl<'a> RegistrationRecord<'a> {
         }
         let computed = ComputedColumns::new(keys, new.password_hash.is_some(), new.verified, &new.metadata)?;
         Ok(Self { new, computed })
+    }
+
+    /// The same with this password.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_password(self, hash: Box<str>) -> Result<Self, UnstorableFieldError> {
+        Self::new(NewRegistration {
+            password_hash: Some(hash),
+            ..self.new
+        })
+    }
+
+    /// The values.
+    #[must_use]
+    pub const fn registration(&self) -> &NewRegistration {
+        &self.new
+    }
+
+    /// The state that a tenant without a provider sees.
+    #[must_use]
+    pub const fn state(&self) -> UserState {
+        UserState::new(false, self.new.password_hash.is_some(), self.new.verified)
+    }
+
+    /// The address as its key; `""` where there is none.
+    pub(crate) fn email_key(&self) -> &str {
+        &self.computed.keys.email
+    }
+}
+
+impl std::fmt::Debug for PreparedRegistration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PreparedRegistration(<redacted>)")
     }
 }

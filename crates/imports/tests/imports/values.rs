@@ -227,7 +227,7 @@ fn bad_rows_are_rejected_with_line_and_reason() {
     ];
     assert_eq!(rows, expected);
     let rows = read(text, &mapped_by(ALL));
-    let originals: Vec<_> = rows.iter().map(|(row, _)| row.original()).collect();
+    let originals: Vec<_> = rows.iter().map(|(row, _)| json!(row.original())).collect();
     assert_eq!(originals[1], json!("{\"id\":2"));
     assert_eq!(originals[2], json!([3]));
     assert_eq!(originals[4], json!({"id": 6, "verified": true}));

@@ -26,7 +26,7 @@ pub(crate) use caller::CallerCommand;
 pub(crate) use check_config::{CheckConfigArguments, SettingsArguments};
 pub(crate) use explain::ExplainArguments;
 pub(crate) use health::HealthArguments;
-pub(crate) use import::ImportArguments;
+pub(crate) use import::{Blocked, ImportArguments, ReportForm};
 pub(crate) use migrate_from::MigrateFromArguments;
 pub(crate) use pairs::parse_pair;
 pub(crate) use pool::PoolCommand;
@@ -62,7 +62,7 @@ Examples:
 Settings come from the built-in reference, then a file (--config or MASTHEAD_CONFIG), then the environment:
   MASTHEAD__DATABASE__URL, MASTHEAD__HTTP__LISTEN, … (MASTHEAD__SECTION__KEY).
 
-Exit codes: 0 success · 1 failure, the reason is on standard error · 2 invalid command line";
+Exit codes: 0 success · 1 failure, the reason is on standard error · 2 invalid command line · 3 an import that has rejected rows";
 
 /// A self-hosted Users Orchestrator for newspapers: one request, one merged, truthful answer.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ pub(crate) enum Command {
     Pool(PoolCommand),
     /// Explains why a user does not appear for a tenant, or why a token is refused.
     Explain(ExplainArguments),
-    /// Imports registrations from lines of JSON.
+    /// Imports users from the file of any system (docs/imports.md).
     Import(ImportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
     MigrateFrom(MigrateFromArguments),
@@ -198,6 +198,12 @@ mod tests {
             "masthead caller allow --issuer https://id.example/ --client-id crm",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
+            "masthead import --show-map auth0",
+            "masthead import --tenant a/b/c --allow-tenants d/e/f,g/h/i --from auth0 --hashes h.ndjson --join user_id users.json",
+            "masthead import --tenant a/b/c --from csv --map m.toml --encoding windows-1252 --blocked lite users.csv",
+            "masthead import --tenant a/b/c --on-duplicate newest --rejects r.ndjson --max-rejects 100 --state s.json u.json",
+            "masthead import --tenant a/b/c --dry-run --report --on-duplicate first u.json",
+            "masthead import --tenant a/b/c --report=text u.json",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
             "masthead migrate-from --tenant a/b/c --dry-run",
             "masthead sync --tenant a/b/c --dry-run",
@@ -263,6 +269,13 @@ mod tests {
             "masthead caller add --issuer x --subject a",
             "masthead caller deny --issuer x",
             "masthead caller deny --issuer x --subject a --for 367d",
+            "masthead import --on-duplicate last u.json",
+            "masthead import --hashes h.ndjson u.json",
+            "masthead import --join user_id u.json",
+            "masthead import --dry-run --state s.json u.json",
+            "masthead import --show-map auth0 --tenant a/b/c",
+            "masthead import --blocked standard u.json",
+            "masthead import --report=html u.json",
             "masthead migrate-from --state x.json",
             "masthead migrate-from --tenant a/b/c --page-size 1001",
             "masthead migrate-from --tenant a/b/c --state x.json --dry-run",

@@ -55,7 +55,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Pool(arguments) => with_store(&settings_source, async |store| pool::run(store, arguments).await),
         Command::Explain(arguments) => explain::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
-        Command::Import(arguments) => with_store(&settings_source, async |store| import::run(store, arguments).await),
+        Command::Import(arguments) => import::run(&settings_source, arguments),
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
             registrations::check(store, arguments).await
         }),

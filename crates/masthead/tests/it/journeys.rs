@@ -57,7 +57,9 @@ fn filled(settings: &[(String, String)]) {
     let messages = process::run_ok(settings, &["import", "--tenant", TENANT], &lines.join("\n"));
     assert_eq!(
         messages,
-        format!(r#"{{"hashes":{{"md5":{READERS}}},"imported":{READERS},"skipped":0,"unusableHashes":{{}}}}"#)
+        format!(
+            r#"{{"hashes":{{"md5":{READERS}}},"imported":{READERS},"merged":0,"rejected":0,"skipped":0,"unusableHashes":{{}}}}"#
+        )
     );
 }
 
@@ -211,7 +213,7 @@ fn commands_report_results_and_errors() {
     process::run_ok(&settings, &["tenant", "remove", "north/daily/times", "--yes"], "");
     process::run_err(&settings, &["tenant", "remove", "north/daily/times", "--yes"], "");
 
-    // A repeated import skips all. Then two valid lines, one for another tenant, and one invalid line.
+    // A repeated import skips all. Then a line for another tenant, and an invalid line: each costs only itself.
     let again = process::run_ok(
         &settings,
         &["import", "--tenant", TENANT, "-"],
@@ -219,22 +221,25 @@ fn commands_report_results_and_errors() {
     );
     assert_eq!(
         again,
-        r#"{"hashes":{"md5":1},"imported":0,"skipped":1,"unusableHashes":{}}"#
+        r#"{"hashes":{"md5":1},"imported":0,"merged":0,"rejected":0,"skipped":1,"unusableHashes":{}}"#
     );
     process::run_ok(&settings, &["tenant", "add", "south/daily/sun"], "");
     let mut other = registration(100);
     other["tenant"] = "south/daily/sun".into();
     let mut bad = registration(101);
     bad["email"] = "zebulon\0".into();
-    let lines = format!("{other}\n\n{bad}\n");
-    let stopped = process::run(&settings, &["import", "--tenant", TENANT], &lines);
-    assert_eq!(stopped.status.code(), Some(1));
+    let lines = format!("{other}\n\n{bad}\n{}\n", registration(102));
+    let rejecting = process::run(&settings, &["import", "--tenant", TENANT], &lines);
+    assert_eq!(rejecting.status.code(), Some(3));
     assert_eq!(
-        String::from_utf8_lossy(&stopped.stdout).trim(),
-        r#"{"hashes":{"md5":2},"imported":1,"skipped":0,"unusableHashes":{}}"#
+        String::from_utf8_lossy(&rejecting.stdout).trim(),
+        r#"{"hashes":{"md5":1},"imported":1,"merged":0,"rejected":2,"skipped":0,"unusableHashes":{}}"#
     );
-    let error = String::from_utf8_lossy(&stopped.stderr).into_owned();
-    assert!(error.contains("line 3: email") && !error.contains("zebulon"), "{error}");
+    let error = String::from_utf8_lossy(&rejecting.stderr).into_owned();
+    assert!(
+        error.contains("2 of 3 rows are rejected") && !error.contains("zebulon"),
+        "{error}"
+    );
 }
 
 /// The responses that clients under load received.

@@ -11,6 +11,7 @@ mod chained;
 mod contract;
 mod database;
 mod http;
+mod imports;
 mod issuers;
 mod journeys;
 mod lifecycle;

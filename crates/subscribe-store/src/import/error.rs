@@ -2,26 +2,13 @@
 
 use thiserror::Error;
 
-use crate::{field_error::UnstorableFieldError, mirror::MirrorError, sqlstate::redacted};
-
 use super::result::Imported;
-
-/// What is wrong with a line. Values are never contained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ImportLineError {
-    /// The line is not a JSON object of known fields.
-    #[error("not a JSON object of the known fields ({0})")]
-    Malformed(&'static str),
-    /// A field cannot be stored.
-    #[error(transparent)]
-    Field(#[from] UnstorableFieldError),
-    /// The id occurs twice in the batch.
-    #[error("customerRegistrationId: occurs twice")]
-    CridTwice,
-    /// The address is used by another registration or line, where it must be unique.
-    #[error("email: in use by another registration")]
-    EmailTaken,
-}
+use crate::{
+    copy::ValueTooLongError,
+    mirror::MirrorError,
+    row,
+    sqlstate::{PgErrorKind, redacted},
+};
 
 /// A stopped import. The registrations counted in [`Self::before`] are stored; a repeated import skips them.
 #[derive(Debug, Error)]
@@ -37,39 +24,63 @@ pub struct ImportError {
 /// Why an import stopped.
 #[derive(Debug, Error)]
 pub enum ImportStopError {
-    /// A line is rejected, with its whole batch.
-    #[error("line {line}: {problem}")]
-    Line {
-        /// The line number, from 1.
-        line: u64,
-        /// What is wrong with the line.
-        problem: ImportLineError,
-    },
-    /// The lines could not be read.
-    #[error("line {line} cannot be read")]
-    Read {
-        /// The line number, from 1.
-        line: u64,
-        /// The I/O error.
-        #[source]
-        source: std::io::Error,
-    },
     /// The database is unavailable.
     #[error("the database is unavailable")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Other writers take ids or addresses of the batch again and again.
+    #[error("concurrent writes take the ids or addresses of the batch")]
+    Contention,
+    /// Another process has gone on with the run, or has ended it.
+    #[error("another process has gone on with this import")]
+    RunTaken,
 }
 
-impl From<MirrorError> for ImportStopError {
-    fn from(trouble: MirrorError) -> Self {
-        match trouble {
-            MirrorError::Database(error) => error.into(),
-            other => Self::Database(Box::new(other)),
-        }
-    }
+/// Why a batch was not written.
+pub(super) enum BatchError {
+    /// A concurrent write outside of any import has taken an id or address.
+    Conflict,
+    /// The import stops.
+    Stop(ImportStopError),
 }
 
 impl From<sqlx::Error> for ImportStopError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(redacted(error))
+    }
+}
+
+impl From<row::RowError> for ImportStopError {
+    fn from(error: row::RowError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<sqlx::Error> for BatchError {
+    fn from(error: sqlx::Error) -> Self {
+        match PgErrorKind::from_error(&error) {
+            PgErrorKind::CridTaken | PgErrorKind::EmailTaken | PgErrorKind::Contention => Self::Conflict,
+            _ => Self::Stop(error.into()),
+        }
+    }
+}
+
+impl From<ImportStopError> for BatchError {
+    fn from(error: ImportStopError) -> Self {
+        Self::Stop(error)
+    }
+}
+
+impl From<MirrorError> for BatchError {
+    fn from(trouble: MirrorError) -> Self {
+        match trouble {
+            MirrorError::Database(error) => error.into(),
+            other => Self::Stop(ImportStopError::Database(Box::new(other))),
+        }
+    }
+}
+
+impl From<ValueTooLongError> for BatchError {
+    fn from(error: ValueTooLongError) -> Self {
+        Self::Stop(ImportStopError::Database(Box::new(error)))
     }
 }

@@ -1,158 +1,135 @@
-//! The importer: reads registrations, and stores them in batches.
+//! The importer: begins imports, and imports registrations that are at hand.
 
-use std::{collections::HashSet, time::Duration};
+use std::sync::Arc;
 
 use masthead_domain::tenant::Tenant;
 pub use masthead_ports::registrations::WriteOrigin as ImportOrigin;
 
 use super::{
-    batch,
-    error::{ImportError, ImportLineError, ImportStopError},
-    line,
-    result::Imported,
+    error::{ImportError, ImportStopError},
+    parts::ImportParts,
+    policy::{DuplicatePolicy, OnDuplicate},
+    result::{Imported, RowError},
+    row::ImportRow,
+    runs::ImportRun,
+    session::ImportSession,
 };
 use crate::{
     connect::Connector,
     database::PgDatabase,
-    record::{NewRegistration, RegistrationRecord},
+    record::{NewRegistration, PreparedRegistration},
     tombstones::Tombstones,
 };
 
-/// How many registrations are written in one transaction.
-const BATCH: usize = 2000;
-const TIME_LIMIT: Duration = Duration::from_mins(1);
-/// From this number of rows on, an import ends with `VACUUM ANALYZE`.
-const MANY: u64 = 5000;
-
 /// Imports registrations.
 #[derive(Clone)]
-pub struct Importer {
-    pub(super) pool: PgDatabase,
-    pub(super) maintenance: Connector,
-    pub(super) tombstones: Tombstones,
-    /// `false` for a dry run.
-    pub(super) keeps: bool,
-}
+pub struct Importer(ImportParts);
 
 impl Importer {
+    /// How many rows are best written in one transaction.
+    pub const BATCH: usize = 2000;
+
     /// An importer on this pool; statistics are taken over `maintenance`, without a time limit.
     pub(crate) const fn new(pool: PgDatabase, maintenance: Connector, tombstones: Tombstones) -> Self {
-        Self {
+        Self(ImportParts {
             pool,
             maintenance,
             tombstones,
             keeps: true,
+        })
+    }
+
+    /// A dry run: the same is decided, and nothing is written.
+    #[must_use]
+    pub fn dry_run(self) -> Self {
+        Self(ImportParts { keeps: false, ..self.0 })
+    }
+
+    /// Begins an import. What it puts aside is under the name `run`; where it is to be resumed, that is the run's id.
+    #[must_use]
+    pub fn begin(&self, origin: ImportOrigin, policy: DuplicatePolicy, run: Arc<str>) -> ImportSession {
+        ImportSession::new(self.0.clone(), origin, policy, run)
+    }
+
+    /// The state of imports that can be resumed.
+    #[must_use]
+    pub fn runs(&self) -> ImportRun {
+        ImportRun {
+            pool: self.0.pool.clone(),
         }
     }
 
-    /// A dry run: each batch is checked and rolled back, with its event.
-    #[must_use]
-    pub fn dry_run(self) -> Self {
-        Self { keeps: false, ..self }
-    }
-
-    /// Imports lines of JSON, one registration each: `customerRegistrationId`, and optionally `email`, `firstName`,
-    /// `lastName`, `verified`, `passwordHash`, `metadata` (an object of strings), `dateRegistered`, `changeDate`,
-    /// `lastLogoutDate` (RFC 3339). Blank lines are skipped.
+    /// Vacuums and analyses, which also merges the pending list of the search-term index; autovacuum would do so a minute
+    /// later. For the end of an import in many parts; a long import does so itself.
     ///
     /// # Errors
-    /// A line cannot be read or is rejected, or the database is unavailable; earlier batches are stored.
-    pub async fn lines(
-        &self,
-        tenant: &Tenant,
-        origin: &ImportOrigin,
-        lines: impl Iterator<Item = std::io::Result<String>>,
-    ) -> Result<Imported, ImportError> {
-        let parsed = (1_u64..).zip(lines).filter_map(|(number, line)| match line {
-            Err(source) => Some(Err(ImportStopError::Read { line: number, source })),
-            Ok(line) if line.trim().is_empty() => None,
-            Ok(line) => Some(match line::parse(&line) {
-                Ok(new) => Ok((number, new)),
-                Err(problem) => Err(ImportStopError::Line { line: number, problem }),
-            }),
-        });
-        self.all(tenant, origin, parsed).await
+    /// The database is unavailable.
+    pub async fn tidy(&self) -> Result<(), ImportStopError> {
+        self.0.tidy().await
     }
 
-    /// Imports registrations; errors count them from 1.
+    /// Imports registrations, in batches. Ids that exist are skipped; a second one of an id, and one whose address another
+    /// registration has where it must be unique, are rejected.
     ///
     /// # Errors
-    /// As [`Importer::lines`].
+    /// The database is unavailable; earlier batches are stored.
     pub async fn registrations(
         &self,
         tenant: &Tenant,
         origin: &ImportOrigin,
         registrations: impl Iterator<Item = NewRegistration>,
     ) -> Result<Imported, ImportError> {
-        self.all(tenant, origin, (1_u64..).zip(registrations).map(Ok)).await
-    }
-
-    async fn all(
-        &self,
-        tenant: &Tenant,
-        origin: &ImportOrigin,
-        mut numbered: impl Iterator<Item = Result<(u64, NewRegistration), ImportStopError>>,
-    ) -> Result<Imported, ImportError> {
         let mut done = Imported::default();
-        let mut enough_for_statistics = BATCH as u64;
-        loop {
-            let batch: Result<Vec<_>, _> = numbered.by_ref().take(BATCH).collect();
-            let stored = match batch {
-                Ok(batch) if batch.is_empty() => break,
-                Ok(batch) => self.store_batch(tenant, origin, &batch).await,
-                Err(stop) => Err(stop),
-            };
-            match stored {
-                Ok(stored) => {
-                    done.inserted += stored.inserted;
-                    done.skipped += stored.skipped;
-                }
-                Err(reason) => return Err(ImportError { before: done, reason }),
-            }
-            if done.inserted >= enough_for_statistics {
-                enough_for_statistics = done.inserted * 2;
-                self.take_statistics(done.inserted)
-                    .await
-                    .map_err(|reason| ImportError { before: done, reason })?;
-            }
+        let stored = self.store_all(tenant, origin, registrations, &mut done).await;
+        match stored {
+            Ok(()) => Ok(done),
+            Err(reason) => Err(ImportError { before: done, reason }),
         }
-        if done.inserted >= MANY {
-            self.tidy()
-                .await
-                .map_err(|reason| ImportError { before: done, reason })?;
-        }
-        Ok(done)
     }
 
-    /// Stores one batch, completely or not at all.
-    async fn store_batch(
+    async fn store_all(
         &self,
         tenant: &Tenant,
         origin: &ImportOrigin,
-        batch: &[(u64, NewRegistration)],
-    ) -> Result<Imported, ImportStopError> {
-        let mut records = Vec::with_capacity(batch.len());
-        let mut ids = HashSet::with_capacity(batch.len());
-        for (line, new) in batch {
-            let at_line = |problem| ImportStopError::Line { line: *line, problem };
-            if !ids.insert(new.crid.as_str()) {
-                return Err(at_line(ImportLineError::CridTwice));
-            }
-            let record = RegistrationRecord::new(new).map_err(|invalid| at_line(invalid.into()))?;
-            records.push((*line, record));
-        }
-        let stored = async {
-            let mut transaction = self.pool.begin().await?;
-            let stored = batch::store(&mut transaction, tenant, &self.tombstones, origin, records).await?;
-            if self.keeps {
-                transaction.commit_write(tenant.pool).await?;
-            } else {
-                transaction.rollback().await?;
-            }
-            Ok(stored)
+        mut registrations: impl Iterator<Item = NewRegistration>,
+        done: &mut Imported,
+    ) -> Result<(), ImportStopError> {
+        let tenant = Arc::new(tenant.clone());
+        let policy = DuplicatePolicy {
+            stored_email: OnDuplicate::Reject,
+            ..DuplicatePolicy::default()
         };
-        tokio::time::timeout(TIME_LIMIT, stored)
-            .await
-            .unwrap_or_else(|late| Err(ImportStopError::Database(Box::new(late))))
+        let mut session = self.begin(origin.clone(), policy, Arc::from("-"));
+        let mut number = 0;
+        loop {
+            let batch: Vec<_> = registrations
+                .by_ref()
+                .take(Self::BATCH)
+                .map(PreparedRegistration::new)
+                .collect();
+            if batch.is_empty() {
+                return session.finish().await;
+            }
+            let errors: Vec<Option<RowError>> = batch
+                .iter()
+                .map(|prepared| prepared.as_ref().err().map(|invalid| RowError::Field(*invalid)))
+                .collect();
+            let rows: Vec<Option<ImportRow>> = batch
+                .into_iter()
+                .map(|prepared| {
+                    prepared.ok().map(|registration| ImportRow {
+                        tenant: Arc::clone(&tenant),
+                        registration,
+                    })
+                })
+                .collect();
+            let stored = session.store(&rows, None).await?;
+            let results = stored.results.clone();
+            session.commit(stored, None).await?;
+            for (result, error) in results.into_iter().zip(errors) {
+                number += 1;
+                done.count(number, result, error);
+            }
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use sqlx::Connection as _;
 
-use super::{error::ImportStopError, importer::Importer};
+use super::{error::ImportStopError, parts::ImportParts};
 use crate::totals;
 
-impl Importer {
+impl ImportParts {
     /// A growing table has no statistics until autovacuum runs; until then the planner may look up ids by any index on the
     /// pool, and read all of it for each. Statistics of a table that had more rows than were added are still good.
     pub(super) async fn take_statistics(&self, inserted: u64) -> Result<(), ImportStopError> {
@@ -25,12 +25,8 @@ impl Importer {
             .await
     }
 
-    /// Vacuums and analyses, which also merges the pending list of the search-term index; autovacuum would do so a minute
-    /// later. For the end of an import in many parts; a long import does so itself.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn tidy(&self) -> Result<(), ImportStopError> {
+    /// Vacuums and analyses the tables that an import fills.
+    pub(super) async fn tidy(&self) -> Result<(), ImportStopError> {
         if !self.keeps {
             return Ok(());
         }

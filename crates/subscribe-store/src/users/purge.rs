@@ -13,6 +13,9 @@ const OPERATION: &str = "purge";
 /// How long a dead letter is kept for an operator to see.
 const DEAD_LETTERS_KEPT: Duration = Duration::days(30);
 
+/// How long an import that was stopped can be resumed.
+const IMPORTS_KEPT: Duration = Duration::days(7);
+
 /// How many rows were deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Purged {
@@ -40,7 +43,7 @@ macro_rules! purge {
 }
 
 /// Each with how long its rows are kept after that time.
-const EXPIRING: [(&str, Duration); 8] = [
+const EXPIRING: [(&str, Duration); 10] = [
     (
         purge!("pending_registrations", "expires_at <= $1", "expires_at"),
         Duration::ZERO,
@@ -64,13 +67,22 @@ const EXPIRING: [(&str, Duration); 8] = [
     ),
     (purge!("known_addresses", "seen_at <= $1", "seen_at"), KNOWN),
     (purge!("mail_outbox", "dead_at <= $1", "dead_at"), DEAD_LETTERS_KEPT),
+    (purge!("import_runs", "changed_at <= $1", "changed_at"), IMPORTS_KEPT),
+    (
+        purge!(
+            "import_scratch",
+            "$1 IS NOT NULL AND NOT EXISTS (SELECT FROM import_runs AS i WHERE i.id = import_scratch.run OFFSET 0)",
+            "run"
+        ),
+        Duration::ZERO,
+    ),
 ];
 
 const KNOWN: Duration = Duration::seconds(KNOWN_FOR.as_secs().cast_signed());
 
 impl PgUsers {
     /// Deletes at most `limit` rows of each kind that have ended: pending registrations, codes, links, counters and idempotency
-    /// keys, known addresses after [`KNOWN_FOR`], dead letters after 30 days, and deleted users after the longest
+    /// keys, known addresses after [`KNOWN_FOR`], dead letters after 30 days, the state of imports after 7 days, and deleted users after the longest
     /// [`purge_after`](masthead_domain::user_rules::UserRules::purge_after) of their pool's tenants. Tombstones stay.
     ///
     /// # Errors

@@ -232,6 +232,8 @@ const ENDED: &str = "
     INSERT INTO known_addresses (pool, seen_at, key) SELECT 1, e - interval '90 days', sha256(n::text::bytea) FROM ended;
     INSERT INTO mail_outbox (pool, queued_at, dead_at, dead_reason, tenant, kind, sealed)
         SELECT 1, e, e - interval '30 days', 'refused', 'a/b/c', 'verification', '' FROM ended;
+    INSERT INTO import_runs (id, changed_at, rows, rejects_bytes) SELECT 'run-' || n, e - interval '7 days', 0, 0 FROM ended;
+    INSERT INTO import_scratch (kind, run, key, value) SELECT 0, 'run-' || n, 'k', 'v' FROM ended;
     INSERT INTO tombstones (pool, created_at, kind, hash) SELECT 1, '2020-01-01', 'id', sha256(n::text::bytea) FROM ended;";
 
 #[tokio::test]
@@ -269,7 +271,7 @@ async fn purge_is_bounded_and_keeps_what_has_not_ended() {
         first,
         Purged {
             registrations: 0,
-            others: 7 * 2
+            others: 9 * 2
         }
     );
     for _ in 0..3 {
@@ -284,6 +286,8 @@ async fn purge_is_bounded_and_keeps_what_has_not_ended() {
         ("idempotency_keys", 4),
         ("known_addresses", 3),
         ("mail_outbox WHERE dead_at IS NOT NULL", 3),
+        ("import_runs", 3),
+        ("import_scratch", 3),
         ("tombstones", 8 + 4),
         ("registrations", 3),
     ] {

@@ -10,19 +10,33 @@ use masthead_ports::{
     mirror::{RemovalBrake, UserMirror as _},
     registrations::{RegistrationWriter as _, WriteBackOutcome, WriteOrigin},
 };
-use masthead_subscribe_store::{Merged, RepairError, Split, Suspects};
+use masthead_subscribe_store::{Merged, NewRegistration, RepairError, Split, Suspects};
 use masthead_testkit::source_client::FindByKey as _;
 use time::{OffsetDateTime, macros::datetime};
 
 use crate::{
     mirror::mirror_subject,
-    support::{FEDERATED, StoreFixture, context, first_page, fixture, origin, tenant},
+    support::{FEDERATED, StoreFixture, context, first_page, fixture, import, registration, tenant},
 };
 
 const RAN: OffsetDateTime = datetime!(2026-05-06 06:00 UTC);
 const WROTE: OffsetDateTime = datetime!(2026-05-06 07:08:09.123456 UTC);
 
-const OLD_ANN: &str = r#"{"customerRegistrationId":"2937","email":"ann@example.com","metadata":{"promo_flag":"Y"}}"#;
+/// A registration with this metadata.
+fn registered(crid: &str, email: &str, metadata: &[(&str, &str)]) -> NewRegistration {
+    let metadata = metadata
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    registration(&Account {
+        email: Email::parse(email).ok(),
+        metadata: Metadata::new(metadata).unwrap(),
+        ..Account::new(CustomerRegistrationId::parse(crid).unwrap())
+    })
+}
+
+fn old_ann() -> NewRegistration {
+    registered("2937", "ann@example.com", &[("promo_flag", "Y")])
+}
 
 fn account(crid: &str, email: &str) -> Account {
     Account {
@@ -40,13 +54,12 @@ struct RepairFixture {
 }
 
 impl RepairFixture {
-    /// Imports these lines, and mirrors these provider accounts.
-    async fn new(imported: &[&str], provider: &[Account]) -> Self {
+    /// Imports these registrations, and mirrors these provider accounts.
+    async fn new(imported: &[NewRegistration], provider: &[Account]) -> Self {
         let fixture = fixture().await;
         let tenant = tenant(&fixture.store, "north/daily/herald", FEDERATED).await;
-        let lines = imported.iter().map(|line| Ok((*line).to_owned()));
-        let done = fixture.store.importer().lines(&tenant, &origin(), lines).await;
-        assert_eq!(done.unwrap().inserted, imported.len() as u64);
+        let done = import(&fixture.store, &tenant, imported.iter().cloned()).await;
+        assert_eq!(done.inserted, imported.len() as u64);
         let subject = mirror_subject(&fixture.store, vec![Arc::clone(&tenant)], ());
         subject.run(provider, RAN, RemovalBrake::On).await;
         Self { fixture, tenant }
@@ -91,7 +104,7 @@ impl RepairFixture {
 #[tokio::test(flavor = "multi_thread")]
 async fn split_registration_is_merged_into_older() {
     let ann = account("auth0|7", "ann@example.com");
-    let pool = RepairFixture::new(&[OLD_ANN], std::slice::from_ref(&ann)).await;
+    let pool = RepairFixture::new(&[old_ann()], std::slice::from_ref(&ann)).await;
     assert_eq!(pool.suspects().await, Suspects::default());
     assert_eq!(pool.write_back(&ann, None).await, WriteBackOutcome::Created);
 
@@ -124,7 +137,7 @@ async fn split_registration_is_merged_into_older() {
 #[tokio::test(flavor = "multi_thread")]
 async fn split_with_different_values_is_left() {
     let ann = account("auth0|7", "ann@example.com");
-    let pool = RepairFixture::new(&[OLD_ANN], std::slice::from_ref(&ann)).await;
+    let pool = RepairFixture::new(&[old_ann()], std::slice::from_ref(&ann)).await;
     pool.write_back(&ann, None).await;
     pool.fixture
         .sql(r#"UPDATE registrations SET metadata = '{"promo_flag":"N"}' WHERE crid = 'auth0|7'"#);
@@ -142,9 +155,9 @@ async fn legitimately_shared_address_is_no_split() {
         account("auth0|3", "cy@example.com"),
     ];
     let imported = [
-        r#"{"customerRegistrationId":"auth0|1","email":"bob@example.com"}"#,
-        r#"{"customerRegistrationId":"30","email":"cy@example.com"}"#,
-        r#"{"customerRegistrationId":"auth0|3","email":"cy@example.com"}"#,
+        registered("auth0|1", "bob@example.com", &[]),
+        registered("30", "cy@example.com", &[]),
+        registered("auth0|3", "cy@example.com", &[]),
     ];
     let pool = RepairFixture::new(&imported, &provider).await;
     assert_eq!(pool.write_back(&provider[1], None).await, WriteBackOutcome::Created);
@@ -157,7 +170,7 @@ async fn moved_registration_is_suspected() {
         account("auth0|1", "ann@example.com"),
         account("auth0|2", "bob@example.com"),
     ];
-    let bobs = r#"{"customerRegistrationId":"auth0|2","email":"ann@example.com","metadata":{"promo_flag":"Y"}}"#;
+    let bobs = registered("auth0|2", "ann@example.com", &[("promo_flag", "Y")]);
     let pool = RepairFixture::new(&[bobs], &provider).await;
     assert_eq!(pool.suspects().await.moved, []);
     let written = pool.write_back(&provider[0], Some("auth0|2")).await;

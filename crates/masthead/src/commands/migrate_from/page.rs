@@ -1,10 +1,10 @@
 //! One page of users: those that cannot be stored are put aside, with the reason.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
 use masthead_provider_subscribe::RemoteRow;
-use masthead_subscribe_store::{ImportError, ImportOrigin, ImportStopError, Imported, Importer, NewRegistration};
+use masthead_subscribe_store::{ImportOrigin, Importer, NewRegistration, RowError};
 
 use crate::command_error::CommandError;
 
@@ -88,51 +88,39 @@ impl MigrationPage {
         page
     }
 
-    /// Stores all valid users: the importer stores a batch completely or not at all, so each user that it rejects is removed and the
-    /// batch is repeated.
+    /// Stores all valid users.
     pub(super) async fn store(
         mut self,
         importer: &Importer,
         tenant: &Tenant,
         origin: &ImportOrigin,
     ) -> Result<StoredPage, CommandError> {
-        let Imported { inserted, skipped } = loop {
-            let registrations = self.users.iter().map(|user| user.registration.clone());
-            match importer.registrations(tenant, origin, registrations).await {
-                Ok(done) => break done,
-                Err(ImportError {
-                    reason: ImportStopError::Line { line, problem },
-                    ..
-                }) => self.reject(line, &problem.to_string())?,
-                Err(error) => return Err(CommandError::context("the migration stopped")(error)),
+        let registrations = self.users.iter().map(|user| user.registration.clone());
+        let done = importer.registrations(tenant, origin, registrations).await;
+        let done = done.map_err(CommandError::context("the migration stopped"))?;
+        let reasons: BTreeMap<u64, RowError> = done.rejected.into_iter().collect();
+        let mut without_password = 0;
+        for (place, user) in (1..).zip(self.users) {
+            match reasons.get(&place) {
+                None => without_password += u64::from(user.had_password),
+                Some(reason) => {
+                    self.incomplete.retain(|noted| noted.number != user.number);
+                    self.rejected.push(UserNote {
+                        number: user.number,
+                        id: Some(user.registration.crid),
+                        text: reason.to_string(),
+                    });
+                }
             }
-        };
+        }
         self.rejected.sort_unstable();
         Ok(StoredPage {
-            imported: inserted,
-            skipped,
-            without_password: self.users.iter().filter(|user| user.had_password).count() as u64,
+            imported: done.inserted,
+            skipped: done.skipped,
+            without_password,
             rejected: self.rejected,
             incomplete: self.incomplete,
         })
-    }
-
-    /// Rejects the user of this line of the import, from 1.
-    fn reject(&mut self, line: u64, reason: &str) -> Result<(), CommandError> {
-        let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        match at.filter(|at| *at < self.users.len()) {
-            Some(at) => {
-                let user = self.users.remove(at);
-                self.incomplete.retain(|noted| noted.number != user.number);
-                self.rejected.push(UserNote {
-                    number: user.number,
-                    id: Some(user.registration.crid),
-                    text: reason.to_owned(),
-                });
-                Ok(())
-            }
-            None => Err(CommandError::new("the importer reported a line that does not exist")),
-        }
     }
 }
 

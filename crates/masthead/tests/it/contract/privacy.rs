@@ -383,8 +383,8 @@ fn refused_import_prints_no_user_data() {
         ),
         ("broken JSON", format!("{{\"email\":\"{EMAIL}\"")),
         (
-            "an unknown field",
-            json!({"customerRegistrationId": CRID, "quillan": "brackwater"}).to_string(),
+            "an unusual name",
+            json!({"customerRegistrationId": "crid-xylophone-82", "firstName": "Quillan".repeat(50)}).to_string(),
         ),
         ("a bad address", line("crid-xylophone-81", "brackwater\0").to_string()),
         (
@@ -396,10 +396,14 @@ fn refused_import_prints_no_user_data() {
             json!({"tenant": 7, "customerRegistrationId": CRID}).to_string(),
         ),
     ] {
-        let refused = process::run(&settings, &["import", "--tenant", HERALD], &lines);
-        assert_eq!(refused.status.code(), Some(1), "{what}");
-        for messages in [&refused.stdout, &refused.stderr] {
-            clean(what, &String::from_utf8_lossy(messages), &[]);
+        for policy in ["reject", "merge"] {
+            let arguments = ["import", "--tenant", HERALD, "--report", "--on-duplicate", policy];
+            let refused = process::run(&settings, &arguments, &format!("{good}\n{lines}"));
+            let code = refused.status.code().unwrap();
+            assert!([0, 3].contains(&code), "{what} {policy}: {code}");
+            for messages in [&refused.stdout, &refused.stderr] {
+                clean(what, &String::from_utf8_lossy(messages), &[]);
+            }
         }
     }
     let events = events(&database);

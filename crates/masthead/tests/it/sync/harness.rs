@@ -24,7 +24,7 @@ use masthead_ports::{
     tenants::Tenants as _,
 };
 use masthead_sandbox::Sandbox;
-use masthead_subscribe_store::{ImportOrigin, Store, StoreOptions, schema};
+use masthead_subscribe_store::{ImportOrigin, NewRegistration, Store, StoreOptions, schema};
 use masthead_testkit::{
     clock::StoppedClock,
     contract::mirror::{MirrorSubject, Registrar},
@@ -232,11 +232,14 @@ impl SyncHarness {
     }
 
     /// Imports registrations.
-    pub(crate) async fn import(&self, lines: Vec<String>) {
+    pub(crate) async fn import(&self, registrations: Vec<NewRegistration>) {
         let origin = ImportOrigin::new("import-1".into(), "CLI".into(), self.clock.now());
-        let count = lines.len() as u64;
-        let lines = lines.into_iter().map(Ok);
-        let imported = self.store.importer().lines(&self.tenant, &origin, lines).await.unwrap();
+        let count = registrations.len() as u64;
+        let importer = self.store.importer();
+        let imported = importer
+            .registrations(&self.tenant, &origin, registrations.into_iter())
+            .await
+            .unwrap();
         assert_eq!(imported.inserted, count);
     }
 

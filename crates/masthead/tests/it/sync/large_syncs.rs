@@ -9,11 +9,15 @@ use std::{
 
 use masthead_domain::{
     account::Account,
+    customer_registration_id::CustomerRegistrationId,
+    email::Email,
+    metadata::Metadata,
     order::{Direction, Order, SortColumn},
 };
 use masthead_ports::clock::Clock as _;
 use masthead_sandbox::{Fault, FaultRule};
-use serde_json::json;
+use masthead_subscribe_store::NewRegistration;
+use time::macros::datetime;
 
 use crate::sync::{
     harness::{KillPoint, SyncHarness},
@@ -29,7 +33,7 @@ const SAME_ADDRESS: usize = 500;
 const KILLS: usize = 20;
 
 /// The registrations: some of the provider's users, some with another id, and others.
-fn lines(accounts: &[Account]) -> Vec<String> {
+fn registrations(accounts: &[Account]) -> Vec<NewRegistration> {
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for email in accounts.iter().filter_map(|account| account.email.as_ref()) {
         *by_key.entry(email.key().as_str()).or_default() += 1;
@@ -40,29 +44,51 @@ fn lines(accounts: &[Account]) -> Vec<String> {
             .as_ref()
             .is_some_and(|email| by_key[email.key().as_str()] == 1)
     };
-    let same_id = accounts.iter().take(SAME_ID).enumerate().map(|(number, account)| {
-        json!({"customerRegistrationId": account.crid.as_str(), "email": format!("own{number}@example.org"),
-            "firstName": "Own", "dateRegistered": "2020-01-02T03:04:05Z", "metadata": {"city": "Oslo"}})
-    });
+    let same_id = accounts
+        .iter()
+        .take(SAME_ID)
+        .enumerate()
+        .map(|(number, account)| NewRegistration {
+            first_name: "Own".into(),
+            registered_at: Some(datetime!(2020-01-02 03:04:05 UTC)),
+            metadata: Metadata::new([("city".to_owned(), "Oslo".to_owned())]).unwrap(),
+            ..registration(account.crid.as_str(), &format!("own{number}@example.org"))
+        });
     let same_address = accounts
         .iter()
         .skip(SAME_ID)
         .filter(alone)
         .take(SAME_ADDRESS)
         .enumerate();
-    let same_address = same_address.map(|(number, account)| {
-        json!({"customerRegistrationId": format!("registration-{number}"), "email": account.email.as_ref().unwrap().as_str(),
-            "lastName": "Store", "verified": number % 2 == 0})
+    let same_address = same_address.map(|(number, account)| NewRegistration {
+        last_name: "Store".into(),
+        verified: number % 2 == 0,
+        ..registration(
+            &format!("registration-{number}"),
+            account.email.as_ref().unwrap().as_str(),
+        )
     });
-    let others = (0..EACH - SAME_ID - SAME_ADDRESS).map(|number| {
-        json!({"customerRegistrationId": format!("other-{number:05}"), "email": format!("other{number}@example.net"),
-            "firstName": format!("First{}", number % 7), "lastName": format!("Last{}", number % 11)})
+    let others = (0..EACH - SAME_ID - SAME_ADDRESS).map(|number| NewRegistration {
+        first_name: format!("First{}", number % 7).into(),
+        last_name: format!("Last{}", number % 11).into(),
+        ..registration(&format!("other-{number:05}"), &format!("other{number}@example.net"))
     });
-    same_id
-        .chain(same_address)
-        .chain(others)
-        .map(|line| line.to_string())
-        .collect()
+    same_id.chain(same_address).chain(others).collect()
+}
+
+fn registration(crid: &str, email: &str) -> NewRegistration {
+    NewRegistration {
+        crid: CustomerRegistrationId::parse(crid).unwrap(),
+        email: Email::from_source(email).ok(),
+        first_name: "".into(),
+        last_name: "".into(),
+        verified: false,
+        password_hash: None,
+        metadata: Metadata::default(),
+        registered_at: None,
+        changed_at: None,
+        last_logout_at: None,
+    }
 }
 
 /// How each process is killed, and after how many steps: at random, and so that the last step is never made before the last kill.
@@ -93,7 +119,7 @@ async fn sync_everything(kind: ProviderKind, columns: [SortColumn; 2], size: u16
     let accounts = harness.provider_accounts().await;
     let ideal = harness.sandbox.calls();
     assert_eq!(ideal, kind.calls(EACH) as u64);
-    harness.import(lines(&accounts)).await;
+    harness.import(registrations(&accounts)).await;
     for (fault, share) in [(Fault::Shuffled, 30), (Fault::Duplicated, 20)] {
         harness.sandbox.inject(FaultRule::from(fault).percent(share));
     }
@@ -117,11 +143,8 @@ async fn sync_everything(kind: ProviderKind, columns: [SortColumn; 2], size: u16
             kind.seed(&harness.sandbox, [user.clone()]);
         }
         let registration = Account {
-            email: masthead_domain::email::Email::parse(&format!("late{kill}@example.org")).ok(),
-            ..Account::new(
-                masthead_domain::customer_registration_id::CustomerRegistrationId::parse(&format!("late-{kill}"))
-                    .unwrap(),
-            )
+            email: Email::parse(&format!("late{kill}@example.org")).ok(),
+            ..Account::new(CustomerRegistrationId::parse(&format!("late-{kill}")).unwrap())
         };
         harness.register(&registration).await;
     }

@@ -1,0 +1,233 @@
+//! Stores the rows of a file in batches, and accounts for each.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use masthead_imports::{RawRow, RejectCode, RejectedRow, RowNotes, UnusableHash};
+use masthead_ports::clock::Clock as _;
+use masthead_subscribe_store::{
+    Checkpoint, DuplicateKey, DuplicatePlace, ImportRow, ImportSession, RowError, RowOutcome, RowResult,
+};
+
+use super::{
+    hashes,
+    mapped::{MappedRow, MappedUser, unstorable},
+    pipeline::MappedRows,
+    progress::ImportProgress,
+    rejects::RejectsFile,
+    report::{ImportReport, RowHash},
+    tenants::RowTenants,
+};
+use crate::{clock::SystemClock, command_error::CommandError};
+
+const STOPPED: &str = "the import stopped";
+
+/// An import that goes on.
+pub(super) struct ImportWriter<'a> {
+    pub(super) session: ImportSession,
+    pub(super) tenants: RowTenants<'a>,
+    pub(super) rejects: Option<RejectsFile>,
+    pub(super) report: ImportReport,
+    pub(super) max_rejects: Option<u64>,
+    /// The run, where it can be resumed.
+    pub(super) run: Option<&'a str>,
+    pub(super) joins_hashes: bool,
+}
+
+/// A row whose content is with the store.
+struct PendingRow {
+    line: u64,
+    original: Option<RawRow>,
+    /// What the report counts about it, or why it is rejected.
+    content: Result<PendingUser, RejectedRow>,
+}
+
+struct PendingUser {
+    hash_scheme: Option<Box<str>>,
+    notes: RowNotes,
+}
+
+impl ImportWriter<'_> {
+    /// Stores all rows after those that an earlier process has dealt with.
+    pub(super) async fn write_all(
+        &mut self,
+        rows: &mut MappedRows,
+        (progress, read): (&mut ImportProgress, &AtomicU64),
+    ) -> Result<(), CommandError> {
+        let mut skipped = 0;
+        let before = self.report.rows;
+        loop {
+            let mut batch = rows.next_batch().await?;
+            if batch.is_empty() {
+                self.report.files_passed_over = rows.passed_over();
+                return Ok(());
+            }
+            let again = usize::try_from(before - skipped).unwrap_or(usize::MAX).min(batch.len());
+            if again > 0 {
+                let rest = batch.split_off(again);
+                skipped += again as u64;
+                self.observe(batch).await?;
+                batch = rest;
+            }
+            if !batch.is_empty() {
+                self.store(batch).await?;
+            }
+            progress.show(self.report.rows.max(skipped), read.load(Ordering::Relaxed));
+            if let Some(most) = self.max_rejects.filter(|most| self.report.rejected > *most) {
+                return Err(CommandError::new(format!(
+                    "stopped after row {}: more than {most} rows are rejected",
+                    self.report.rows
+                )));
+            }
+        }
+    }
+
+    /// Rows that an earlier process has stored: their keys count for the rows after them.
+    async fn observe(&mut self, batch: Vec<MappedRow>) -> Result<(), CommandError> {
+        let (rows, _) = self.assign(batch).await?;
+        self.session
+            .observe(&rows)
+            .await
+            .map_err(CommandError::context(STOPPED))
+    }
+
+    async fn store(&mut self, mut batch: Vec<MappedRow>) -> Result<(), CommandError> {
+        if self.joins_hashes {
+            let joined = hashes::join(&mut self.session, &mut batch).await;
+            joined.map_err(CommandError::context(STOPPED))?;
+        }
+        let (rows, pending) = self.assign(batch).await?;
+        let before = self.report.rows;
+        let left = self.max_rejects.map(|most| most.saturating_sub(self.report.rejected));
+        let mut stored = self
+            .session
+            .store(&rows, left)
+            .await
+            .map_err(CommandError::context(STOPPED))?;
+        drop(rows);
+        for (row, result) in pending.into_iter().zip(std::mem::take(&mut stored.results)) {
+            self.count(row, result)?;
+        }
+        let text;
+        let checkpoint = match self.run {
+            None => None,
+            Some(run) => {
+                if let Some(rejects) = &mut self.rejects {
+                    rejects.sync()?;
+                }
+                text =
+                    serde_json::to_string(&self.report).map_err(CommandError::context("the report cannot be kept"))?;
+                Some(Checkpoint {
+                    run,
+                    before,
+                    rows: self.report.rows,
+                    rejects_bytes: self.rejects.as_ref().map_or(0, |rejects| rejects.bytes),
+                    report: &text,
+                    at: SystemClock.now(),
+                })
+            }
+        };
+        let committed = self.session.commit(stored, checkpoint).await;
+        committed.map_err(CommandError::context(STOPPED))
+    }
+
+    /// Gives each row its tenant.
+    async fn assign(
+        &mut self,
+        batch: Vec<MappedRow>,
+    ) -> Result<(Vec<Option<ImportRow>>, Vec<PendingRow>), CommandError> {
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut pending = Vec::with_capacity(batch.len());
+        for MappedRow {
+            line,
+            original,
+            content,
+        } in batch
+        {
+            let assigned = match content {
+                Err(rejected) => Err(rejected),
+                Ok(user) => match self.tenants.resolve(user.tenant.as_ref()).await? {
+                    Err(rejected) => Err(rejected),
+                    Ok(tenant) => Ok((tenant, user)),
+                },
+            };
+            let (row, content) = match assigned {
+                Err(rejected) => (None, Err(rejected)),
+                Ok((
+                    tenant,
+                    MappedUser {
+                        registration,
+                        hash_scheme,
+                        notes,
+                        ..
+                    },
+                )) => (
+                    Some(ImportRow {
+                        tenant: Arc::clone(&tenant),
+                        registration,
+                    }),
+                    Ok(PendingUser { hash_scheme, notes }),
+                ),
+            };
+            rows.push(row);
+            pending.push(PendingRow {
+                line,
+                original,
+                content,
+            });
+        }
+        Ok((rows, pending))
+    }
+
+    fn count(&mut self, row: PendingRow, result: Option<RowResult>) -> Result<(), CommandError> {
+        let duplicate = result.and_then(|result| result.duplicate);
+        let rejected = match (row.content, result) {
+            (Err(rejected), _) => rejected,
+            (
+                Ok(_),
+                Some(RowResult {
+                    outcome: RowOutcome::Rejected(error),
+                    ..
+                }),
+            ) => to_rejected(error),
+            (Ok(user), Some(result)) => {
+                let hash = match (&user.hash_scheme, &user.notes.unusable_hash) {
+                    (Some(scheme), _) => RowHash::Usable(scheme),
+                    (None, Some(UnusableHash(reason))) => RowHash::Unusable(reason),
+                    (None, None) => RowHash::Absent,
+                };
+                self.report.count(result, &hash, &user.notes);
+                return Ok(());
+            }
+            (Ok(_), None) => return Err(CommandError::new("the store has no result for a row")),
+        };
+        self.report.count_rejected(&rejected, duplicate);
+        match &mut self.rejects {
+            None => Ok(()),
+            Some(file) => file.write(row.line, &rejected, row.original.as_ref()),
+        }
+    }
+}
+
+fn to_rejected(error: RowError) -> RejectedRow {
+    match error {
+        RowError::Field(invalid) => unstorable(invalid),
+        RowError::Duplicate { key, place } => {
+            let (field, code) = match key {
+                DuplicateKey::Id => ("customerRegistrationId", RejectCode::DuplicateId),
+                DuplicateKey::Email => ("email", RejectCode::DuplicateEmail),
+            };
+            let reason = match place {
+                DuplicatePlace::File => "an earlier row has it",
+                DuplicatePlace::Store => "a registration has it",
+            };
+            RejectedRow {
+                field: Some(field.into()),
+                code,
+                reason: reason.into(),
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! An import that goes on: batches in the order of the file.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use masthead_domain::tenant::PoolId;
+use masthead_ports::registrations::WriteOrigin;
+
+use super::{
+    decide::{Decisions, Evidence},
+    error::{BatchError, ImportStopError},
+    holders,
+    parts::ImportParts,
+    policy::DuplicatePolicy,
+    preview,
+    result::{DuplicateKey, RowResult},
+    row::{ImportRow, SeenBefore},
+    runs::{Checkpoint, checkpoint},
+    scratch::{self, ScratchKind},
+    seen::SeenKeys,
+    write::write,
+};
+use crate::database::Transaction;
+
+const TIME_LIMIT: Duration = Duration::from_mins(1);
+/// How often a batch is decided again because concurrent writes have taken its ids or addresses.
+const TRIES: usize = 5;
+/// From this number of written users on, an import ends with `VACUUM ANALYZE`.
+const MANY: u64 = 5000;
+/// The number of written users after which statistics are taken first.
+const FIRST_STATISTICS: u64 = 2000;
+
+/// An import that goes on.
+pub struct ImportSession {
+    parts: ImportParts,
+    origin: WriteOrigin,
+    policy: DuplicatePolicy,
+    /// The name under which it puts things aside.
+    run: Arc<str>,
+    seen: SeenKeys,
+    /// Whether addresses are unique in a pool, as it was when the first row of the pool came.
+    masters: HashMap<i64, bool>,
+    /// The transaction of a dry run; it is never committed.
+    dry: Option<Transaction>,
+    written: u64,
+    next_statistics: u64,
+}
+
+/// A batch that is written and not committed. Dropped, it is rolled back.
+#[must_use = "a batch that is not committed is rolled back"]
+pub struct StoredBatch {
+    /// The results of the rows, in order; `None` for a row that was rejected before. Shorter than the batch if more rows are
+    /// rejected than allowed: the rows after that are not dealt with.
+    pub results: Vec<Option<RowResult>>,
+    /// `None` in a dry run.
+    transaction: Option<Transaction>,
+    pools: Vec<i64>,
+    written: u64,
+}
+
+impl ImportSession {
+    pub(super) fn new(parts: ImportParts, origin: WriteOrigin, policy: DuplicatePolicy, run: Arc<str>) -> Self {
+        Self {
+            parts,
+            origin,
+            policy,
+            run,
+            seen: SeenKeys::new(),
+            masters: HashMap::new(),
+            dry: None,
+            written: 0,
+            next_statistics: FIRST_STATISTICS,
+        }
+    }
+
+    /// Notes the keys of rows that an earlier process has dealt with.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn observe(&mut self, rows: &[Option<ImportRow>]) -> Result<(), ImportStopError> {
+        self.read_pools(rows).await?;
+        for row in rows.iter().flatten() {
+            self.note(row);
+        }
+        Ok(())
+    }
+
+    /// Writes a batch, in a transaction that [`Self::commit`] ends. `None` is a row that was rejected before. After more than
+    /// `most_rejected` rejected rows, with those, the batch ends.
+    ///
+    /// # Errors
+    /// The database is unavailable, or concurrent writes take the keys of the batch again and again.
+    pub async fn store(
+        &mut self,
+        rows: &[Option<ImportRow>],
+        most_rejected: Option<u64>,
+    ) -> Result<StoredBatch, ImportStopError> {
+        self.read_pools(rows).await?;
+        let seen: Vec<SeenBefore> = rows
+            .iter()
+            .map(|row| row.as_ref().map(|row| self.note(row)).unwrap_or_default())
+            .collect();
+        for _ in 0..TRIES {
+            let stored = self.try_store(rows, &seen, most_rejected);
+            match tokio::time::timeout(TIME_LIMIT, stored).await {
+                Ok(Ok(stored)) => return Ok(stored),
+                Ok(Err(BatchError::Conflict)) => {}
+                Ok(Err(BatchError::Stop(stop))) => return Err(stop),
+                Err(late) => return Err(ImportStopError::Database(Box::new(late))),
+            }
+        }
+        Err(ImportStopError::Contention)
+    }
+
+    /// Commits a batch, with how far the import has come.
+    ///
+    /// # Errors
+    /// The database is unavailable, or another process has gone on with the run.
+    pub async fn commit(
+        &mut self,
+        batch: StoredBatch,
+        progress: Option<Checkpoint<'_>>,
+    ) -> Result<(), ImportStopError> {
+        let Some(mut transaction) = batch.transaction else {
+            return Ok(());
+        };
+        if let Some(progress) = progress {
+            checkpoint(&mut transaction, progress).await?;
+        }
+        transaction
+            .commit_writes(batch.pools.iter().map(|pool| PoolId(*pool)))
+            .await?;
+        self.written += batch.written;
+        if self.written >= self.next_statistics {
+            self.next_statistics = self.written * 2;
+            self.parts.take_statistics(self.written).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts password hashes aside, by their keys, to be joined by [`Self::find_hashes`].
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn put_hashes(&mut self, hashes: &HashMap<String, String>) -> Result<(), ImportStopError> {
+        self.put_aside(ScratchKind::Hash, hashes).await
+    }
+
+    /// Marks the hashes as complete, with what was counted, for
+    /// [`ImportRun::complete_hashes`](super::runs::ImportRun::complete_hashes).
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn complete_hashes(&mut self, counted: String) -> Result<(), ImportStopError> {
+        let mark = HashMap::from([(String::new(), counted)]);
+        self.put_aside(ScratchKind::HashesComplete, &mark).await
+    }
+
+    /// The hashes of these keys.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn find_hashes(&mut self, keys: &[String]) -> Result<HashMap<String, String>, ImportStopError> {
+        let mut transaction = self.begin().await?;
+        let found = scratch::find(&mut transaction, &self.run, ScratchKind::Hash, keys).await?;
+        if !self.parts.keeps {
+            self.dry = Some(transaction);
+        }
+        Ok(found)
+    }
+
+    /// Ends the import: after many written users with `VACUUM ANALYZE`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn finish(self) -> Result<(), ImportStopError> {
+        if self.written >= MANY {
+            self.parts.tidy().await?;
+        }
+        Ok(())
+    }
+
+    async fn put_aside(&mut self, kind: ScratchKind, texts: &HashMap<String, String>) -> Result<(), ImportStopError> {
+        let mut transaction = self.begin().await?;
+        transaction.allow_long_statements().await?;
+        scratch::put(&mut transaction, &self.run, kind, texts).await?;
+        if self.parts.keeps {
+            transaction.commit().await?;
+        } else {
+            self.dry = Some(transaction);
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<Transaction, ImportStopError> {
+        match self.dry.take() {
+            Some(transaction) => Ok(transaction),
+            None => Ok(self.parts.pool.begin().await?),
+        }
+    }
+
+    /// Which keys of the row earlier rows have. A row that a policy leaves out gives its keys to no other.
+    fn note(&mut self, row: &ImportRow) -> SeenBefore {
+        let pool = row.tenant.pool.0;
+        let id = row.registration.new.crid.as_str();
+        let has_unique_email = self.masters.get(&pool) == Some(&true) && !row.registration.email_key().is_empty();
+        let email = has_unique_email.then(|| row.registration.email_key());
+        let before = SeenBefore {
+            id: self.seen.contains(pool, DuplicateKey::Id, id),
+            email: email.is_some_and(|email| self.seen.contains(pool, DuplicateKey::Email, email)),
+        };
+        if self.policy.in_file.is_merging() || !before.id && !before.email {
+            self.seen.insert(pool, DuplicateKey::Id, id);
+            if let Some(email) = email {
+                self.seen.insert(pool, DuplicateKey::Email, email);
+            }
+        }
+        before
+    }
+
+    async fn read_pools(&mut self, rows: &[Option<ImportRow>]) -> Result<(), ImportStopError> {
+        let pools: HashSet<i64> = rows.iter().flatten().map(|row| row.tenant.pool.0).collect();
+        let unknown: Vec<i64> = pools
+            .into_iter()
+            .filter(|pool| !self.masters.contains_key(pool))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = sqlx::query!("SELECT id, masters_accounts FROM pools WHERE id = ANY ($1)", &unknown)
+            .fetch_all(&self.parts.pool)
+            .await?;
+        self.masters
+            .extend(found.into_iter().map(|row| (row.id, row.masters_accounts)));
+        Ok(())
+    }
+
+    async fn try_store(
+        &mut self,
+        rows: &[Option<ImportRow>],
+        seen: &[SeenBefore],
+        most_rejected: Option<u64>,
+    ) -> Result<StoredBatch, BatchError> {
+        let mut transaction = self.begin().await?;
+        transaction.allow_long_statements().await?;
+        let keeps = self.parts.keeps;
+        let pools: Vec<i64> = {
+            let pools: HashSet<i64> = rows.iter().flatten().map(|row| row.tenant.pool.0).collect();
+            pools.into_iter().collect()
+        };
+        let mastered = lock_pools(&mut transaction, &pools, keeps).await?;
+        let is_merging = self.policy.is_merging();
+        let (mut holders, numbers) = holders::find(&mut transaction, rows, &mastered).await?;
+        if is_merging {
+            holders.users = holders::read_users(&mut transaction, numbers, keeps).await?;
+            if !keeps {
+                preview::overlay(&mut transaction, &self.run, rows, &mastered, &mut holders).await?;
+            }
+        }
+        let evidence = Evidence {
+            policy: self.policy,
+            rows,
+            seen,
+            deleted: self.find_deleted(&mut transaction, rows).await?,
+            mastered: &mastered,
+            holders,
+            most_rejected,
+        };
+        let decisions = evidence.decide();
+        let written = if keeps {
+            write(&mut transaction, rows, &decisions, &mastered, &self.origin).await?
+        } else {
+            if is_merging {
+                preview::put(&mut transaction, &self.run, rows, &decisions).await?;
+            }
+            0
+        };
+        let Decisions { results, .. } = decisions;
+        let transaction = if keeps {
+            Some(transaction)
+        } else {
+            self.dry = Some(transaction);
+            None
+        };
+        Ok(StoredBatch {
+            results,
+            transaction,
+            pools,
+            written,
+        })
+    }
+
+    /// The rows with a tombstone.
+    async fn find_deleted(
+        &self,
+        transaction: &mut Transaction,
+        rows: &[Option<ImportRow>],
+    ) -> Result<HashSet<usize>, sqlx::Error> {
+        let mut pools: BTreeMap<i64, Vec<(usize, &ImportRow)>> = BTreeMap::new();
+        for (at, row) in rows
+            .iter()
+            .enumerate()
+            .filter_map(|(at, row)| Some((at, row.as_ref()?)))
+        {
+            pools.entry(row.tenant.pool.0).or_default().push((at, row));
+        }
+        let mut deleted = HashSet::new();
+        for (pool, rows) in pools {
+            let users: Vec<_> = rows
+                .iter()
+                .map(|(_, row)| (&row.registration.new.crid, row.registration.new.email.as_ref()))
+                .collect();
+            let stones = self.parts.tombstones.find(transaction, PoolId(pool), &users).await?;
+            let with_stone = rows.iter().zip(stones).filter(|(_, stone)| stone.is_some());
+            deleted.extend(with_stone.map(|((at, _), _)| *at));
+        }
+        Ok(deleted)
+    }
+}
+
+/// Which of these pools have unique addresses. The lock on a pool's row keeps that from changing, and serialises imports into one
+/// pool with each other and with deletions. A dry run locks nothing.
+async fn lock_pools(transaction: &mut Transaction, pools: &[i64], locks: bool) -> Result<HashSet<i64>, sqlx::Error> {
+    let mastered: Vec<i64> = if locks {
+        let rows = sqlx::query!(
+            "SELECT id, masters_accounts FROM pools WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+            pools
+        )
+        .fetch_all(transaction)
+        .await?;
+        rows.into_iter()
+            .filter(|row| row.masters_accounts)
+            .map(|row| row.id)
+            .collect()
+    } else {
+        sqlx::query_scalar!("SELECT id FROM pools WHERE id = ANY ($1) AND masters_accounts", pools)
+            .fetch_all(transaction)
+            .await?
+    };
+    Ok(mastered.into_iter().collect())
+}
