@@ -133,6 +133,22 @@ impl Moved<'_> {
     }
 }
 
+/// Each provider has counted each outcome.
+fn assert_counted(metrics: &str) {
+    for name in ["Auth0", "Gigya", "Cognito"] {
+        for outcome in ["kept", "no_answer", "wrong_password"] {
+            let labels = [format!("provider=\"{name}\""), format!("outcome=\"{outcome}\"")];
+            let mut lines = metrics
+                .lines()
+                .filter(|line| line.starts_with("masthead_first_logins_total"));
+            assert!(
+                lines.any(|line| labels.iter().all(|label| line.contains(label))),
+                "{name} {outcome}: {metrics}"
+            );
+        }
+    }
+}
+
 #[test]
 fn imported_readers_sign_in_with_their_former_password() {
     let mut server = WriteServer::start(&[("LOG__LEVEL", "trace")]);
@@ -203,18 +219,7 @@ fn imported_readers_sign_in_with_their_former_password() {
         assert!(connected.contains(&line), "{connected}");
     }
     let metrics = http_client::get(server.address(), "/metrics").body;
-    for name in ["Auth0", "Gigya", "Cognito"] {
-        for outcome in ["kept", "no_answer", "wrong_password"] {
-            let labels = [format!("provider=\"{name}\""), format!("outcome=\"{outcome}\"")];
-            let mut lines = metrics
-                .lines()
-                .filter(|line| line.starts_with("masthead_first_logins_total"));
-            assert!(
-                lines.any(|line| labels.iter().all(|label| line.contains(label))),
-                "{name} {outcome}: {metrics}"
-            );
-        }
-    }
+    assert_counted(&metrics);
     let papers = [MIRROR, TRIBUNE, COURIER];
     let log = server.stop();
     for paper in papers {
