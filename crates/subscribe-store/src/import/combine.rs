@@ -18,11 +18,10 @@ pub(super) fn combine(
     can_take_address: bool,
 ) -> Option<NewRegistration> {
     let row_wins = match policy {
-        OnDuplicate::Reject | OnDuplicate::Skip => return None,
         OnDuplicate::Newest if last_change(row) > last_change(stored) => true,
         OnDuplicate::Verified if row.verified && !stored.verified => true,
-        OnDuplicate::Newest | OnDuplicate::Verified => return None,
         OnDuplicate::Merge => false,
+        OnDuplicate::Reject | OnDuplicate::Skip | OnDuplicate::Newest | OnDuplicate::Verified => return None,
     };
     let (winner, loser) = if row_wins { (row, stored) } else { (stored, row) };
     let email = winner.email.as_ref().or(loser.email.as_ref());

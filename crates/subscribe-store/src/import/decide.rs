@@ -207,21 +207,20 @@ impl Batch {
         holders: &mut Holders,
     ) -> RowOutcome {
         let exists = RowOutcome::Skipped(SkipReason::Exists);
-        let at = match self.by_id.get(&holder) {
-            Some(at) => *at,
-            None => {
-                // It was deleted between two statements of the look-up.
-                let Some(stored) = holders.users.remove(&holder) else {
-                    return exists;
-                };
-                self.by_id.insert(holder.clone(), self.users.len());
-                self.users.push(User {
-                    tenant: Arc::clone(&row.tenant),
-                    stored: Some(stored),
-                    written: Written::Unchanged,
-                });
-                self.users.len() - 1
-            }
+        let at = if let Some(at) = self.by_id.get(&holder) {
+            *at
+        } else {
+            // It was deleted between two statements of the look-up.
+            let Some(stored) = holders.users.remove(&holder) else {
+                return exists;
+            };
+            self.by_id.insert(holder.clone(), self.users.len());
+            self.users.push(User {
+                tenant: Arc::clone(&row.tenant),
+                stored: Some(stored),
+                written: Written::Unchanged,
+            });
+            self.users.len() - 1
         };
         let has_address = email.as_ref().and_then(|email| self.holder_of(email, holders));
         let can_take_address = has_address.is_none_or(|crid| crid == holder.1);

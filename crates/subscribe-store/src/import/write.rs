@@ -46,23 +46,23 @@ pub(super) async fn write(
     update(transaction, &changed).await?;
     copy(transaction, &new, mastered).await?;
 
-    let mut changes: BTreeMap<i64, Changes> = BTreeMap::new();
+    let mut followed: BTreeMap<i64, Changes> = BTreeMap::new();
     let mut tenants: BTreeMap<&str, (&Tenant, u32)> = BTreeMap::new();
     for (user, written) in &written {
         let pool = user.tenant.pool.0;
         if !mastered.contains(&pool) {
-            let changes = changes.entry(pool).or_default();
-            changes.new_registration(&written.new.crid, written.new.email.as_ref());
+            let mirrored = followed.entry(pool).or_default();
+            mirrored.new_registration(&written.new.crid, written.new.email.as_ref());
             if let Some(stored) = &user.stored
                 && let Some(number) = stored.number
             {
-                changes.registration(number, &stored.new.crid, stored.new.email.as_ref());
+                mirrored.registration(number, &stored.new.crid, stored.new.email.as_ref());
             }
         }
         tenants.entry(user.tenant.id.as_str()).or_insert((&user.tenant, 0)).1 += 1;
     }
-    for (pool, changes) in changes {
-        follow(transaction, PoolId(pool), changes).await?;
+    for (pool, mirrored) in followed {
+        follow(transaction, PoolId(pool), mirrored).await?;
     }
     for (tenant, users) in tenants.into_values() {
         let event = ChangeEvent {

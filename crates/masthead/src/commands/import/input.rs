@@ -59,7 +59,7 @@ pub(super) fn blocked_policy(arguments: &ImportArguments) -> BlockedPolicy {
 /// The length of a regular file; `None` for anything else.
 pub(super) fn length_of(path: &Path) -> Option<u64> {
     let known = std::fs::metadata(path).ok()?;
-    known.is_file().then(|| known.len())
+    known.is_file().then_some(known.len())
 }
 
 fn open(

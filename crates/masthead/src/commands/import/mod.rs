@@ -202,14 +202,13 @@ async fn write_all(
     };
     if let Some(hashes) = files.hashes {
         let complete = importer.runs().complete_hashes(run).await;
-        let counted = match complete.map_err(CommandError::context(STOPPED))? {
-            Some(text) => serde_json::from_str(&text).map_err(CommandError::context(INVALID_STATE))?,
-            None => {
-                let mut progress = ImportProgress::start("hashes", hashes.length, arguments.progress_every);
-                let counted = hashes::put_aside(&mut writer.session, hashes, (context, &mut progress)).await;
-                progress.finish();
-                counted?
-            }
+        let counted = if let Some(text) = complete.map_err(CommandError::context(STOPPED))? {
+            serde_json::from_str(&text).map_err(CommandError::context(INVALID_STATE))?
+        } else {
+            let mut progress = ImportProgress::start("hashes", hashes.length, arguments.progress_every);
+            let counted = hashes::put_aside(&mut writer.session, hashes, (context, &mut progress)).await;
+            progress.finish();
+            counted?
         };
         writer.report.hash_file = Some(counted);
     }

@@ -73,7 +73,7 @@ impl MappedRows {
         start_thread("import-read", move || {
             let mut file = file;
             read(&mut file, &ordered, &jobs);
-            let passed_over = file.passed_over().iter().take(MOST_NAMES).map(|name| name.to_string());
+            let passed_over = file.passed_over().iter().take(MOST_NAMES).map(ToString::to_string);
             // It is set once.
             let _ = names.set(passed_over.collect());
             // Behind the names: the end of the queue is the end of the file.

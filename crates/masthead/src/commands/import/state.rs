@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +108,7 @@ pub(super) fn identity(arguments: &ImportArguments, mapping: Option<&str>) -> BT
     put("--from", Some(arguments.from.clone()));
     put(
         "--map",
-        mapping.map(|text| hex(digest(&SHA256, text.as_bytes()).as_ref())),
+        mapping.map(|text| BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes()))),
     );
     put("--encoding", arguments.encoding.clone());
     put("--tenant", arguments.tenant.as_ref().map(ToString::to_string));
@@ -132,10 +133,6 @@ pub(super) fn identity(arguments: &ImportArguments, mapping: Option<&str>) -> BT
         arguments.rejects.as_ref().map(|path| path.display().to_string()),
     );
     identity
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
