@@ -63,11 +63,15 @@ pub enum EventKind {
     OperatorChange = 4908,
     /// The audit log was read (not in the contract).
     AuditRead = 4909,
+    /// The report of a person was read (not in the contract).
+    SubscribeUserReport = 4910,
+    /// A person was erased (not in the contract).
+    SubscribeUserErase = 4911,
 }
 
 impl EventKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::SubscribeUserGet,
         Self::SubscribeUserGetById,
         Self::SubscribeUserCreate,
@@ -91,6 +95,8 @@ impl EventKind {
         Self::CallRefused,
         Self::OperatorChange,
         Self::AuditRead,
+        Self::SubscribeUserReport,
+        Self::SubscribeUserErase,
     ];
 
     /// The kind with this published number.
@@ -132,11 +138,13 @@ impl EventKind {
             Self::CallRefused => "CALL_REFUSED",
             Self::OperatorChange => "OPERATOR_CHANGE",
             Self::AuditRead => "AUDIT_READ",
+            Self::SubscribeUserReport => "SUBSCRIBE_USER_REPORT",
+            Self::SubscribeUserErase => "SUBSCRIBE_USER_ERASE",
         }
     }
 
-    /// Whether it records a change. Events of changes are written in the transaction of the change; others may be lost, which
-    /// is counted.
+    /// Whether it records a change, or the report of a person. These are written in a transaction before the answer; others may be
+    /// lost, which is counted.
     #[must_use]
     pub const fn is_change(self) -> bool {
         match self {
@@ -156,7 +164,9 @@ impl EventKind {
             | Self::SubscribeUserImport
             | Self::SubscribeUserDelete
             | Self::SubscribeUserLoginFailed
-            | Self::OperatorChange => true,
+            | Self::OperatorChange
+            | Self::SubscribeUserReport
+            | Self::SubscribeUserErase => true,
             Self::SubscribeUserGet
             | Self::SubscribeUserGetById
             | Self::AuthSystemUserGet

@@ -20,6 +20,7 @@ use masthead_ports::{
 use thiserror::Error;
 
 use super::{
+    erase_person::account_text,
     error::{WriteUserError, provider_read_error, store_error},
     services::{Services, WriteCall, refuse_remote_store},
 };
@@ -177,7 +178,7 @@ impl Services {
             Ok(email) => email.key().as_str().to_owned(),
             Err(_) => request.login.trim().to_lowercase(),
         };
-        let account = hash(&format!("account\n{login}"));
+        let account = hash(&account_text(&login));
         let of_account = |key| AttemptCounter { key, limit: OF_ACCOUNT };
         let Some(address) = request.address else {
             return Ok(Counters {
