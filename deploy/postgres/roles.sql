@@ -45,10 +45,11 @@ SELECT format('REVOKE %s ON %s FROM masthead_server',
    AND (relname IN ('_sqlx_migrations', 'schema_compatibility', 'stored_keys', 'events')
         OR relname ~ '^events_(until_|before_)') \gexec
 
--- Partitions of events are added and dropped by functions, with the owner's rights (migration 0019).
+-- Partitions of events are added and dropped by functions, with the owner's rights (migration 0019), and a person is taken out of
+-- events by one (migration 0023).
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO masthead_server', oid::regprocedure) FROM pg_proc
  WHERE pronamespace = 'public'::regnamespace
-   AND proname IN ('add_event_partition', 'drop_event_partition', 'summarize_event_partition') \gexec
+   AND proname IN ('add_event_partition', 'drop_event_partition', 'summarize_event_partition', 'forget_event_user') \gexec
 ALTER DEFAULT PRIVILEGES FOR ROLE masthead_owner IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO masthead_server;
 
 -- Statistics after an import (PostgreSQL 17 and newer; before, only the owner can take them).

@@ -25,4 +25,5 @@ pub use crate::{
     },
     router::{Api, ApiState, refuse_at},
     routes::Route,
+    v4::report::{receipt_json, report_json, report_page},
 };

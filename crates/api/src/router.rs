@@ -13,7 +13,7 @@ use http::{
     request::Parts,
 };
 use http_body_util::Full;
-use masthead_orchestrator::{UseCases, writes::UserWrites};
+use masthead_orchestrator::{PersonReports, UseCases, writes::UserWrites};
 use masthead_ports::{
     rate_limit::RateLimits,
     sealing::Sealing,
@@ -45,6 +45,7 @@ use crate::{
     v4::{
         audit::read_audit,
         handlers::{get_user, list_users, search_users},
+        report::report_person,
         state::V4State,
         writes::handlers::write_user,
     },
@@ -56,6 +57,8 @@ pub struct ApiState {
     pub use_cases: UseCases,
     /// The calls that write; `None` for a server that only reads, where these calls are 405.
     pub writes: Option<UserWrites>,
+    /// Reports of persons; `None` for a server that makes none, where the call is 404.
+    pub reports: Option<PersonReports>,
     /// The customers export.
     pub exports: Arc<ExportState>,
     /// The tenants.
@@ -78,6 +81,7 @@ pub struct ApiState {
 /// by [`refuse_at`].
 pub struct Api {
     v4: V4State,
+    reports: Option<PersonReports>,
     legacy: LegacyState,
     export: ExportApi,
     limits: ApiLimits,
@@ -107,6 +111,7 @@ impl Api {
                 body_bytes: state.limits.body_bytes,
                 retry_after,
             },
+            reports: state.reports,
             legacy: LegacyState {
                 use_cases: state.use_cases,
                 user_tokens: state.user_tokens,
@@ -175,6 +180,17 @@ impl Api {
                 Box::pin(read_users(&self.legacy, context, parts, path))
             }
             (RoutedOperation::Audit, &Method::GET | &Method::HEAD) => Box::pin(read_audit(&self.v4, context, parts)),
+            (RoutedOperation::Report, &Method::GET | &Method::HEAD) => match &self.reports {
+                Some(reports) => {
+                    let path_id = first.unwrap_or_default();
+                    Box::pin(report_person(&self.v4, reports, context, parts, path_id))
+                }
+                None => {
+                    return route
+                        .api
+                        .refuse(RequestError::UnknownPath, context.request_id, retry_after);
+                }
+            },
             (RoutedOperation::OpenApi, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::openapi())),
             (RoutedOperation::DocsPage, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::page())),
             (RoutedOperation::DocsPageWithSlash, &Method::GET | &Method::HEAD) => {

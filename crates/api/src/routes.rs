@@ -41,6 +41,8 @@ pub(crate) enum RoutedOperation {
     ExportUsers,
     /// The audit log.
     Audit,
+    /// Everything that is held about one person.
+    Report,
     OpenApi,
     DocsPage,
     DocsPageWithSlash,
@@ -82,9 +84,13 @@ impl NamedCall {
 impl RoutedOperation {
     pub(crate) const fn api(self) -> ApiFamily {
         match self {
-            Self::Users | Self::User | Self::NamedCall(_) | Self::UserPart(_) | Self::ResetStep(_) | Self::Audit => {
-                ApiFamily::V4
-            }
+            Self::Users
+            | Self::User
+            | Self::NamedCall(_)
+            | Self::UserPart(_)
+            | Self::ResetStep(_)
+            | Self::Audit
+            | Self::Report => ApiFamily::V4,
             Self::LegacyUsers { .. } | Self::LegacyCall(_) => ApiFamily::Legacy,
             Self::ExportUsers => ApiFamily::Export,
             Self::OpenApi | Self::DocsPage | Self::DocsPageWithSlash | Self::DocsStyle => ApiFamily::Docs,
@@ -116,6 +122,7 @@ impl RoutedOperation {
             | Self::NamedCall(NamedCall::Write(..))
             | Self::LegacyUsers { .. }
             | Self::Audit
+            | Self::Report
             | Self::OpenApi
             | Self::DocsPage
             | Self::DocsPageWithSlash
@@ -209,6 +216,7 @@ pub(crate) fn route_table() -> matchit::Router<RouteEntry> {
         add_variants(base, RoutedOperation::Users);
         add_variants(&format!("{base}/Search"), RoutedOperation::NamedCall(NamedCall::Search));
         add_variants(&format!("{base}/{{crid}}"), RoutedOperation::User);
+        add_variants(&format!("{base}/{{crid}}/Report"), RoutedOperation::Report);
         for (name, call) in NAMED_WRITES {
             let operation = RoutedOperation::NamedCall(NamedCall::Write(name, call));
             add_variants(&format!("{base}/{name}"), operation);
@@ -284,6 +292,7 @@ mod tests {
             // Ids that are names of calls.
             ("/Users/ForgotPassword/Password", "/Users/{crid}/Password"),
             ("/Users/Search/Email", "/Users/{crid}/Email"),
+            ("/Users/Search/Report", "/Users/{crid}/Report"),
             ("/v4/Audit/", "/v4/Audit/"),
             ("/Users//", "/Users//"),
             ("/User//", "/User//"),

@@ -220,6 +220,10 @@ impl PasswordHasher for PooledHasher {
             }
         }
     }
+
+    fn family(&self, hash: &PasswordHash) -> String {
+        hash_families::parse(hash.expose()).map_or_else(|_| NO_FAMILY.to_owned(), |parsed| parsed.scheme())
+    }
 }
 
 impl PooledHasher {

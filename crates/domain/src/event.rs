@@ -63,13 +63,17 @@ pub enum EventKind {
     OperatorChange = 4908,
     /// The audit log was read (not in the contract).
     AuditRead = 4909,
+    /// The report of a person was read (not in the contract).
+    SubscribeUserReport = 4910,
+    /// A person was erased (not in the contract).
+    SubscribeUserErase = 4911,
     /// A first password was kept that the former provider has confirmed (not in the contract).
     SubscribeUserFirstLogin = 4914,
 }
 
 impl EventKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::SubscribeUserGet,
         Self::SubscribeUserGetById,
         Self::SubscribeUserCreate,
@@ -93,6 +97,8 @@ impl EventKind {
         Self::CallRefused,
         Self::OperatorChange,
         Self::AuditRead,
+        Self::SubscribeUserReport,
+        Self::SubscribeUserErase,
         Self::SubscribeUserFirstLogin,
     ];
 
@@ -135,12 +141,14 @@ impl EventKind {
             Self::CallRefused => "CALL_REFUSED",
             Self::OperatorChange => "OPERATOR_CHANGE",
             Self::AuditRead => "AUDIT_READ",
+            Self::SubscribeUserReport => "SUBSCRIBE_USER_REPORT",
+            Self::SubscribeUserErase => "SUBSCRIBE_USER_ERASE",
             Self::SubscribeUserFirstLogin => "SUBSCRIBE_USER_FIRSTLOGIN",
         }
     }
 
-    /// Whether it records a change. Events of changes are written in the transaction of the change; others may be lost, which
-    /// is counted.
+    /// Whether it records a change, or the report of a person. These are written in a transaction before the answer; others may be
+    /// lost, which is counted.
     #[must_use]
     pub const fn is_change(self) -> bool {
         match self {
@@ -161,6 +169,8 @@ impl EventKind {
             | Self::SubscribeUserDelete
             | Self::SubscribeUserLoginFailed
             | Self::OperatorChange
+            | Self::SubscribeUserReport
+            | Self::SubscribeUserErase
             | Self::SubscribeUserFirstLogin => true,
             Self::SubscribeUserGet
             | Self::SubscribeUserGetById

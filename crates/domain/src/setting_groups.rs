@@ -64,3 +64,22 @@ impl Default for EventDays {
         Self(400)
     }
 }
+
+/// When users count as inactive, and what becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InactivityRule {
+    /// After so many months without a sign-in or a change; `None`: never.
+    pub after_months: Option<u16>,
+    /// What becomes of them.
+    pub action: InactiveAction,
+}
+
+/// What becomes of inactive users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InactiveAction {
+    /// They are counted for operators.
+    #[default]
+    Report,
+    /// They are erased.
+    Erase,
+}

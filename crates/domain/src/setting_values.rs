@@ -2,11 +2,37 @@
 
 use crate::{first_login::FormerProvider, flow::UserProvider};
 
+use crate::setting_groups::{EventDays, InactiveAction};
+
 pub(crate) const MINUTES: &str = "a number of minutes from 1 to 525600";
 pub(crate) const CONFIRMATIONS: &str = "a number from 1 to 100";
 pub(crate) const HOURS: &str = "a number of hours from 0 to 8760";
-pub(crate) const EVENT_DAYS: &str = "a number of days from 30 to 3650";
 pub(crate) const FLOOR: &str = "a number of milliseconds from 0 to 10000";
+
+/// How many days events are kept.
+pub(crate) fn event_days(text: &str) -> Result<EventDays, &'static str> {
+    let days = number(text, 30, 3650).and_then(|days| u16::try_from(days).ok());
+    days.map(EventDays).ok_or("a number of days from 30 to 3650")
+}
+
+/// The months after which a user is inactive; `None` for 0, which is never.
+pub(crate) fn inactive_months(text: &str) -> Result<Option<u16>, &'static str> {
+    let months = number(text, 0, 240).and_then(|months| u16::try_from(months).ok());
+    match months {
+        Some(0) => Ok(None),
+        Some(3..) => Ok(months),
+        Some(_) | None => Err("0, or a number of months from 3 to 240"),
+    }
+}
+
+/// What becomes of inactive users.
+pub(crate) fn inactive_action(text: &str) -> Result<InactiveAction, &'static str> {
+    match text {
+        "report" => Ok(InactiveAction::Report),
+        "erase" => Ok(InactiveAction::Erase),
+        _ => Err("report or erase"),
+    }
+}
 
 pub(crate) fn number(text: &str, least: u64, most: u64) -> Option<u64> {
     text.parse().ok().filter(|number| (least..=most).contains(number))

@@ -12,13 +12,15 @@ use crate::{
     rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
-    setting_values::{CONFIRMATIONS, EVENT_DAYS, FLOOR, HOURS, MINUTES, boolean, is_provider_setting, number},
+    setting_values::{
+        CONFIRMATIONS, FLOOR, HOURS, MINUTES, boolean, event_days, inactive_action, inactive_months, is_provider_setting, number,
+    },
     suggestion::did_you_mean,
     user_rules::UserRules,
 };
 
 pub use crate::{
-    setting_groups::{EventDays, MirrorSettings, UserTokenSettings},
+    setting_groups::{EventDays, InactiveAction, InactivityRule, MirrorSettings, UserTokenSettings},
     setting_values::{HASHES_PREFIX, SUBSCRIBE_PREFIX},
 };
 
@@ -56,6 +58,8 @@ pub struct TenantSettings {
     pub rate_limits: TenantRateLimits,
     /// How many days its events are kept.
     pub event_days: EventDays,
+    /// When its users count as inactive, and what becomes of them.
+    pub inactivity: InactivityRule,
     /// How long a failed sign-in takes at least; `None` for the time of one hash of the set cost.
     pub sign_in_floor: Option<Duration>,
     /// Whose first password is checked at the provider of before.
@@ -174,11 +178,17 @@ const SETTINGS: &[TenantSetting] = &[
     TenantSetting {
         name: "Retention.EventDays",
         alias: None,
-        set: |settings, text| {
-            let days = number(text, 30, 3650).and_then(|days| u16::try_from(days).ok());
-            settings.event_days = EventDays(days.ok_or(EVENT_DAYS)?);
-            Ok(())
-        },
+        set: |settings, text| event_days(text).map(|days| settings.event_days = days),
+    },
+    TenantSetting {
+        name: "Retention.InactiveMonths",
+        alias: None,
+        set: |settings, text| inactive_months(text).map(|months| settings.inactivity.after_months = months),
+    },
+    TenantSetting {
+        name: "Retention.InactiveAction",
+        alias: None,
+        set: |settings, text| inactive_action(text).map(|action| settings.inactivity.action = action),
     },
     TenantSetting {
         name: "Mirror.MaxAgeMinutes",
@@ -207,8 +217,8 @@ const SETTINGS: &[TenantSetting] = &[
         },
     },
     TenantSetting {
-        name: "Users.PendingHours",
-        alias: None,
+        name: "Retention.PendingHours",
+        alias: Some("Users.PendingHours"),
         set: |settings, text| {
             settings.users.pending_life =
                 Duration::from_hours(number(text, 1, 720).ok_or("a number of hours from 1 to 720")?);
@@ -225,8 +235,8 @@ const SETTINGS: &[TenantSetting] = &[
         },
     },
     TenantSetting {
-        name: "Users.PurgeDays",
-        alias: None,
+        name: "Retention.DeletedDays",
+        alias: Some("Users.PurgeDays"),
         set: |settings, text| {
             let days = number(text, 0, 3_650).ok_or("a number of days from 0 to 3650")?;
             settings.users.purge_after = Duration::from_hours(24 * days);
@@ -500,6 +510,36 @@ mod tests {
             RETURN_URLS.contains(&MAX_RETURN_URLS.to_string())
                 && PAPER_NAME.contains(&MAX_SENDER_NAME_CHARS.to_string())
         );
+    }
+
+    #[test]
+    fn retention_is_parsed_also_by_its_former_names() {
+        for (deleted, pending) in [
+            ("Retention.DeletedDays", "Retention.PendingHours"),
+            ("Users.PurgeDays", "Users.PendingHours"),
+        ] {
+            let (settings, errors) = TenantSettings::parse([(deleted, "7"), (pending, "3")]);
+            assert_eq!(errors, []);
+            assert_eq!(settings.users.purge_after, Duration::from_hours(7 * 24));
+            assert_eq!(settings.users.pending_life, Duration::from_hours(3));
+        }
+    }
+
+    #[test]
+    fn inactive_users_are_reported_unless_erase_is_set() {
+        let parse = |months: &str, action: &str| {
+            TenantSettings::parse([
+                ("Retention.InactiveMonths", months),
+                ("Retention.InactiveAction", action),
+            ])
+        };
+        let (settings, errors) = parse("24", "erase");
+        assert_eq!((settings.inactivity.after_months, errors), (Some(24), Vec::new()));
+        assert_eq!(settings.inactivity.action, InactiveAction::Erase);
+        assert_eq!(parse("0", "report").0.inactivity, InactivityRule::default());
+        for (months, action) in [("2", "report"), ("241", "report"), ("24", "Erase")] {
+            assert_eq!(parse(months, action).1.len(), 1, "{months} {action}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod command_error;
 mod commands;
 mod core_dumps;
 pub mod edge;
+mod forget;
 mod hash_secrets;
 mod http_methods;
 pub mod identifiers;

@@ -180,6 +180,13 @@ impl Adapters {
         Arc::new(SubscribeBulk { store, remote })
     }
 
+    /// Forgets what is remembered of the users with these ids and addresses. Of registrations nothing is remembered.
+    pub(crate) async fn forget(&self, is_of_user: &(dyn Fn(&str) -> bool + Send + Sync)) {
+        for (_, provider) in &*self.providers {
+            provider.forget(is_of_user).await;
+        }
+    }
+
     /// The state of each provider that was used since the start.
     #[must_use]
     pub fn health(&self) -> Vec<ProviderHealth> {

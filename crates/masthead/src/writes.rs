@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_orchestrator::writes::{ReconcileWrites, Reconciled, UserWrites, WriteDependencies};
+use masthead_orchestrator::{
+    PersonDependencies, PersonReports,
+    writes::{ErasePerson, ReconcileWrites, Reconciled, UserWrites, WriteDependencies},
+};
 use masthead_ports::{clock::Clock, intents::IntentStep, sealing::Sealing, source::UserSource};
 use masthead_subscribe_store::Store;
 use masthead_tokens::SystemSecrets;
@@ -34,6 +37,7 @@ pub(crate) fn user_writes(
         writers: Arc::new(adapters.clone()),
         intents: Arc::clone(&users) as _,
         idempotency: Arc::clone(&users) as _,
+        erasures: Arc::clone(&users) as _,
         attempts: users,
         passwords: wiring::password_hasher(&settings.passwords, &settings.providers)?,
         sealing,
@@ -46,9 +50,38 @@ pub(crate) fn user_writes(
     Ok(UserWrites::new(dependencies, store.tenants()))
 }
 
-/// Settles intents until the end.
-pub(crate) async fn reconcile(reconcile: ReconcileWrites, end: CancellationToken) {
+/// The reports of persons, over the ports of these writes.
+pub(crate) fn person_reports(
+    settings: &ServerSettings,
+    store: &Store,
+    adapters: &Adapters,
+    writes: &UserWrites,
+) -> PersonReports {
+    let ports = writes.ports();
+    PersonReports::new(PersonDependencies {
+        records: Arc::new(store.person_records()),
+        erasures: Arc::clone(&ports.erasures),
+        users: Arc::clone(&ports.users),
+        store: adapters.subscribe(store.registrations()),
+        providers: Arc::new(adapters.clone()),
+        sealing: Arc::clone(&ports.sealing),
+        passwords: Arc::clone(&ports.passwords),
+        hasher: Arc::clone(&ports.hasher),
+        clock: Arc::clone(&ports.clock),
+        audit_address: ports.audit_address,
+        remembered: settings.providers.stale,
+    })
+}
+
+/// Settles intents, and goes on with erasures, until the end.
+pub(crate) async fn reconcile(reconcile: ReconcileWrites, erase: ErasePerson, end: CancellationToken) {
     while wait(RECONCILE, &end).await {
+        if let Err(error) = erase.run_once().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "erasures do not go on for now"
+            );
+        }
         match reconcile.run_once().await {
             Ok(settled) => {
                 for (_, outcome) in settled {

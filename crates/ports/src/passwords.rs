@@ -158,6 +158,9 @@ pub trait PasswordHasher: Send + Sync {
     /// # Errors
     /// It is busy until the deadline, a secret is missing, or it failed.
     async fn verify(&self, check: PasswordCheck<'_>, deadline: Instant) -> Result<PasswordMatch, HasherError>;
+
+    /// The family of a stored hash with its cost, such as `bcrypt-10`; `unknown` for one that cannot be verified.
+    fn family(&self, hash: &PasswordHash) -> String;
 }
 
 #[cfg(test)]

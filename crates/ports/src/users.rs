@@ -284,13 +284,12 @@ pub trait UserWriter: Send + Sync {
         commit: &WriteCommit,
     ) -> Result<(Account, Account), UserWriteError>;
 
-    /// Deletes a user, with tombstones of its id and address that keep syncs and imports from bringing it back. `purge`
-    /// removes the row at once; otherwise it is kept, without search keys, until it is purged.
+    /// Deletes a user, with tombstones of its id and address that keep syncs and imports from bringing it back. The row is kept,
+    /// without search keys, until it is purged; [`crate::erasure::Erasures`] removes it at once.
     async fn delete(
         &self,
         cx: &CallContext,
         id: &CustomerRegistrationId,
-        purge: bool,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError>;
 

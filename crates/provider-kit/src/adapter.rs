@@ -52,6 +52,7 @@ pub trait ProviderAdapter: UserSource + UserScan + AccountAbilities + 'static {
 }
 
 /// A registered provider as the server uses it.
+#[async_trait]
 pub trait RegisteredProvider: Send + Sync {
     /// The provider of a tenant.
     fn provider(&self, tenant: &Tenant) -> Arc<dyn IdentityProvider>;
@@ -71,10 +72,14 @@ pub trait RegisteredProvider: Send + Sync {
     /// The missing setting.
     fn sign_in(&self, tenant: &Tenant) -> Result<Arc<dyn SignIn>, MissingSetting>;
 
+    /// Forgets every remembered answer to a look-up by such an id or address, or that shows an account with one.
+    async fn forget(&self, is_of_user: &(dyn for<'text> Fn(&'text str) -> bool + Send + Sync));
+
     /// The adapter behind the cache.
     fn adapter(&self) -> &dyn ProviderAdapter;
 }
 
+#[async_trait]
 impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
     fn provider(&self, tenant: &Tenant) -> Arc<dyn IdentityProvider> {
         let searchable = self.inner().searchable(tenant);
@@ -92,6 +97,10 @@ impl<A: ProviderAdapter> RegisteredProvider for CachedSource<A> {
 
     fn sign_in(&self, tenant: &Tenant) -> Result<Arc<dyn SignIn>, MissingSetting> {
         Self::sign_in(self, tenant)
+    }
+
+    async fn forget(&self, is_of_user: &(dyn for<'text> Fn(&'text str) -> bool + Send + Sync)) {
+        self.forget_users(is_of_user).await;
     }
 
     fn adapter(&self) -> &dyn ProviderAdapter {

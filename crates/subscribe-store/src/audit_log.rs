@@ -214,6 +214,39 @@ impl PgAuditLog {
         Ok(rows)
     }
 
+    /// How many events of the tenant name this user, as far as its setting `Retention.EventDays` goes back.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub(crate) async fn count_of_user(&self, tenant: &Tenant, id: &CustomerRegistrationId) -> Result<u64, SourceError> {
+        let count = async {
+            let mut transaction = self.database.begin().await?;
+            let hashed = self.hashes.hashed_users(tenant.pool, id);
+            let mut numbers = registrations_of(&mut transaction, tenant.pool, id, &hashed).await?;
+            numbers.truncate(REGISTRATIONS);
+            let number = |place: usize| numbers.get(place).copied();
+            let in_lists: Vec<i64> = numbers.iter().chain(&hashed).copied().collect();
+            let count = sqlx::query_scalar!(
+                r#"SELECT count(*) AS "count!" FROM events AS e
+                    WHERE e.tenant = $1 AND e.at >= now() - make_interval(days => $2)
+                      AND (e.registration_id = $3 OR e.registration_id = $4 OR e.registration_id = $5 OR e.registration_id = $6
+                           OR e.user_ids && $7)"#,
+                tenant.id.as_str(),
+                i32::from(tenant.settings.event_days.0),
+                number(0),
+                number(1),
+                number(2),
+                number(3),
+                &in_lists,
+            )
+            .fetch_one(&mut transaction)
+            .await?;
+            transaction.rollback().await?;
+            Ok(count.unsigned_abs())
+        };
+        count.await.map_err(source_error(OPERATION))
+    }
+
     /// A list of equalities, since summaries of blocks cannot be searched for an array.
     async fn of_user(
         &self,

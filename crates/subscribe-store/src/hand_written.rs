@@ -9,6 +9,7 @@ use crate::{
     bulk::BY_KEYS,
     lookup::{BY_EITHER, BY_EMAIL, BY_ID},
     mirror::{NEARBY_REGISTRATIONS, REGISTRATIONS_BY_NUMBER, list},
+    person::REGISTRATIONS_OF_PERSON,
     row::ACCOUNT_COLUMNS,
     schema,
     search::{Table, statements},
@@ -62,6 +63,10 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
             format!("{ACCOUNT} masters_accounts"),
         ),
         (of(HOLDERS), format!("{ACCOUNT} password_hash")),
+        (
+            of(REGISTRATIONS_OF_PERSON),
+            format!("{ACCOUNT} password_hash deleted_at"),
+        ),
         (of(FIND_LINK), format!("{ACCOUNT} link expires_at")),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (

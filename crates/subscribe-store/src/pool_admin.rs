@@ -20,7 +20,7 @@ const REMOVED: &str = "removed pool";
 
 /// The tables with rows of pools, in the order in which a pool's rows are deleted. The audit log is none of them: it outlives
 /// what it names (migration 0002).
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "mail_outbox",
     "write_intents",
     "idempotency_keys",
@@ -29,6 +29,8 @@ const TABLES: [&str; 14] = [
     "reset_links",
     "verification_codes",
     "pending_registrations",
+    "last_sign_ins",
+    "erasures",
     "mirror_entries",
     "mirror_totals",
     "mirrors",

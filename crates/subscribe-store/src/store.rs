@@ -21,6 +21,7 @@ use crate::{
     lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
     mirror::PgMirror,
     options::{BY_INDEX, OpenError, StoreOptions},
+    person::PgPersonRecords,
     rate_usage::PgRateUsage,
     read_events::PgReadEvents,
     readiness::PgReadiness,
@@ -261,6 +262,15 @@ impl Store {
             database: self.service.clone(),
             hashes: self.tombstones.clone(),
             patience: self.patience,
+        }
+    }
+
+    /// What is stored about single persons, for their reports.
+    #[must_use]
+    pub fn person_records(&self) -> PgPersonRecords {
+        PgPersonRecords {
+            users: Arc::clone(&self.users),
+            audit_log: self.audit_log(),
         }
     }
 

@@ -146,7 +146,7 @@ impl Tombstones {
         &self,
         transaction: &mut Transaction,
         pool: PoolId,
-        (ids, email): (&[CustomerRegistrationId], Option<&Email>),
+        (ids, emails): (&[CustomerRegistrationId], impl IntoIterator<Item = &Email>),
         at: OffsetDateTime,
     ) -> Result<(), sqlx::Error> {
         let hasher = self.hasher()?;
@@ -155,11 +155,12 @@ impl Tombstones {
             kind: TombstoneKind::Id,
             hash: hash(id.as_str()),
         });
-        let of_email = address(email).map(|email| Tombstone {
+        let emails = emails.into_iter().filter_map(|email| address(Some(email)));
+        let of_emails = emails.map(|email| Tombstone {
             kind: TombstoneKind::Email,
             hash: hash(email),
         });
-        let stones: Vec<Tombstone> = of_ids.chain(of_email).collect();
+        let stones: Vec<Tombstone> = of_ids.chain(of_emails).collect();
         let (kinds, keys) = columns(stones.iter());
         sqlx::query!(
             "INSERT INTO tombstones (pool, created_at, kind, hash)
@@ -219,6 +220,12 @@ impl Tombstones {
         .execute(transaction)
         .await
         .map(|_| ())
+    }
+
+    /// The hash of an id, or of the key of an address, under every known key, the current one first; none without a key.
+    pub(crate) fn hashes_of(&self, pool: PoolId, text: &str) -> Vec<KeyedHash> {
+        let hashes = |hasher: &dyn KeyedHasher| hasher.hashes(pool, HashPurpose::Tombstone, text);
+        self.0.as_deref().map(hashes).unwrap_or_default()
     }
 
     /// Whether nothing can be deleted, since there is no key.

@@ -18,6 +18,7 @@ pub mod hashing;
 pub mod logs;
 pub mod mail;
 pub mod mirror;
+pub mod person;
 pub mod providers;
 pub mod rate_limits;
 pub mod registrations;

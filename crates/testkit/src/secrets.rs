@@ -48,6 +48,11 @@ impl PasswordHasher for FakePasswordHasher {
             PasswordMatch::No
         })
     }
+
+    fn family(&self, hash: &PasswordHash) -> String {
+        let kind = hash.expose().split_once(':').map(|(kind, _)| kind);
+        kind.unwrap_or("unknown").to_owned()
+    }
 }
 
 /// Secrets that count up: `00000A`, `link-2`, …

@@ -6,6 +6,7 @@
 mod attempts;
 mod codes;
 mod credentials;
+mod erasures;
 mod idempotency;
 mod intents;
 mod state;

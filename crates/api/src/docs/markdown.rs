@@ -3,7 +3,9 @@
 
 use std::{env, fs, path::Path};
 
-use super::{audit_operation, export_operations, legacy_calls, legacy_writes, v4_operations, write_operations};
+use super::{
+    audit_operation, export_operations, legacy_calls, legacy_writes, report_operation, v4_operations, write_operations,
+};
 use crate::{
     auth::headers::REQUIRED,
     export::{attributes, body::TYPES},
@@ -98,7 +100,14 @@ fn audit_call() -> String {
         .iter()
         .map(|row| [code(row.name), row.meaning.to_owned(), code(row.example)]);
     let parameters = table(["parameter", "meaning", "example"], rows);
-    format!("**{title}** — `GET {AUDIT}`. {meaning}\n\n```sh\n{curl}\n```\n\n{parameters}")
+    let audit = format!("**{title}** — `GET {AUDIT}`. {meaning}\n\n```sh\n{curl}\n```\n\n{parameters}");
+    let (title, meaning, curl) = (
+        report_operation::TITLE,
+        report_operation::MEANING,
+        report_operation::CURL,
+    );
+    let path = report_operation::PATH;
+    format!("{audit}\n**{title}** — `GET {path}`. {meaning}\n\n```sh\n{curl}\n```\n")
 }
 
 fn write_operations() -> String {

@@ -15,6 +15,7 @@ mod markdown;
 mod node;
 mod openapi;
 mod page;
+mod report_operation;
 mod response;
 mod schema;
 pub(crate) mod serve;

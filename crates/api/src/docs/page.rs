@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     audit_operation,
     examples::{self, indent},
-    export_operations, legacy_calls, legacy_writes,
+    export_operations, legacy_calls, legacy_writes, report_operation,
     v4_operations::{OPERATIONS, ParameterInput, V4OperationDoc},
     write_operations::{self, WriteOperationDoc},
 };
@@ -31,6 +31,7 @@ pub(super) fn html() -> String {
         let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
     }
     let _ = writeln!(page, "<a href=\"#{}\">Audit</a>", audit_operation::ID);
+    let _ = writeln!(page, "<a href=\"#{}\">Report</a>", report_operation::ID);
     page.push_str(AFTER_OPERATIONS);
     headers(&mut page);
     for doc in OPERATIONS {
@@ -40,6 +41,7 @@ pub(super) fn html() -> String {
         write_operation(&mut page, doc);
     }
     audit(&mut page);
+    report(&mut page);
     envelope(&mut page);
     legacy_operations(&mut page);
     export_operation(&mut page);
@@ -130,6 +132,22 @@ fn audit(page: &mut String) {
         page,
         "<details><summary>Answer</summary><pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
         escape(&indent(audit_operation::audit_answer())),
+        codes.join(", ")
+    );
+}
+
+fn report(page: &mut String) {
+    let codes: Vec<_> = report_operation::codes().map(link_to_code).collect();
+    let _ = writeln!(
+        page,
+        "<section id=\"{}\"><h2>{}</h2>\n<p class=\"route\"><b>GET</b> <code>{}</code></p>\n<p>{}</p>\n<pre><code>{}</code></pre>\n\
+         <details><summary>Answer</summary><pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
+        report_operation::ID,
+        report_operation::TITLE,
+        report_operation::PATH,
+        prose(report_operation::MEANING),
+        escape(report_operation::CURL),
+        escape(&indent(report_operation::report_answer())),
         codes.join(", ")
     );
 }

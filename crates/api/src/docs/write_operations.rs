@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use super::{
     examples::{self, JsonResult},
     node::{DocNode, list, object, reference, schema_ref},
+    report_operation,
     schema::for_field,
     v4_operations::{CODES_OF_ALL, NamedExample, id_parameter, required_headers, responses},
 };
@@ -117,12 +118,17 @@ pub(super) static OPERATIONS: &[WriteOperationDoc] = &[
         id: "deleteUser",
         title: "Delete a user",
         meaning: "Deletes a user: it is absent from every read at once, and removed after the days of the tenant's setting \
-                  `Users.PurgeDays`; with `purge` at once.",
+                  `Retention.DeletedDays`. With `purge` the person is erased: what is stored about it goes at once, from the provider \
+                  too where its API allows that, and `data` is the receipt of what each source answered. Repeated, it is answered \
+                  with the same receipt; `meta.pending` is there while a part goes on.",
         label: "Delete",
         body: None,
         example: &[],
-        answer: "DoneAnswer",
-        examples: &[("done", || examples::done_answer(Code::S200_14))],
+        answer: "DeletedAnswer",
+        examples: &[
+            ("done", || examples::done_answer(Code::S200_14)),
+            ("erased", report_operation::erased_answer),
+        ],
         codes: &[Code::S200_14, Code::E404],
     },
     WriteOperationDoc {
@@ -327,10 +333,7 @@ fn parameters(doc: &WriteOperationDoc) -> Vec<DocNode> {
     if doc.operation == WriteOperation::Delete {
         let flags = [
             ("ignoreProvider", "`true` deletes only the Subscribe registration"),
-            (
-                "purge",
-                "`true` removes the user at once; needs the scope `users:erase`",
-            ),
+            ("purge", "`true` erases the person; needs the scope `users:erase`"),
         ];
         parameters.extend(flags.map(|(name, meaning)| {
             object! {

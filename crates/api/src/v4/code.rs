@@ -73,8 +73,9 @@ codes! {
     S200_11 => OK, "Update password completed.", Published, "the password is set; all links of the user to set one have ended";
     S200_12 => OK, "Update Email completed.", Published, "the address is changed";
     S200_13 => OK, "Send VerificationCode completed.", Extension, "a code is mailed if the address awaits verification; the answer is the same if it does not";
-    S200_14 => OK, "Delete completed.", Extension, "the user is absent from every read from now on";
+    S200_14 => OK, "Delete completed.", Extension, "the user is absent from every read from now on; with `purge` the receipt of the erasure is in `data`";
     S200_15 => OK, "Get events completed.", Extension, "the page of events of the audit log is in `data`, the latest first; it may be empty";
+    S200_16 => OK, "Get report completed.", Extension, "what each source holds about the person is in `data`; `meta.complete` is false where a source did not answer";
     E400 => BAD_REQUEST, "Bad Request", Published, "the request is not valid HTTP: its request line, a header field, its target (a raw `#`) or its `Host` (exactly one)";
     E400_00 => BAD_REQUEST, "Invalid InputModel - {Message}", Published, "a header is missing or malformed, or a parameter of Get By Id or a field of a write is refused; the text names each mistake";
     E400_02 => BAD_REQUEST, "Invalid InputModel - {Message}", Published, "a parameter of the list, a cursor, a body or an encrypted value is refused; the text names it";

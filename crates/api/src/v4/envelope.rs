@@ -126,6 +126,14 @@ impl<'a> V4Meta<'a> {
         }
     }
 
+    /// The meta of a report about a person: whether every source has answered.
+    pub(crate) fn for_report(is_complete: bool) -> Self {
+        Self {
+            complete: Some(is_complete),
+            ..Self::default()
+        }
+    }
+
     /// The meta of a write that is done, and whose result cannot be read.
     pub(crate) fn for_unread(pending: Option<SourceName>) -> Self {
         Self {

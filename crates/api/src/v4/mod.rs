@@ -11,6 +11,8 @@ pub(crate) mod fields;
 pub(crate) mod handlers;
 pub(crate) mod operation;
 pub(crate) mod parameters;
+pub(crate) mod report;
+mod report_page;
 pub(crate) mod state;
 pub(crate) mod view;
 pub(crate) mod write_error;

@@ -1,6 +1,6 @@
 //! The API over fakes, with the users of the contract's table.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Method, Request, request};
@@ -13,7 +13,7 @@ use masthead_domain::{
     tenant::PoolId,
 };
 use masthead_orchestrator::{
-    UseCases,
+    PersonDependencies, PersonReports, UseCases,
     writes::{UserWrites, WriteDependencies},
 };
 use masthead_ports::{
@@ -31,6 +31,7 @@ use masthead_testkit::{
     events::RecordingEvents,
     hashing::FakeKeyedHasher,
     mirror::FakeMirror,
+    person::FakePersonRecords,
     providers::{FakeProvider, FakeProviders, ProviderMode},
     rate_limits::FakeRateLimits,
     registrations::RecordingRegistrationWriter,
@@ -112,6 +113,7 @@ impl ApiFixture {
             .granting("login", grant(&[Scope::UsersAuthenticate], &granted))
             .granting("tickets", grant(&[Scope::UsersWrite, Scope::UsersTickets], &granted))
             .granting("eraser", grant(&[Scope::UsersWrite, Scope::UsersErase], &granted))
+            .granting("reporter", grant(&[Scope::UsersReport], &granted))
             .granting("auditor", grant(&[Scope::AuditRead], &granted))
             .granting_to(
                 "bound",
@@ -141,6 +143,7 @@ impl ApiFixture {
             intents: users.clone(),
             idempotency: users.clone(),
             attempts: users.clone(),
+            erasures: users.clone(),
             passwords: Arc::new(FakePasswordHasher),
             sealing: Arc::new(FakeSealing),
             hasher: Arc::new(FakeKeyedHasher(vec![2, 1])),
@@ -173,6 +176,19 @@ impl ApiFixture {
                 ])),
             )),
             use_cases,
+            reports: Some(PersonReports::new(PersonDependencies {
+                records: Arc::new(FakePersonRecords(store.clone())),
+                erasures: users.clone(),
+                users: users.clone(),
+                store: store.clone(),
+                providers: Arc::new(FakeProviders(Some(provider.clone()))),
+                sealing: Arc::new(FakeSealing),
+                passwords: Arc::new(FakePasswordHasher),
+                hasher: Arc::new(FakeKeyedHasher(vec![2, 1])),
+                clock: clock.clone(),
+                audit_address: AuditAddress::Network,
+                remembered: Duration::from_hours(1),
+            })),
             writes: Some(UserWrites::new(ports, tenants.clone())),
             user_tokens: Some(Arc::new(user_tokens())),
             tenants: tenants.clone(),

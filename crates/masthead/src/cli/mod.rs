@@ -8,6 +8,7 @@ mod health;
 mod import;
 mod migrate_from;
 mod pairs;
+mod person;
 mod pool;
 mod provider;
 mod registrations;
@@ -29,6 +30,7 @@ pub(crate) use health::HealthArguments;
 pub(crate) use import::{Blocked, ImportArguments, ReportForm};
 pub(crate) use migrate_from::MigrateFromArguments;
 pub(crate) use pairs::parse_pair;
+pub(crate) use person::{PersonArguments, PersonCommand, PurgeArguments};
 pub(crate) use pool::PoolCommand;
 pub(crate) use provider::{ProviderCheckArguments, ProviderCommand};
 pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand};
@@ -51,6 +53,8 @@ Examples:
   masthead workspace add herald --tenant north/daily/herald
                                                let marketing jobs export its users; print their key
   masthead import --tenant north/daily/herald users.ndjson
+  masthead person report --tenant north/daily/herald --email ann@example.com
+                                               what is held about this person?
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
@@ -119,6 +123,11 @@ pub(crate) enum Command {
     /// Shows and writes single users.
     #[command(subcommand)]
     User(UserCommand),
+    /// Reports and erases what is held about a person.
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Deletes what has ended, as servers do every ten minutes; --dry-run counts it.
+    Purge(PurgeArguments),
     /// Settles writes that were left open between a provider and our store, and lists those that stay open.
     Reconcile(ReconcileArguments),
     /// Reads the audit log: who read a user, what a caller or an operator did.
@@ -213,6 +222,12 @@ mod tests {
             "masthead audit --user 7 --tenant a/b/c --since 2026-01-01T00:00:00Z --json",
             "masthead audit --caller job --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00+01:00",
             "masthead audit --refused --since 2026-01-01T00:00:00Z",
+            "masthead person report --tenant a/b/c --id 7 --html ann.html",
+            "masthead person erase --tenant a/b/c --email ann@example.com --dry-run",
+            "masthead person erase --tenant a/b/c --id 7 --ignore-provider --yes",
+            "masthead person receipt 12 --tenant a/b/c",
+            "masthead purge",
+            "masthead purge --dry-run --tenant a/b/c",
             "masthead check-config --config x.toml",
             "masthead health",
             "masthead health --live",
@@ -255,6 +270,9 @@ mod tests {
             "masthead audit --user 7 --since yesterday",
             "masthead token --tenant a/b/c --scope root",
             "masthead pool remove",
+            "masthead person report --tenant a/b/c",
+            "masthead person erase --tenant a/b/c --id 7 --email a@example.com",
+            "masthead purge --tenant a/b/c",
             "masthead explain --tenant a/b/c",
             "masthead explain --tenant a/b/c --id 7 --email a@example.com",
             "masthead settings --efective",

@@ -29,14 +29,14 @@ pub(crate) enum UserCommand {
     Set(SetArguments),
     /// Sets a user's password, the first line of standard input; all reset links of the user end.
     Password(UserArguments),
-    /// Deletes a user: it is absent at once, and purged after Users.PurgeDays.
+    /// Deletes a user: it is absent at once, and purged after Retention.DeletedDays.
     Delete {
         #[command(flatten)]
         user: UserArguments,
         /// Does not call the provider.
         #[arg(long)]
         ignore_provider: bool,
-        /// Removes the registration at once.
+        /// Erases the person at once, as masthead person erase does.
         #[arg(long)]
         purge: bool,
     },

@@ -15,8 +15,10 @@ mod listeners;
 mod migrate;
 mod migrate_from;
 mod operator_log;
+mod person;
 mod pool;
 mod provider;
+mod purge;
 mod reconcile;
 mod registrations;
 mod serve;
@@ -60,6 +62,13 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             registrations::check(store, arguments).await
         }),
         Command::User(arguments) => with_writes(&settings_source, async |operations| operations.run(arguments).await),
+        Command::Person(command) => with_writes(&settings_source, async |operations| {
+            person::run(operations, command).await
+        }),
+        Command::Purge(arguments) if arguments.dry_run => {
+            with_store(&settings_source, async |store| purge::preview(store, arguments).await)
+        }
+        Command::Purge(_) => with_writes(&settings_source, async |operations| purge::run(operations).await),
         Command::Reconcile(arguments) => with_writes(&settings_source, async |operations| {
             reconcile::run(operations, arguments).await
         }),

@@ -45,6 +45,8 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
         };
     }
     if !arguments.list {
+        let swept = operations.writes.erase.run_once().await;
+        swept.map_err(CommandError::context("the erasures that wait cannot be read"))?;
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
         let mut done = 0_usize;
         for (intent, outcome) in settled {

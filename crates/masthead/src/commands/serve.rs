@@ -27,13 +27,14 @@ use crate::{
     audit,
     clock::SystemClock,
     command_error::{CommandError, ErrorChain},
+    forget,
     identifiers::process_name,
     key_uses, limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
     providers::Adapters,
-    purge,
+    purge::{self, Purger},
     reload::{Reload, Reloader},
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
@@ -158,7 +159,12 @@ async fn serve(
         reloader(followers),
         Arc::clone(&logs.control),
     ));
-    tasks.spawn(purge::run(store.users(), Arc::clone(&clock)));
+    tasks.spawn(purge::run(Purger {
+        users: store.users(),
+        erase: user_writes.erase.clone(),
+        tenants: store.tenants(),
+        clock: Arc::clone(&clock),
+    }));
     tasks.spawn(audit::keep_partitions(store.event_partitions(), Arc::clone(&clock)));
     store.read_events().announce();
     if let Some(listener) = ops_listener {
@@ -170,7 +176,9 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| key_uses::run(store.workspaces(), end));
-    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), user_writes.erase.clone(), end));
+    let hasher = wiring::keyed_hasher(&settings.sealing)?;
+    background.spawn(|end| forget::run(store.users(), adapters.clone(), hasher, Arc::clone(&clock), end));
     if settings.limits.shared {
         let usage = Arc::new(store.rate_usage());
         background.spawn(|end| limits::share(limiter, usage, process_name(), end));

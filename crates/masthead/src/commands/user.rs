@@ -11,11 +11,14 @@ use masthead_domain::{
     tenant::TenantId, user_change::UserChange,
 };
 use masthead_orchestrator::{
-    Caller, LookupRequest, ReadError, UseCases,
-    writes::{CreateRequest, Created, DeleteRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError, Written},
+    Caller, LookupRequest, PersonReports, ReadError, UseCases,
+    writes::{
+        CreateRequest, Created, DeleteRequest, EraseRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError,
+        Written,
+    },
 };
 use masthead_ports::{clock::Clock, passwords::PlainPassword, tenants::Tenants};
-use masthead_subscribe_store::Admin;
+use masthead_subscribe_store::{Admin, EventPartitions};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -29,9 +32,10 @@ use crate::{
     identifiers::process_name,
     logs,
     providers::Adapters,
+    purge::Purger,
     settings::{UncheckedSettings, operator},
     wiring,
-    writes::user_writes,
+    writes::{person_reports, user_writes},
 };
 
 /// How long a command waits for the sides.
@@ -54,12 +58,21 @@ pub(super) fn with_writes(
         check_connection(&store).await?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
         let sealing = Arc::new(wiring::sealer(&settings.sealing)?);
+        let writes = user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?;
         let operations = UserOperations {
             use_cases: UseCases::new(
                 dependencies(&settings, &store, &adapters, &clock)?,
                 settings.search.max_depth,
             ),
-            writes: user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?,
+            reports: person_reports(&settings, &store, &adapters, &writes),
+            purger: Purger {
+                users: store.users(),
+                erase: writes.erase.clone(),
+                tenants: store.tenants(),
+                clock: Arc::clone(&clock),
+            },
+            writes,
+            partitions: store.event_partitions(),
             tenants: store.tenants(),
             admin: store.admin(),
         };
@@ -75,6 +88,9 @@ pub(super) fn with_writes(
 pub(super) struct UserOperations {
     pub(super) use_cases: UseCases,
     pub(super) writes: UserWrites,
+    pub(super) reports: PersonReports,
+    pub(super) purger: Purger,
+    pub(super) partitions: EventPartitions,
     pub(super) tenants: Arc<dyn Tenants>,
     pub(super) admin: Admin,
 }
@@ -99,17 +115,22 @@ impl UserOperations {
                 purge,
             } => {
                 let call = self.call(&user.tenant).await?;
-                let request = DeleteRequest {
-                    crid: user.id.clone(),
-                    ignore_provider: *ignore_provider,
-                    purge: *purge,
-                };
+                let (crid, ignore_provider) = (user.id.clone(), *ignore_provider);
+                if *purge {
+                    let request = EraseRequest {
+                        key: crid.into(),
+                        ignore_provider,
+                    };
+                    let erased = self.writes.erase.erase(call, request).await;
+                    return finish(erased.map(|erased| erased.map(|_| ())));
+                }
+                let request = DeleteRequest { crid, ignore_provider };
                 finish(self.writes.delete.delete(call, request).await)
             }
         }
     }
 
-    async fn call(&self, tenant: &TenantId) -> Result<WriteCall, CommandError> {
+    pub(super) async fn call(&self, tenant: &TenantId) -> Result<WriteCall, CommandError> {
         let found = self.tenants.by_id(tenant).await;
         let tenant = found
             .map_err(CommandError::context("the tenant cannot be looked up"))?
@@ -228,7 +249,7 @@ fn finish(written: Result<Written<()>, WriteUserError>) -> Result<(), CommandErr
     Ok(())
 }
 
-fn not_written(error: WriteUserError) -> CommandError {
+pub(super) fn not_written(error: WriteUserError) -> CommandError {
     match error {
         WriteUserError::Refused(Some(message)) => {
             CommandError::new(format!("the provider refuses: {}", message.as_str()))

@@ -22,6 +22,7 @@ use crate::{
     providers::Adapters,
     server_errors::RETRY_AFTER,
     settings::ServerSettings,
+    writes::person_reports,
 };
 
 /// What the API of every thread consists of.
@@ -51,6 +52,7 @@ impl WorkerParts<'_> {
             self.use_cases.export_users.clone(),
             self.store.workspaces(),
         ));
+        let reports = person_reports(self.settings, self.store, self.adapters, self.user_writes);
         let runtimes: Vec<&Handle> = threads.runtimes().collect();
         let registrations = self.store.registrations_on(&runtimes);
         let workers = runtimes.into_iter().zip(registrations);
@@ -58,6 +60,7 @@ impl WorkerParts<'_> {
             let api = ApiState {
                 use_cases: self.use_cases.with_store(self.adapters.subscribe(registrations)),
                 writes: Some(self.user_writes.clone()),
+                reports: Some(reports.clone()),
                 user_tokens: Some(Arc::clone(&self.user_tokens)),
                 exports: Arc::clone(&exports),
                 tenants: self.store.tenants(),

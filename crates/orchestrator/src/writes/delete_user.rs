@@ -26,8 +26,6 @@ pub struct DeleteRequest {
     pub crid: CustomerRegistrationId,
     /// The provider is not called.
     pub ignore_provider: bool,
-    /// The registration is removed at once, rather than after `Users.PurgeDays`.
-    pub purge: bool,
 }
 
 /// Deletes users.
@@ -56,10 +54,7 @@ impl Services {
         match self.sides(&cx.tenant, request.ignore_provider, Ability::Delete)? {
             Sides::Store => {
                 let commit = self.commit(call, &[EventKind::SubscribeUserDelete]);
-                self.ports
-                    .users
-                    .delete(&cx, &request.crid, request.purge, &commit)
-                    .await?;
+                self.ports.users.delete(&cx, &request.crid, &commit).await?;
                 Ok(Written::done(()))
             }
             Sides::Both(writer) => Box::pin(self.delete_both(call, &cx, &*writer, request)).await,
@@ -73,13 +68,13 @@ impl Services {
         writer: &dyn AccountWriter,
         request: &DeleteRequest,
     ) -> Result<Written<()>, WriteUserError> {
-        let DeleteRequest { crid, purge, .. } = request;
+        let DeleteRequest { crid, .. } = request;
         // A provider does not report whether a deleted account was there.
         let (at_provider, in_store) = tokio::join!(self.provider_has(cx, writer, crid), self.stored(cx, crid));
         if !at_provider? && in_store?.is_none() {
             return Err(WriteUserError::NoSuchUser);
         }
-        let content = IntentContent::Delete { purge: *purge };
+        let content = IntentContent::Delete { purge: false };
         let intended = Intended {
             kind: IntentKind::Delete,
             crid: Some(crid),
@@ -101,7 +96,7 @@ impl Services {
         let mut commit = self.commit(call, &[EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete]);
         commit.intent = Some(intent);
         let following = Self::following(cx);
-        let stored = self.delete_or_record(&following, crid, *purge, &commit).await;
+        let stored = self.delete_or_record(&following, crid, &commit).await;
         Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
     }
 
@@ -110,10 +105,9 @@ impl Services {
         &self,
         cx: &CallContext,
         crid: &CustomerRegistrationId,
-        purge: bool,
         commit: &WriteCommit,
     ) -> Result<(), UserWriteError> {
-        match self.ports.users.delete(cx, crid, purge, commit).await {
+        match self.ports.users.delete(cx, crid, commit).await {
             Err(UserWriteError::NoSuchUser) => Ok(self.ports.users.record(cx, None, commit).await?),
             deleted => deleted.map(|_| ()),
         }

@@ -4,6 +4,7 @@ mod change_email;
 mod change_password;
 mod create_user;
 mod delete_user;
+mod erase_person;
 mod error;
 mod first_login;
 mod idempotent;
@@ -15,6 +16,7 @@ mod services;
 mod settle;
 mod sign_in;
 mod sign_in_answer;
+pub(crate) mod stored_texts;
 mod two_sided;
 mod update_user;
 mod user_turns;
@@ -32,6 +34,8 @@ pub use change_email::ChangeEmail;
 pub use change_password::ChangePassword;
 pub use create_user::{CreateRequest, CreateUser, Created};
 pub use delete_user::{DeleteRequest, DeleteUser};
+pub(crate) use erase_person::attempt_keys;
+pub use erase_person::{ErasePerson, EraseRequest, ErasurePreview};
 pub use error::WriteUserError;
 pub use idempotent::{EarlierAnswer, IdempotentWrites, KeyClaim};
 pub use reconcile::{OperatorDecision, ReconcileWrites};
@@ -56,6 +60,8 @@ pub struct UserWrites {
     pub email: ChangeEmail,
     /// Deletes users.
     pub delete: DeleteUser,
+    /// Erases persons.
+    pub erase: ErasePerson,
     /// Signs users in.
     pub sign_in: AuthenticateUser,
     /// Resets forgotten passwords.
@@ -85,6 +91,7 @@ impl UserWrites {
             password: ChangePassword { services: shared() },
             email: ChangeEmail { services: shared() },
             delete: DeleteUser { services: shared() },
+            erase: ErasePerson { services: shared() },
             sign_in: AuthenticateUser { services: shared() },
             reset: ResetPassword { services: shared() },
             verify: VerifyEmail { services: shared() },
@@ -95,6 +102,12 @@ impl UserWrites {
             },
             services,
         }
+    }
+
+    /// The ports behind the writes, for use cases that share them.
+    #[must_use]
+    pub fn ports(&self) -> &WriteDependencies {
+        &self.services.ports
     }
 
     /// Waits until all running writes are done; later ones are refused as not done.

@@ -105,9 +105,18 @@ impl Services {
                 }
             }
             IntentContent::Delete { purge } => {
-                let events = [EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete];
-                let commit = self.commit_of(intent, &events, EventOutcome::Found);
-                self.delete_or_record(cx, &crid, *purge, &commit).await
+                let events = [
+                    EventKind::AuthSystemUserDelete,
+                    EventKind::SubscribeUserDelete,
+                    EventKind::SubscribeUserErase,
+                ];
+                let events = if *purge { &events[..] } else { &events[..2] };
+                let commit = self.commit_of(intent, events, EventOutcome::Found);
+                if *purge {
+                    self.erase_found(cx, &crid, &commit).await
+                } else {
+                    self.delete_or_record(cx, &crid, &commit).await
+                }
             }
         };
         outcome_in_store(stored)

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 
 use super::{
     change_password::IN_STORE,
+    erase_person::links_text,
     error::{WriteUserError, provider_read_error, store_error},
     intent_content::registration_of,
     services::{Recipient, Services, Sides, WriteCall, Written},
@@ -153,7 +154,7 @@ impl Services {
 
     /// Whether an address has got fewer links in the last hour than it may: strangers cannot fill a mailbox.
     async fn may_mail(&self, cx: &CallContext, email: &Email) -> Result<bool, WriteUserError> {
-        let text = format!("link\n{}", email.key().as_str());
+        let text = links_text(email.key().as_str());
         let counter = AttemptCounter {
             key: self.ports.hasher.hash(cx.tenant.pool, HashPurpose::Attempts, &text),
             limit: LINKS,

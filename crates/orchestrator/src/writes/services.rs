@@ -14,6 +14,7 @@ use masthead_ports::{
     accounts::{Ability, AccountWriter, MissingSetting},
     attempts::SignInAttempts,
     clock::Clock,
+    erasure::Erasures,
     idempotency::{IdempotencyKeys, IdempotencyTicket},
     intents::WriteIntents,
     keyed_hash::{HashPurpose, KeyedHasher},
@@ -31,6 +32,7 @@ use tracing::Instrument as _;
 
 use super::{
     error::{WriteUserError, store_error},
+    stored_texts::OpenedTexts,
     user_turns::UserTurns,
 };
 use crate::{Caller, mail_sealing::seal_mail, random_part::random_part};
@@ -63,6 +65,8 @@ pub struct WriteDependencies {
     pub intents: Arc<dyn WriteIntents>,
     /// The answers of earlier requests.
     pub idempotency: Arc<dyn IdempotencyKeys>,
+    /// Erases persons from our store.
+    pub erasures: Arc<dyn Erasures>,
     /// Failed sign-ins.
     pub attempts: Arc<dyn SignInAttempts>,
     /// Hashes passwords.
@@ -105,7 +109,8 @@ impl<T> Written<T> {
         Self { value, pending: None }
     }
 
-    pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Written<U> {
+    /// The same about another value.
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Written<U> {
         Written {
             value: map(self.value),
             pending: self.pending,
@@ -182,6 +187,14 @@ impl Services {
         WriteCommit {
             idempotency: call.idempotency,
             ..WriteCommit::new(origin, events)
+        }
+    }
+
+    /// Opens what our store keeps sealed.
+    pub(crate) fn opened_texts(&self) -> OpenedTexts {
+        OpenedTexts {
+            sealing: Arc::clone(&self.ports.sealing),
+            passwords: Arc::clone(&self.ports.passwords),
         }
     }
 

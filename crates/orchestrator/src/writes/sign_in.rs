@@ -21,6 +21,7 @@ use masthead_ports::{
 };
 
 use super::{
+    erase_person::account_text,
     error::{WriteUserError, provider_read_error, store_error},
     services::{Services, WriteCall, refuse_remote_store},
     sign_in_answer::{SignInError, SignInRequest, accepted, admit},
@@ -139,7 +140,7 @@ impl Services {
             Ok(email) => email.key().as_str().to_owned(),
             Err(_) => request.login.trim().to_lowercase(),
         };
-        let account = hash(&format!("account\n{login}"));
+        let account = hash(&account_text(&login));
         let of_account = |key| AttemptCounter { key, limit: OF_ACCOUNT };
         let Some(address) = request.address else {
             return Ok(Counters {

@@ -135,7 +135,6 @@ async fn user_deleted_from_our_store_alone_cannot_sign_in() {
     let request = DeleteRequest {
         crid,
         ignore_provider: true,
-        purge: false,
     };
     fixture.writes.delete.delete(fixture.call(), request).await.unwrap();
     let refused = sign_in(&fixture, "ann@example.com", "correct horse").await;

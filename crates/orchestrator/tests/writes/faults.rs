@@ -82,7 +82,6 @@ async fn write(fixture: &WriteFixture, kind: Kind, id: &CustomerRegistrationId) 
             let request = DeleteRequest {
                 crid: id.clone(),
                 ignore_provider: false,
-                purge: false,
             };
             writes.delete.delete(call, request).await
         }

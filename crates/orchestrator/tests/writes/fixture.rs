@@ -69,6 +69,7 @@ impl WriteFixture {
             intents: Arc::clone(&users) as _,
             idempotency: Arc::clone(&users) as _,
             attempts: Arc::clone(&users) as _,
+            erasures: Arc::clone(&users) as _,
             passwords: Arc::new(FakePasswordHasher),
             sealing: Arc::new(FakeSealing),
             hasher: Arc::new(FakeKeyedHasher(vec![2, 1])),

@@ -247,7 +247,6 @@ async fn deleted_user_is_absent() {
         let request = DeleteRequest {
             crid: id.clone(),
             ignore_provider: false,
-            purge: false,
         };
         fixture.writes.delete.delete(fixture.call(), request)
     };

@@ -20,6 +20,9 @@ use crate::{per_tenant::PerTenant, settings::affects_answers};
 /// How long a forgotten key stays marked beyond the age of answers, so that an answer in flight is not remembered.
 const FORGOTTEN_FOR: Duration = Duration::from_mins(2);
 
+/// How many answers are looked at before other tasks have a turn.
+const LOOKED_AT_ONCE: usize = 256;
+
 /// The most marked keys.
 const MOST_FORGOTTEN: u64 = 100_000;
 
@@ -138,6 +141,33 @@ impl AnswerCache {
         self.forgotten.insert(key, Instant::now()).await;
     }
 
+    /// Forgets every answer of users with such an id or key of an address. Yields from time to time: there may be many answers.
+    pub(crate) async fn forget_users(&self, is_of_user: &(dyn Fn(&str) -> bool + Send + Sync)) {
+        let is_of_key = |user: &UserKey| match user {
+            UserKey::Id(id) => is_of_user(id.as_str()),
+            UserKey::Email(email) => is_of_user(email.as_str()),
+        };
+        let shows = |account: &Account| {
+            is_of_user(account.crid.as_str())
+                || account
+                    .email
+                    .as_ref()
+                    .is_some_and(|email| is_of_user(email.key().as_str()))
+        };
+        let keys: Vec<Arc<AnswerKey>> = self.answer.iter().map(|(key, _)| key).collect();
+        for (place, key) in keys.into_iter().enumerate() {
+            if place % LOOKED_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            let Some(answer) = self.answer.get(&*key).await else {
+                continue;
+            };
+            if is_of_key(&key.user) || answer.accounts.iter().any(shows) {
+                self.forget((*key).clone()).await;
+            }
+        }
+    }
+
     /// Whether the key, or an account in the answer, was forgotten after the call began.
     pub(crate) async fn is_outdated(&self, key: &AnswerKey, answer: &CachedAnswer) -> bool {
         let forgotten = self.forgotten_at(key, answer).await;
@@ -220,6 +250,24 @@ mod tests {
             let kept = answers.answer.entry_count();
             assert!((1..=most).contains(&kept), "{kept} were kept");
         }
+    }
+
+    #[tokio::test]
+    async fn user_is_forgotten_under_every_key_and_others_stay() {
+        let answers = AnswerCache::new("Fake", CacheOptions::default());
+        let address = answers.key(&tenant(), EmailKey::from_text("ann@example.com").into());
+        let shown = answers.key(&tenant(), EmailKey::from_text("old@example.com").into());
+        for key in [&address, &shown, &key(&answers, "7"), &key(&answers, "8")] {
+            answers.remember(key.clone(), answer(0)).await;
+        }
+        answers.remember(shown.clone(), answer(1)).await;
+        answers
+            .forget_users(&|text| ["7", "0", "ann@example.com"].contains(&text))
+            .await;
+        for gone in [&address, &shown, &key(&answers, "7")] {
+            assert!(answers.fresh(gone).await.is_none());
+        }
+        assert!(answers.fresh(&key(&answers, "8")).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]

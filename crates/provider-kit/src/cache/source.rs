@@ -86,6 +86,11 @@ impl<S: UserSource + 'static> CachedSource<S> {
         }
     }
 
+    /// Forgets every answer to a look-up by such an id or key of an address, or that shows an account with one, of any tenant.
+    pub async fn forget_users(&self, is_of_user: &(dyn Fn(&str) -> bool + Send + Sync)) {
+        self.0.answers.forget_users(is_of_user).await;
+    }
+
     /// The last answer for this key within [`CacheOptions::stale`], for when the source is unavailable.
     pub(crate) async fn remembered(&self, tenant: &Tenant, user: UserKey) -> Option<RememberedAnswer> {
         let key = self.0.answers.key(tenant, user);

@@ -18,6 +18,7 @@ pub(crate) use error::MirrorError;
 pub(crate) use mirror_row::provider_of;
 #[cfg(test)]
 pub(crate) use nearby::{NEARBY_REGISTRATIONS, REGISTRATIONS_BY_NUMBER};
+pub(crate) use nearby::{StoredEntry, find_entries};
 pub use pg_mirror::PgMirror;
 pub(crate) use refold::fold_again;
-pub(crate) use rejoin::{Changes, follow, follow_deletion};
+pub(crate) use rejoin::{Changes, follow, follow_deletion, follow_erasure};

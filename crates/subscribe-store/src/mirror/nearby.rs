@@ -15,10 +15,10 @@ use crate::{
 
 /// The stored profile of an entry.
 #[derive(Clone)]
-pub(super) struct StoredProfile {
-    pub(super) account: Account,
+pub(crate) struct StoredProfile {
+    pub(crate) account: Account,
     pub(super) text: String,
-    pub(super) as_of: OffsetDateTime,
+    pub(crate) as_of: OffsetDateTime,
     pub(super) missing: i16,
     pub(super) missing_at: Option<OffsetDateTime>,
     /// When a scan last returned it.
@@ -26,11 +26,11 @@ pub(super) struct StoredProfile {
 }
 
 /// An entry without its computed columns.
-pub(super) struct StoredEntry {
-    pub(super) crid: String,
-    pub(super) registration_id: Option<i64>,
+pub(crate) struct StoredEntry {
+    pub(crate) crid: String,
+    pub(crate) registration_id: Option<i64>,
     pub(super) by_email: bool,
-    pub(super) profile: Option<StoredProfile>,
+    pub(crate) profile: Option<StoredProfile>,
 }
 
 struct StoredEntryRow {
@@ -66,7 +66,7 @@ impl StoredEntryRow {
     }
 }
 
-pub(super) async fn find_entries(
+pub(crate) async fn find_entries(
     connection: &mut Transaction,
     pool: PoolId,
     crids: &[String],

@@ -108,6 +108,30 @@ pub(crate) async fn follow_deletion(
     Ok(joined)
 }
 
+/// Removes a person from the pool's mirror, if it has one: these registrations, which are gone, and the profiles with these ids.
+/// Returns how many entries had such an id.
+pub(crate) async fn follow_erasure<'a>(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    registrations: impl IntoIterator<Item = (i64, &'a CustomerRegistrationId, Option<&'a Email>)>,
+    ids: &[CustomerRegistrationId],
+) -> Result<u64, MirrorError> {
+    let Some(state) = mirror_row::lock(transaction, pool.0).await? else {
+        return Ok(0);
+    };
+    let mut changes = Changes::default();
+    for (number, crid, email) in registrations {
+        changes.registration(number, crid, email);
+    }
+    for id in ids {
+        changes.profile(id, None);
+    }
+    let crids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
+    let before = find_entries(transaction, pool, &crids).await?.len();
+    rejoin(transaction, pool, &state.merged_by()?, changes).await?;
+    Ok(before as u64)
+}
+
 /// The ids of the profiles that an address joins to this registration.
 async fn find_joined(
     transaction: &mut Transaction,

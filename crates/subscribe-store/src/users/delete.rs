@@ -22,13 +22,12 @@ pub(super) async fn delete(
     users: &PgUsers,
     cx: &CallContext,
     id: &CustomerRegistrationId,
-    purge: bool,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
     let work = || async {
         users.tombstones.check()?;
         let mut transaction = users.writing.begin().await?;
-        let deleted = delete_within(users, &mut transaction, cx, id, purge, commit).await?;
+        let deleted = delete_within(users, &mut transaction, cx, id, commit).await?;
         Ok((transaction, deleted))
     };
     let (transaction, deleted) = in_time(cx, work).await?;
@@ -41,14 +40,10 @@ async fn delete_within(
     transaction: &mut Transaction,
     cx: &CallContext,
     id: &CustomerRegistrationId,
-    purge: bool,
     commit: &WriteCommit,
 ) -> Result<Account, PgWriteError> {
     let pool = cx.tenant.pool;
-    // Imports lock the pool's row against this: one that has not seen the tombstones would bring the user back.
-    sqlx::query!("SELECT id FROM pools WHERE id = $1 FOR SHARE", pool.0)
-        .fetch_one(&mut *transaction)
-        .await?;
+    share_pool(transaction, pool).await?;
     let stored = lock_by_id(transaction, pool, id).await?;
     let stored = stored.ok_or(UserWriteError::NoSuchUser)?;
     reset_links::end_all(transaction, pool, stored.number).await?;
@@ -62,33 +57,23 @@ async fn delete_within(
         .execute(&mut *transaction)
         .await?;
     }
-    if purge {
-        sqlx::query!(
-            "DELETE FROM registrations WHERE pool = $1 AND id = $2",
-            pool.0,
-            stored.number
-        )
-        .execute(&mut *transaction)
-        .await?;
-    } else {
-        sqlx::query!(
-            "UPDATE registrations SET deleted_at = $3, search_terms = '{}' WHERE pool = $1 AND id = $2",
-            pool.0,
-            stored.number,
-            commit.origin.at,
-        )
-        .execute(&mut *transaction)
-        .await?;
-    }
+    sqlx::query!(
+        "UPDATE registrations SET deleted_at = $3, search_terms = '{}' WHERE pool = $1 AND id = $2",
+        pool.0,
+        stored.number,
+        commit.origin.at,
+    )
+    .execute(&mut *transaction)
+    .await?;
     let mut ids = follow_deletion(transaction, pool, stored.number, &stored.account).await?;
     ids.push(stored.account.crid.clone());
-    let email = match email {
+    let unused = match email {
         Some(email) if !is_used(transaction, pool, email).await? => Some(email),
         _ => None,
     };
     users
         .tombstones
-        .write(transaction, pool, (&ids, email), commit.origin.at)
+        .write(transaction, pool, (&ids, unused), commit.origin.at)
         .await?;
     let user = WrittenUser {
         hashed: users.tombstones.hashed_user(pool, &stored.account.crid),
@@ -98,8 +83,16 @@ async fn delete_within(
     Ok(stored.account)
 }
 
+/// Imports lock the pool's row against this: one that has not seen the tombstones would bring the user back.
+pub(super) async fn share_pool(transaction: &mut Transaction, pool: PoolId) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT id FROM pools WHERE id = $1 FOR SHARE", pool.0)
+        .fetch_one(transaction)
+        .await
+        .map(|_| ())
+}
+
 /// Whether another user has the address, as in federated pools.
-async fn is_used(transaction: &mut Transaction, pool: PoolId, email: &Email) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_used(transaction: &mut Transaction, pool: PoolId, email: &Email) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM registrations WHERE pool = $1 AND email_key = $2 AND deleted_at IS NULL)
                OR EXISTS (SELECT FROM mirror_entries WHERE pool = $1 AND email_key = $2)

@@ -7,19 +7,26 @@ mod codes;
 mod commit;
 mod create;
 mod delete;
+mod erase;
+mod erasures;
 mod error;
 mod idempotency;
+mod identify;
+mod inactive;
 mod intents;
 mod mail_outbox;
 mod password;
 mod pending;
 mod pg_users;
 mod purge;
+mod receipts;
 mod registration_rows;
 mod reset_links;
 mod sign_in;
+mod sweep;
 mod writer;
 
+pub use inactive::InactivePool;
 pub use pg_users::PgUsers;
 pub use purge::Purged;
 #[cfg(test)]

@@ -137,10 +137,9 @@ impl UserWriter for PgUsers {
         &self,
         cx: &CallContext,
         id: &CustomerRegistrationId,
-        purge: bool,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        write("delete user", delete::delete(self, cx, id, purge, commit)).await
+        write("delete user", delete::delete(self, cx, id, commit)).await
     }
 
     async fn credentials(&self, cx: &CallContext, email: &Email) -> Result<Option<StoredCredentials>, SourceError> {

@@ -30,10 +30,7 @@ async fn create(store: &Store, tenant: &Arc<Tenant>, new: &NewRegistration) {
 }
 
 async fn delete(store: &Store, tenant: &Arc<Tenant>, crid: &str) {
-    let deleted = store
-        .users()
-        .delete(&context(tenant), &id(crid), false, &commit(1))
-        .await;
+    let deleted = store.users().delete(&context(tenant), &id(crid), &commit(1)).await;
     deleted.unwrap();
 }
 
@@ -92,10 +89,7 @@ async fn tombstones_have_no_clear_text_and_outlive_a_key() {
         .registrations(&tenant, &crate::support::origin(), new.into_iter())
         .await;
     assert!(refused.is_err());
-    let refused = without
-        .users()
-        .delete(&context(&tenant), &id("9"), false, &commit(1))
-        .await;
+    let refused = without.users().delete(&context(&tenant), &id("9"), &commit(1)).await;
     assert!(refused.is_err());
     without.close().await;
 }
@@ -256,7 +250,7 @@ async fn purge_is_bounded_and_keeps_what_has_not_ended() {
     }
     for (crid, day) in [("0", 0), ("1", 1)] {
         let with = commit(day * 24 * 60);
-        users.delete(&context(&tenant), &id(crid), false, &with).await.unwrap();
+        users.delete(&context(&tenant), &id(crid), &with).await.unwrap();
     }
     // One of the ended keys belongs to an open intent.
     fixture.sql(

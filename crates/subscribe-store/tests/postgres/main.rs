@@ -10,6 +10,7 @@ mod audit;
 mod callers;
 mod contract;
 mod deletions;
+mod erasures;
 mod events;
 mod import;
 mod isolation;

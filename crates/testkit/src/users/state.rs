@@ -10,6 +10,7 @@ use masthead_domain::{
     tenant::{PoolId, Tenant, TenantId},
 };
 use masthead_ports::{
+    erasure::Receipt,
     idempotency::{IdempotencyTicket, StoredAnswer},
     intents::{Intent, IntentId},
     keyed_hash::KeyedHash,
@@ -99,6 +100,8 @@ pub(super) struct UsersState {
     pub(super) last_number: i64,
     pub(super) last_intent: i64,
     pub(super) last_key: i64,
+    pub(super) last_erasure: i64,
+    pub(super) erasures: Vec<Receipt>,
     /// Accounts to write: the pool, the id to remove, and the account to put.
     pub(super) writes: Vec<(PoolId, Option<CustomerRegistrationId>, Option<Account>)>,
 }

@@ -271,7 +271,6 @@ impl UserWriter for InMemoryUsers {
         &self,
         cx: &CallContext,
         id: &CustomerRegistrationId,
-        _purge: bool,
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
         self.run("delete", |state| {

@@ -7,6 +7,7 @@ use masthead_domain::{
 };
 use masthead_orchestrator::writes::ValidLink;
 use masthead_ports::{
+    erasure::Receipt,
     sealing::{Purpose, Sealing},
     source::SourceName,
 };
@@ -43,6 +44,8 @@ pub(crate) enum WriteResult {
     ResetStarted(String),
     /// A link can be used.
     LinkValid(ValidLink),
+    /// A person is erased.
+    Erased(Box<Receipt>),
     /// It is done, and there is nothing to show.
     Done(Code),
 }

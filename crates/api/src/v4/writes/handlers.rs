@@ -34,6 +34,7 @@ use crate::{
         code::Code,
         envelope::{Shaped, V4Meta, V4Responder},
         error::V4Error,
+        report::ReceiptView,
         state::V4State,
         view::{USER_BYTES, UserView, ViewOptions},
         write_error::WriteRefusal,
@@ -125,7 +126,7 @@ fn accept(input: &WriteInput<'_>, caller: &Caller, grant: &Grant, state: &V4Stat
     let tenant = &*caller.tenant;
     let request = input.parse(tenant, &*state.sealing)?;
     match &request {
-        WriteRequest::Delete(deletion) if deletion.purge && !grant.allows(Scope::UsersErase, &tenant.id) => {
+        WriteRequest::Erase(_) if !grant.allows(Scope::UsersErase, &tenant.id) => {
             let refused = AuthError::missing_scope(&[Scope::UsersErase]);
             state.callers.record_forbidden(caller, &refused);
             Err(refused.into())
@@ -271,6 +272,10 @@ fn render(runner: WriteRunner<'_>, responder: V4Responder, result: Result<WriteA
             responder.success(Code::S200_08, meta, shaped(as_array, EventView(value)), 256)
         }
         WriteResult::LinkValid(link) => responder.success(Code::S200_09, meta, shaped(as_array, LinkView(link)), 256),
+        WriteResult::Erased(receipt) => {
+            let data = shaped(as_array, ReceiptView(receipt));
+            responder.success(Code::S200_14, meta, data, 2048)
+        }
         WriteResult::Done(code) => responder.success(*code, meta, (), 256),
     }
 }

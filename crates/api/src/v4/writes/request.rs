@@ -6,7 +6,7 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata, tenant::Tenant,
     user_change::UserChange,
 };
-use masthead_orchestrator::writes::{CreateRequest, DeleteRequest};
+use masthead_orchestrator::writes::{CreateRequest, DeleteRequest, EraseRequest};
 use masthead_ports::{passwords::PlainPassword, sealing::Sealing};
 
 use super::{
@@ -39,6 +39,8 @@ pub(super) enum WriteRequest {
     Verify(Email, Box<str>),
     SendCode(Email, Option<Box<str>>),
     Delete(DeleteRequest),
+    /// Deletes at once.
+    Erase(EraseRequest),
 }
 
 /// A change of one user.
@@ -139,10 +141,13 @@ impl WriteInput<'_> {
             WriteOperation::FinishReset => WriteRequest::FinishReset(fields.encrypted_event_id?, fields.password?),
             WriteOperation::Verify => WriteRequest::Verify(fields.email?, fields.verification_code?),
             WriteOperation::SendCode => WriteRequest::SendCode(fields.email?, fields.return_url),
+            WriteOperation::Delete if flags.purge => WriteRequest::Erase(EraseRequest {
+                key: crid?.into(),
+                ignore_provider: flags.ignore_provider,
+            }),
             WriteOperation::Delete => WriteRequest::Delete(DeleteRequest {
                 crid: crid?,
                 ignore_provider: flags.ignore_provider,
-                purge: flags.purge,
             }),
         })
     }

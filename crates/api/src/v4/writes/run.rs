@@ -125,6 +125,11 @@ impl WriteRunner<'_> {
                 let written = writes.delete.delete(call, request).await;
                 self.refused(written).map(done(Code::S200_14))
             }
+            WriteRequest::Erase(request) => {
+                let erased = writes.erase.erase(call, request).await;
+                let answer = |receipt| WriteResult::Erased(Box::new(receipt));
+                Ok(answered(self.refused(erased)?, answer))
+            }
         }
     }
 
@@ -148,6 +153,14 @@ impl WriteRunner<'_> {
             (WriteRequest::Verify(..), Some(crid)) => WriteResult::Verified(crid),
             (WriteRequest::SendCode(..), _) => WriteResult::Done(Code::S200_13),
             (WriteRequest::Delete(_), _) => WriteResult::Done(Code::S200_14),
+            // Repeated, an erasure is answered with its receipt.
+            (WriteRequest::Erase(request), _) => {
+                let call = WriteCall {
+                    caller: self.caller.clone(),
+                    idempotency: None,
+                };
+                return Box::pin(self.run(call, WriteRequest::Erase(request))).await;
+            }
             // These calls keep no answers.
             (
                 WriteRequest::Verify(..)

@@ -4,6 +4,7 @@ mod bodies;
 mod calls;
 mod client;
 mod documents;
+mod erasures;
 mod idempotency;
 mod isolation;
 mod legacy;

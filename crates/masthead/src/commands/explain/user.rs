@@ -198,7 +198,7 @@ impl<'a> UserExplanation<'a> {
             let days = self.tenant.settings.users.purge_after.as_secs() / (24 * 60 * 60);
             return format!(
                 "deleted: registration {number} was deleted on {}: it is absent from every read, and purged after {days} days \
-                 (Users.PurgeDays)",
+                 (Retention.DeletedDays)",
                 date(*at)
             );
         }

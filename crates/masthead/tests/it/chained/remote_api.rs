@@ -75,6 +75,7 @@ impl RemoteApiServer {
             )),
             use_cases,
             writes: None,
+            reports: None,
             user_tokens: None,
             tenants: Arc::new(FakeTenants::new(tenants)),
             rate_limits: Arc::new(Unlimited),

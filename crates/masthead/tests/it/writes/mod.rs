@@ -1,6 +1,7 @@
 //! Writes of users, checked against the program: real sockets, a real Postgres, a real SMTP server, and a stand-in for each provider.
 
 mod concurrent;
+mod erasures;
 mod faults;
 mod federated;
 mod first_login;

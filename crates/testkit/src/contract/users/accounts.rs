@@ -248,9 +248,9 @@ pub async fn address_is_changed_unless_taken(factory: &dyn UsersFactory) {
 pub async fn deleted_user_is_absent_and_may_return(factory: &dyn UsersFactory) {
     let subject = factory.users().await;
     let cx = subject.context(0);
-    for purge in [false, true] {
+    for _ in 0..2 {
         let created = subject.create(&new_user("7", "ann@example.com")).await;
-        let deleted = subject.writer.delete(&cx, &id("7"), purge, &commit(1)).await;
+        let deleted = subject.writer.delete(&cx, &id("7"), &commit(1)).await;
         assert!(deleted.expect("deleted") == created);
         assert!(subject.find(&id("7")).await.is_none());
         let found = subject.source.by_email(&cx, email("ann@example.com").key()).await;
@@ -262,7 +262,7 @@ pub async fn deleted_user_is_absent_and_may_return(factory: &dyn UsersFactory) {
         assert!(listed.expect("an answer").accounts.is_empty());
         let credentials = subject.writer.credentials(&cx, &email("ann@example.com")).await;
         assert!(credentials.expect("an answer").is_none());
-        let again = subject.writer.delete(&cx, &id("7"), purge, &commit(2)).await;
+        let again = subject.writer.delete(&cx, &id("7"), &commit(2)).await;
         assert!(matches!(again, Err(UserWriteError::NoSuchUser)));
     }
 }
@@ -290,7 +290,7 @@ pub async fn absent_user_is_not_written(factory: &dyn UsersFactory) {
             .await
             .map(|_| ())
     ));
-    assert!(is_absent(writer.delete(&cx, &absent, true, &commit).await.map(|_| ())));
+    assert!(is_absent(writer.delete(&cx, &absent, &commit).await.map(|_| ())));
     assert!(subject.has_committed_nothing().await);
     // An event needs no user.
     writer.record(&cx, Some(&absent), &commit).await.expect("recorded");
@@ -305,7 +305,7 @@ pub async fn tenants_are_kept_apart(factory: &dyn UsersFactory) {
     let absent = subject.writer.set_password(&other, &id("7"), None, &commit(1)).await;
     assert!(matches!(absent, Err(UserWriteError::NoSuchUser)));
     assert!(matches!(
-        subject.writer.delete(&other, &id("7"), true, &commit(1)).await,
+        subject.writer.delete(&other, &id("7"), &commit(1)).await,
         Err(UserWriteError::NoSuchUser)
     ));
     let credentials = subject.writer.credentials(&other, &email("ann@example.com")).await;

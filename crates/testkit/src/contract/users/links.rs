@@ -82,10 +82,6 @@ pub async fn new_password_or_address_ends_all_links(factory: &dyn UsersFactory) 
     moved.expect("set");
     assert!(!is_valid(&subject, 2, 3).await);
     create_link(&subject, "7", 3).await.expect("kept");
-    subject
-        .writer
-        .delete(&cx, &id("7"), false, &commit(3))
-        .await
-        .expect("deleted");
+    subject.writer.delete(&cx, &id("7"), &commit(3)).await.expect("deleted");
     assert!(!is_valid(&subject, 3, 4).await);
 }
