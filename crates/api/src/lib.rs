@@ -16,6 +16,7 @@ pub use crate::{
     auth::read_scope::ReadScopeGrants,
     export::state::ExportState,
     http::{
+        api_body::{ApiBody, StreamCutError},
         body::{BodyTimeoutError, RequestBody},
         error::ServerRefusal,
         limits::ApiLimits,
@@ -25,4 +26,5 @@ pub use crate::{
     },
     router::{Api, ApiState, refuse_at},
     routes::Route,
+    v4::parameters::export_filter::{ExportFilterError, parse_export_filter},
 };

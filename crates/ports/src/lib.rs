@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod caller_rules;
 pub mod clock;
 pub mod events;
+pub mod exports;
 pub mod idempotency;
 pub mod intents;
 pub mod keyed_hash;

@@ -18,6 +18,7 @@ mod page;
 mod response;
 mod schema;
 pub(crate) mod serve;
+mod users_export_operation;
 mod v4_operations;
 mod v4_schemas;
 mod write_operations;

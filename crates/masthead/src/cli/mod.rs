@@ -4,6 +4,7 @@ mod audit;
 mod caller;
 mod check_config;
 mod explain;
+mod export;
 mod health;
 mod import;
 mod migrate_from;
@@ -25,6 +26,7 @@ pub(crate) use audit::AuditArguments;
 pub(crate) use caller::CallerCommand;
 pub(crate) use check_config::{CheckConfigArguments, SettingsArguments};
 pub(crate) use explain::ExplainArguments;
+pub(crate) use export::ExportArguments;
 pub(crate) use health::HealthArguments;
 pub(crate) use import::ImportArguments;
 pub(crate) use migrate_from::MigrateFromArguments;
@@ -51,6 +53,7 @@ Examples:
   masthead workspace add herald --tenant north/daily/herald
                                                let marketing jobs export its users; print their key
   masthead import --tenant north/daily/herald users.ndjson
+  masthead export --tenant north/daily/herald --with-hashes > users.ndjson
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
@@ -109,6 +112,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Imports registrations from lines of JSON.
     Import(ImportArguments),
+    /// Exports the registrations of a tenant: lines of JSON, CSV, Auth0's import, SCIM or LDIF.
+    Export(ExportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
     MigrateFrom(MigrateFromArguments),
     /// Updates a tenant's mirror of its provider's users; the server does the same on its schedule (sync.every).
@@ -198,6 +203,8 @@ mod tests {
             "masthead caller allow --issuer https://id.example/ --client-id crm",
             "masthead import --tenant a/b/c -",
             "masthead import users.ndjson",
+            "masthead export --tenant a/b/c",
+            "masthead export --tenant a/b/c --format csv --with-hashes --filter lastName=le",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
             "masthead migrate-from --tenant a/b/c --dry-run",
             "masthead sync --tenant a/b/c --dry-run",
@@ -263,6 +270,8 @@ mod tests {
             "masthead caller add --issuer x --subject a",
             "masthead caller deny --issuer x",
             "masthead caller deny --issuer x --subject a --for 367d",
+            "masthead export",
+            "masthead export --tenant a/b/c --format xml",
             "masthead migrate-from --state x.json",
             "masthead migrate-from --tenant a/b/c --page-size 1001",
             "masthead migrate-from --tenant a/b/c --state x.json --dry-run",

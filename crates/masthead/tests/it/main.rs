@@ -10,6 +10,7 @@
 mod chained;
 mod contract;
 mod database;
+mod exports;
 mod http;
 mod issuers;
 mod journeys;

@@ -11,6 +11,7 @@ mod callers;
 mod contract;
 mod deletions;
 mod events;
+mod exports;
 mod import;
 mod isolation;
 mod mirror;
