@@ -134,7 +134,7 @@ impl ReadLog {
         self.write(caller, kind, requested, outcome, (users, named), None)
     }
 
-    /// Records an export of `users` registrations. It names none of them: its conditions and their number say what was read.
+    /// Records an export of `users` registrations. It names none of them: its conditions and their number describe what was read.
     pub(crate) fn record_export(
         &self,
         caller: &Caller,

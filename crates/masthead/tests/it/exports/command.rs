@@ -186,6 +186,8 @@ fn exports_are_events_of_the_operator() {
 #[test]
 fn refusals_have_exit_code_one_and_write_nothing() {
     let exported = Exported::with(&odd_users());
+    let token = process::secret_variable("north/daily/remote", "USERS");
+    let token = format!("Subscribe.TokenEnv={token}");
     let url = ["--set", "Subscribe.Url=https://users.example", "--set", &token];
     let remote = [&["tenant", "add", "north/daily/remote"], &url[..]].concat();
     process::run_ok(&exported.settings, &remote, "");
