@@ -16,6 +16,7 @@ pub use crate::{
     auth::read_scope::ReadScopeGrants,
     export::state::ExportState,
     http::{
+        api_body::{ApiBody, StreamCutError},
         body::{BodyTimeoutError, RequestBody},
         error::ServerRefusal,
         limits::ApiLimits,
@@ -25,5 +26,6 @@ pub use crate::{
     },
     router::{Api, ApiState, refuse_at},
     routes::Route,
+    v4::parameters::export_filter::{ExportFilterError, parse_export_filter},
     v4::report::{receipt_json, report_json, report_page},
 };

@@ -30,6 +30,7 @@ use crate::{
     },
     family::ApiFamily,
     http::{
+        api_body::ApiBody,
         body::RequestBody,
         error::{RequestError, ServerRefusal},
         limits::ApiLimits,
@@ -44,6 +45,7 @@ use crate::{
     routes::{NamedCall, Route, RouteEntry, RoutedOperation, route_table},
     v4::{
         audit::read_audit,
+        export::export_registrations,
         handlers::{get_user, list_users, search_users},
         report::report_person,
         state::V4State,
@@ -171,6 +173,9 @@ impl Api {
             (RoutedOperation::User, &Method::GET | &Method::HEAD) => {
                 Box::pin(get_user(&self.v4, context, parts, first.unwrap_or_default()))
             }
+            (RoutedOperation::NamedCall(NamedCall::Export), &Method::GET | &Method::HEAD) => {
+                Box::pin(export_registrations(&self.v4, context, parts))
+            }
             (RoutedOperation::NamedCall(call), &Method::GET | &Method::HEAD) => {
                 Box::pin(get_user(&self.v4, context, parts, call.name()))
             }
@@ -214,7 +219,7 @@ impl Api {
         let response = answer.await;
         if parts.method == Method::HEAD {
             // The same header fields, without the content (RFC 9110 §9.3.2).
-            return response.map(|_| Full::default());
+            return response.map(|_| ApiBody::default());
         }
         response
     }

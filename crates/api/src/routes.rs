@@ -25,7 +25,8 @@ pub(crate) enum RoutedOperation {
     Users,
     /// One user: get, update, delete.
     User,
-    /// A call whose name is also a valid id: POST makes the call, every other method is about the user with this id.
+    /// A call whose name is also a valid id: POST makes the call, and of `Export` GET; every other method is about the user with
+    /// this id.
     NamedCall(NamedCall),
     /// A part of one user.
     UserPart(WriteOperation),
@@ -53,6 +54,8 @@ pub(crate) enum RoutedOperation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamedCall {
     Search,
+    /// All registrations as a stream. It is a GET: the user with this id is read by a list.
+    Export,
     Write(&'static str, WriteOperation),
 }
 
@@ -76,6 +79,7 @@ impl NamedCall {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Search => "Search",
+            Self::Export => "Export",
             Self::Write(name, _) => name,
         }
     }
@@ -105,7 +109,7 @@ impl RoutedOperation {
                 post: Some(_),
                 put: false,
             } if writes => "GET,HEAD,POST",
-            Self::User if writes => "GET,HEAD,PUT,DELETE",
+            Self::User | Self::NamedCall(NamedCall::Export) if writes => "GET,HEAD,PUT,DELETE",
             Self::NamedCall(_) if writes => "POST,GET,HEAD,PUT,DELETE",
             Self::UserPart(_) if writes => "PATCH",
             Self::ResetStep(_) | Self::LegacyCall(_) if writes => "POST",
@@ -119,7 +123,7 @@ impl RoutedOperation {
             Self::UserPart(_) | Self::ResetStep(_) | Self::LegacyCall(_) => "",
             Self::Users
             | Self::User
-            | Self::NamedCall(NamedCall::Write(..))
+            | Self::NamedCall(NamedCall::Export | NamedCall::Write(..))
             | Self::LegacyUsers { .. }
             | Self::Audit
             | Self::Report
@@ -215,6 +219,7 @@ pub(crate) fn route_table() -> matchit::Router<RouteEntry> {
     for base in v4::BASES {
         add_variants(base, RoutedOperation::Users);
         add_variants(&format!("{base}/Search"), RoutedOperation::NamedCall(NamedCall::Search));
+        add_variants(&format!("{base}/Export"), RoutedOperation::NamedCall(NamedCall::Export));
         add_variants(&format!("{base}/{{crid}}"), RoutedOperation::User);
         add_variants(&format!("{base}/{{crid}}/Report"), RoutedOperation::Report);
         for (name, call) in NAMED_WRITES {
@@ -280,6 +285,8 @@ mod tests {
             ("/Users/a%2Fb/", "/Users/{crid}/"),
             ("/Users/Search", "/Users/Search"),
             ("/Users/search", "/Users/{crid}"),
+            ("/v4/Users/Export", "/v4/Users/Export"),
+            ("/Users/export", "/Users/{crid}"),
             ("/v4/Users/Authentication/", "/v4/Users/Authentication/"),
             ("/Users/VerificationCode", "/Users/VerificationCode"),
             ("/Users/VerificationCodes", "/Users/{crid}"),

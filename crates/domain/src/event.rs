@@ -51,7 +51,7 @@ pub enum EventKind {
     AuthSystemUserChangeEmail = 4610,
     /// Registrations were imported in bulk (not in the contract).
     SubscribeUserImport = 4901,
-    /// A workspace exported users (not in the contract).
+    /// Users were exported (not in the contract).
     SubscribeUserExport = 4902,
     /// A registration was deleted (not in the contract).
     SubscribeUserDelete = 4905,

@@ -39,12 +39,19 @@ impl Drop for OpenRequest {
 /// request then counts as answered.
 const PART_BYTES: usize = 64 * 1024;
 
+/// How the bytes of a response are counted.
+enum Counted {
+    /// All of them, until the first are read, and then with the data; `None` from then on.
+    Whole(Option<HeldBytes>),
+    /// Each part of a stream until it is sent, and until the end of the stream what its maker holds.
+    Parts(HeldBytes),
+}
+
 /// A response body that keeps its request open, and counts its bytes until they are sent.
 pub(crate) struct TrackedBody<B> {
     body: B,
     open: OpenRequest,
-    /// The bytes of the response until the first of them are read.
-    held: Option<HeldBytes>,
+    counted: Counted,
     /// Data that was read, and not given out yet.
     rest: Bytes,
 }
@@ -52,11 +59,13 @@ pub(crate) struct TrackedBody<B> {
 impl<B: Body> TrackedBody<B> {
     pub(crate) fn new(body: B, open: OpenRequest, room: &ResponseRoom) -> Self {
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        let held = room.hold(bytes.unwrap_or_default());
         Self {
             body,
             open,
-            held: Some(held),
+            counted: match bytes {
+                Some(bytes) => Counted::Whole(Some(room.hold(bytes))),
+                None => Counted::Parts(room.hold_reserved()),
+            },
             rest: Bytes::new(),
         }
     }
@@ -92,9 +101,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
         };
         let frame = match frame.into_data() {
             Ok(data) => {
-                let data = match tracked.held.take() {
-                    Some(held) => held.bind(data),
-                    None => data,
+                let data = match &mut tracked.counted {
+                    Counted::Whole(held) => match held.take() {
+                        Some(held) => held.bind(data),
+                        None => data,
+                    },
+                    Counted::Parts(held) => held.bind_more(data),
                 };
                 Frame::data(tracked.next_part(data))
             }

@@ -170,6 +170,14 @@ impl UnsentBytes {
         }
     }
 
+    fn hold(self: &Arc<Self>, bytes: usize) -> HeldBytes {
+        self.add(bytes);
+        HeldBytes {
+            unsent: Arc::clone(self),
+            bytes,
+        }
+    }
+
     fn add(&self, bytes: usize) {
         if bytes > 0 {
             self.own.used.fetch_add(bytes, SeqCst);
@@ -219,12 +227,16 @@ impl ResponseRoom {
 
     /// Replaces what is reserved by what the response has.
     pub(crate) fn hold(&self, bytes: usize) -> HeldBytes {
-        let unsent = &self.0.unsent;
-        unsent.add(bytes);
-        unsent.subtract(self.0.bytes.swap(0, SeqCst));
+        let held = self.0.unsent.hold(bytes);
+        self.0.unsent.subtract(self.0.bytes.swap(0, SeqCst));
+        held
+    }
+
+    /// Keeps what is reserved, for a response whose length is not known: what its maker holds while it is sent.
+    pub(crate) fn hold_reserved(&self) -> HeldBytes {
         HeldBytes {
-            unsent: Arc::clone(unsent),
-            bytes,
+            unsent: Arc::clone(&self.0.unsent),
+            bytes: self.0.bytes.swap(0, SeqCst),
         }
     }
 }
@@ -242,6 +254,11 @@ pub(crate) struct HeldBytes {
 }
 
 impl HeldBytes {
+    /// More data of the same response, counted until its last part is sent or dropped.
+    pub(crate) fn bind_more(&self, data: Bytes) -> Bytes {
+        self.unsent.hold(data.len()).bind(data)
+    }
+
     /// The same data, counted until its last part is sent or dropped.
     pub(crate) fn bind(self, data: Bytes) -> Bytes {
         Bytes::from_owner(CountedData { data, _held: self })
@@ -298,6 +315,21 @@ mod tests {
         let room = ResponseRoom::new(&unsent);
         assert!(room.reserve(90).now_or_never().is_some());
         drop(room);
+        assert_eq!(used(&unsent), (0, 0));
+    }
+
+    #[test]
+    fn stream_counts_its_reservation_and_its_parts() {
+        let unsent = UnsentBytes::new(100, Arc::new(UnsentTotal::new(800)));
+        let room = ResponseRoom::new(&unsent);
+        assert!(room.reserve(50).now_or_never().is_some());
+        let held = room.hold_reserved();
+        let part = held.bind_more(Bytes::from(vec![7; 20]));
+        assert_eq!(used(&unsent), (70, 70));
+        drop(part);
+        drop(room);
+        assert_eq!(used(&unsent), (50, 50));
+        drop(held);
         assert_eq!(used(&unsent), (0, 0));
     }
 

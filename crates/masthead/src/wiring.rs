@@ -189,18 +189,20 @@ pub(crate) fn store(settings: &DatabaseSettings, sealing: Option<&SealingSetting
     })
 }
 
-/// The store of a server, whose reads are spread over the replicas. As [`store`] otherwise.
+/// The store of a server, whose reads are spread over the replicas, with this many exports at once. As [`store`] otherwise.
 ///
 /// # Errors
 /// A URL is invalid, or a sealing key.
 pub(crate) fn store_with_replicas(
     settings: &DatabaseSettings,
     sealing: &SealingSettings,
+    exports: usize,
 ) -> Result<Store, CommandError> {
     let urls = settings.replica_urls.iter().map(|url| url.reveal().to_owned());
     open(&StoreOptions {
         replica_urls: urls.collect(),
         replica_max_lag: settings.replica_max_lag,
+        export_connections: u32::try_from(exports).unwrap_or(u32::MAX),
         keyed_hasher: Some(keyed_hasher(sealing)?),
         logs_failed_connections: true,
         ..store_options(settings)

@@ -7,6 +7,7 @@ use masthead_ports::{
     bulk::BulkLookups,
     clock::Clock,
     events::ReadEvents,
+    exports::RegistrationExports,
     mirror::UserMirror,
     provider::Providers,
     registrations::RegistrationWriter,
@@ -14,10 +15,21 @@ use masthead_ports::{
 };
 
 use crate::{
-    export_users::ExportUsers, list_users::ListUsers, live_union::LiveUnion, lookup_user::LookupUser,
-    mirror_list::MirrorLists, mirror_writer::MirrorWriter, provider_reader::ProviderReader, read_audit::ReadAudit,
-    read_log::ReadLog, refusal_log::RefusalLog, search_provider::SearchProvider, source_pair::SourcePair,
-    store_only::StoreOnly, write_back::WriteBackQueue,
+    export_registrations::{ExportLimits, ExportRegistrations, RunningExports},
+    export_users::ExportUsers,
+    list_users::ListUsers,
+    live_union::LiveUnion,
+    lookup_user::LookupUser,
+    mirror_list::MirrorLists,
+    mirror_writer::MirrorWriter,
+    provider_reader::ProviderReader,
+    read_audit::ReadAudit,
+    read_log::ReadLog,
+    refusal_log::RefusalLog,
+    search_provider::SearchProvider,
+    source_pair::SourcePair,
+    store_only::StoreOnly,
+    write_back::WriteBackQueue,
 };
 
 /// The ports that the use cases need.
@@ -27,6 +39,10 @@ pub struct Dependencies {
     pub store: Arc<dyn UserSource>,
     /// The same registrations, for bulk lookups.
     pub bulk: Arc<dyn BulkLookups>,
+    /// The same registrations, for exports of all of them.
+    pub exports: Arc<dyn RegistrationExports>,
+    /// The limits of these exports.
+    pub export_limits: ExportLimits,
     /// The writer of the same registrations.
     pub registrations: Arc<dyn RegistrationWriter>,
     /// The identity providers.
@@ -54,6 +70,8 @@ pub struct UseCases {
     pub search_provider: SearchProvider,
     /// Many users by key.
     pub export_users: ExportUsers,
+    /// All registrations of a tenant.
+    pub export_registrations: ExportRegistrations,
     /// Events of the audit log.
     pub read_audit: ReadAudit,
     /// The events of refused calls.
@@ -62,6 +80,7 @@ pub struct UseCases {
     max_depth: u64,
     write_back: WriteBackQueue,
     mirror_writer: MirrorWriter,
+    running_exports: RunningExports,
 }
 
 impl UseCases {
@@ -79,7 +98,8 @@ impl UseCases {
             Arc::clone(&dependencies.clock),
             dependencies.audit.address,
         );
-        Self::assemble(dependencies, max_depth, write_back, mirror_writer, refusals)
+        let running = RunningExports::default();
+        Self::assemble(dependencies, max_depth, write_back, mirror_writer, refusals, running)
     }
 
     /// The same use cases over another handle of the same store, such as one that runs lookups on the thread of the caller.
@@ -95,6 +115,7 @@ impl UseCases {
             self.write_back.clone(),
             self.mirror_writer.clone(),
             self.refusals.clone(),
+            self.running_exports.clone(),
         )
     }
 
@@ -109,10 +130,13 @@ impl UseCases {
         write_back: WriteBackQueue,
         mirror_writer: MirrorWriter,
         refusals: RefusalLog,
+        running_exports: RunningExports,
     ) -> Self {
         let Dependencies {
             store,
             bulk,
+            exports,
+            export_limits,
             providers,
             mirror,
             events,
@@ -176,6 +200,12 @@ impl UseCases {
                 log: log.clone(),
             },
             refusals,
+            export_registrations: ExportRegistrations {
+                exports,
+                limits: export_limits,
+                running: running_exports.clone(),
+                log: log.clone(),
+            },
             export_users: ExportUsers {
                 providers,
                 bulk,
@@ -188,6 +218,7 @@ impl UseCases {
             max_depth,
             write_back,
             mirror_writer,
+            running_exports,
         }
     }
 }

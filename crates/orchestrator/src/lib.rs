@@ -3,6 +3,7 @@
 mod caller;
 mod dependencies;
 mod error;
+mod export_registrations;
 mod export_users;
 mod findings;
 mod list_users;
@@ -33,6 +34,7 @@ pub mod writes;
 pub use caller::Caller;
 pub use dependencies::{Dependencies, UseCases};
 pub use error::ReadError;
+pub use export_registrations::{ExportError, ExportLimits, ExportRegistrations, RegistrationStream};
 pub use export_users::{ExportAnswer, ExportRequest, ExportUsers, ExportedUser};
 pub use list_users::ListUsers;
 pub use lookup_user::LookupUser;

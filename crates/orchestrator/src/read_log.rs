@@ -11,7 +11,12 @@ use masthead_domain::{
     user_key::UserKey,
 };
 use masthead_ports::{
-    audit::AuditPolicy, bulk::LookupKey, clock::Clock, events::ReadEvents, keyed_hash::HashPurpose, source::SourceError,
+    audit::AuditPolicy,
+    bulk::LookupKey,
+    clock::Clock,
+    events::ReadEvents,
+    keyed_hash::HashPurpose,
+    source::{SUBSCRIBE, SourceError},
 };
 
 use crate::{Caller, ReadError, findings::PairFindings};
@@ -125,6 +130,35 @@ impl ReadLog {
         shown: impl IntoIterator<Item = &'a Account>,
     ) -> Result<(), ReadError> {
         let named = self.name_users(caller.tenant.pool, shown);
+        let users = u32::try_from(users).unwrap_or(u32::MAX);
+        self.write(caller, kind, requested, outcome, (users, named), None)
+    }
+
+    /// Records an export of `users` registrations. It names none of them: its conditions and their number describe what was read.
+    pub(crate) fn record_export(
+        &self,
+        caller: &Caller,
+        filter: &UserFilter,
+        outcome: EventOutcome,
+        users: u64,
+        is_complete: bool,
+    ) -> Result<(), ReadError> {
+        let (kind, requested) = (EventKind::SubscribeUserExport, ReadRequest::Users(filter));
+        let users = u32::try_from(users).unwrap_or(u32::MAX);
+        let detail = format!(r#"{{"source":"{SUBSCRIBE}","complete":{is_complete}}}"#);
+        let shown = (users, NamedUsers::default());
+        self.write(caller, kind, requested, outcome, shown, Some(detail.into()))
+    }
+
+    fn write(
+        &self,
+        caller: &Caller,
+        kind: EventKind,
+        requested: ReadRequest<'_>,
+        outcome: EventOutcome,
+        (users, named): (u32, NamedUsers),
+        detail: Option<Box<str>>,
+    ) -> Result<(), ReadError> {
         let (kind_of_filter, text) = requested.describe();
         let hash = self.hash(caller.tenant.pool, &text);
         let event = Event {
@@ -146,8 +180,8 @@ impl ReadLog {
             }),
             registration_id: named.registration_id,
             user_ids: named.user_ids,
-            users: u32::try_from(users).unwrap_or(u32::MAX),
-            detail: None,
+            users,
+            detail,
         };
         match self.events.record(event) {
             Err(_lost) if self.policy.required => Err(ReadError::Unavailable {

@@ -10,6 +10,7 @@ pub mod caller_rules;
 pub mod clock;
 pub mod erasure;
 pub mod events;
+pub mod exports;
 pub mod idempotency;
 pub mod intents;
 pub mod keyed_hash;

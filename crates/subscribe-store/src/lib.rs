@@ -19,6 +19,7 @@ mod event_partitions;
 mod event_queue;
 mod event_rows;
 mod event_writer;
+mod export;
 mod field_error;
 #[cfg(test)]
 mod hand_written;
@@ -26,6 +27,7 @@ mod import;
 mod inspection;
 mod key_uses;
 mod lookup;
+mod lookups_starter;
 mod metadata_json;
 mod migration;
 mod mirror;
@@ -74,6 +76,7 @@ pub use caller_rules::PgCallerRules;
 pub use connect::{PoolerError, TlsError};
 pub use database_url::{DatabaseUrlError, check_database_url};
 pub use event_partitions::{EventPartitions, EventPartitionsError, PartitionsKept};
+pub use export::PgRegistrationExports;
 pub use field_error::UnstorableFieldError;
 pub use import::{
     Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportError, ImportOrigin, ImportRow,

@@ -44,6 +44,8 @@ pub struct StoreOptions {
     pub search_queue: usize,
     /// The maximum number of waiting searches of one pool; more are rejected.
     pub search_queue_per_tenant: usize,
+    /// Connections for exports of registrations: the most that run at once.
+    pub export_connections: u32,
     /// Connections for writes that lock a pool (ADR 0070): mirrors, and registrations of federated pools. Writers that wait
     /// for a pool occupy only these connections.
     pub writing_connections: u32,
@@ -88,6 +90,7 @@ impl StoreOptions {
             search_concurrency: 0,
             search_queue: 4096,
             search_queue_per_tenant: 2048,
+            export_connections: 2,
             writing_connections: 4,
             service_connections: 3,
             pooler: false,
@@ -131,6 +134,7 @@ impl StoreOptions {
             ("search_connections", self.search_connections == 0),
             ("search_queue", self.search_queue == 0),
             ("search_queue_per_tenant", self.search_queue_per_tenant == 0),
+            ("export_connections", self.export_connections == 0),
             ("writing_connections", self.writing_connections == 0),
             ("service_connections", self.service_connections == 0),
             ("lookup_queue", self.lookup_queue == 0),

@@ -17,8 +17,10 @@ use crate::{
     database::PgDatabase,
     database_url::DatabaseServers,
     event_partitions::EventPartitions,
+    export::PgRegistrationExports,
     import::Importer,
-    lookup::{LookupLimits, Lookups, PgLookups, SpreadLookups},
+    lookup::Lookups,
+    lookups_starter::LookupsStarter,
     mirror::PgMirror,
     options::{BY_INDEX, OpenError, StoreOptions},
     person::PgPersonRecords,
@@ -53,6 +55,7 @@ pub struct Store {
     service: PgDatabase,
     writing: PgDatabase,
     search: Reads,
+    exports: Arc<PgRegistrationExports>,
     migrations_url: String,
     maintenance: Connector,
     lookups: LookupsStarter,
@@ -109,6 +112,8 @@ impl Store {
             .with_writes(writes());
         let searching = options.connector(&plain, BY_INDEX).with_log(log.clone());
         let search = options.database(searching.clone(), options.search_connections);
+        let exports = options.database(searching.clone(), options.export_connections);
+        let exports = PgRegistrationExports::new(exports, options.acquire_timeout);
         let search = match &replicas {
             Some(replicas) => replicas.reads(search, options.search_connections),
             None => Reads::primary(search),
@@ -129,11 +134,7 @@ impl Store {
             let connectors = replicas.connectors(GENERIC_PLANS);
             (Arc::clone(&replicas.state), connectors.collect())
         });
-        let starter = LookupsStarter {
-            connect: generic,
-            on_replicas,
-            options: options.clone(),
-        };
+        let starter = LookupsStarter::new(generic, on_replicas, options.clone());
         let lookups = starter.start(&Handle::current(), options.lookup_connections);
         let totals = Arc::new(PgTotals::start(writing.clone()));
         let tombstones = Tombstones(options.keyed_hasher.clone());
@@ -181,6 +182,7 @@ impl Store {
             service,
             writing,
             search,
+            exports: Arc::new(exports),
         })
     }
 
@@ -194,7 +196,7 @@ impl Store {
     /// The look-up connections are divided among the runtimes, at least one each.
     #[must_use]
     pub fn registrations_on(&self, runtimes: &[&Handle]) -> Vec<Arc<PgRegistrations>> {
-        let all = self.lookups.options.lookup_connections;
+        let all = self.lookups.connections();
         let each = all.div_ceil(u32::try_from(runtimes.len().max(1)).unwrap_or(all)).max(1);
         let own = |runtime: &&Handle| {
             let lookups = self.lookups.start(runtime, each);
@@ -217,6 +219,12 @@ impl Store {
     #[must_use]
     pub fn bulk_lookups(&self) -> Arc<PgBulkLookups> {
         Arc::clone(&self.bulk)
+    }
+
+    /// Exports of registrations.
+    #[must_use]
+    pub fn registration_exports(&self) -> Arc<PgRegistrationExports> {
+        Arc::clone(&self.exports)
     }
 
     /// The workspaces.
@@ -365,35 +373,11 @@ impl Store {
         if let Some(watch) = watch {
             watch.close().await;
         }
-        tokio::join!(self.service.close(), self.writing.close(), self.search.close());
-    }
-}
-
-struct LookupsStarter {
-    connect: Connector,
-    /// The replicas and a connector for each; `None` without replicas.
-    on_replicas: Option<(Arc<Replicas>, Vec<Connector>)>,
-    options: StoreOptions,
-}
-
-impl LookupsStarter {
-    fn start(&self, runtime: &Handle, connections: u32) -> Arc<Lookups> {
-        let options = &self.options;
-        let limits = LookupLimits {
-            waiting: options.lookup_queue,
-            batch: options.lookup_batch,
-        };
-        let lookups = |to: &Connector| PgLookups::new(to.clone(), options.acquire_timeout, options.statement_timeout);
-        let backends = (0..connections).map(|_| lookups(&self.connect));
-        Arc::new(match &self.on_replicas {
-            None => Lookups::start(runtime, backends, limits),
-            Some((replicas, connectors)) => {
-                let spread = |primary| {
-                    let on_replicas = connectors.iter().map(lookups).collect();
-                    SpreadLookups::new(primary, on_replicas, Arc::clone(replicas))
-                };
-                Lookups::start(runtime, backends.map(spread), limits)
-            }
-        })
+        tokio::join!(
+            self.service.close(),
+            self.writing.close(),
+            self.search.close(),
+            self.exports.close()
+        );
     }
 }

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod contract;
 pub mod contract_cases;
 pub mod events;
+pub mod exports;
 pub mod hashing;
 pub mod logs;
 pub mod mail;

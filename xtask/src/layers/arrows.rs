@@ -19,8 +19,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tokens", &["domain", "ports", "http-client", "single-flight"]),
     ("credentials", &["domain", "ports"]),
     ("imports", &["domain", "ports", "credentials"]),
+    ("exports", &["domain", "ports"]),
     ("rate-limits", &["domain", "ports"]),
-    ("api", &["domain", "ports", "orchestrator"]),
+    ("api", &["domain", "ports", "orchestrator", "exports"]),
     (
         "masthead",
         &[
@@ -28,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ports",
             "credentials",
             "imports",
+            "exports",
             "orchestrator",
             "http-server",
             "http-client",

@@ -4,7 +4,8 @@
 use std::{env, fs, path::Path};
 
 use super::{
-    audit_operation, export_operations, legacy_calls, legacy_writes, report_operation, v4_operations, write_operations,
+    audit_operation, export_operations, legacy_calls, legacy_writes, report_operation, users_export_operation, v4_operations,
+    write_operations,
 };
 use crate::{
     auth::headers::REQUIRED,
@@ -92,6 +93,16 @@ fn operations() -> String {
         format!("**{title}** — `{method} {path}`. {meaning}\n\n```sh\n{curl}\n```\n\n")
     });
     operations.collect()
+}
+
+fn users_export_call() -> String {
+    use users_export_operation::{CURL, MEANING, PATH, TITLE, example_lines, parameters};
+    let parameters: Vec<String> = parameters().map(|row| code(row.spec.name)).collect();
+    let (parameters, lines) = (parameters.join(", "), example_lines());
+    format!(
+        "**{TITLE}** — `GET {PATH}`. {MEANING}\n\n```sh\n{CURL}\n```\n\n```json\n{lines}```\n\nParameters: {parameters} and \
+         `metadata.{{key}}`, as of lists.\n"
+    )
 }
 
 fn audit_call() -> String {
@@ -271,6 +282,7 @@ fn api_md_is_current() {
         ("headers", headers()),
         ("calls", operations()),
         ("parameters", v4_parameters()),
+        ("users export call", users_export_call()),
         ("write calls", write_operations()),
         ("write fields", write_fields()),
         ("audit call", audit_call()),

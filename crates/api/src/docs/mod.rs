@@ -19,6 +19,7 @@ mod report_operation;
 mod response;
 mod schema;
 pub(crate) mod serve;
+mod users_export_operation;
 mod v4_operations;
 mod v4_schemas;
 mod write_operations;

@@ -7,7 +7,7 @@ use super::{
     examples::EXAMPLE_REQUEST_ID,
     export_operations, export_schemas, legacy_operations, legacy_schemas, legacy_writes,
     node::{DocNode, list, object},
-    report_operation, v4_operations, v4_schemas, write_operations, write_schemas,
+    report_operation, users_export_operation, v4_operations, v4_schemas, write_operations, write_schemas,
 };
 use crate::auth::headers::REQUIRED;
 
@@ -41,7 +41,7 @@ pub(super) fn document() -> DocNode {
 fn paths() -> DocNode {
     let v4 = v4_operations::operations()
         .chain(write_operations::operations())
-        .chain([audit_operation::operation(), report_operation::operation()]);
+        .chain([users_export_operation::operation(), audit_operation::operation(), report_operation::operation()]);
     let legacy = legacy_operations::operations().chain(legacy_writes::operations());
     let mut paths: Vec<(&'static str, DocNode)> = Vec::new();
     for (path, method, operation) in v4.chain(legacy) {
@@ -69,7 +69,7 @@ fn components() -> DocNode {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "claim `scope`: `users:read` for look-ups (and, unless the server divides them, searches and lists), `users:search` for lists with conditions, `users:list` for lists without, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to erase persons, `users:report` to read everything that is held about one, `audit:read` for the audit log; claim `tenants` with `group/client/paper`, `*` allowed for a part",
+                "description": "claim `scope`: `users:read` for look-ups (and, unless the server divides them, searches and lists), `users:search` for lists with conditions, `users:list` for lists without, `users:write` for writes, `users:authenticate` for sign-in, forgotten passwords and verification (`users:write` includes it), `users:tickets` to be answered links that set passwords, `users:erase` to erase persons, `users:report` to read everything that is held about one, `users:export` to export all users, `audit:read` for the audit log; claim `tenants` with `group/client/paper`, `*` allowed for a part",
             },
             "workspaceKey": export_operations::security_scheme(),
         },

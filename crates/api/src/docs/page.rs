@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     audit_operation,
     examples::{self, indent},
-    export_operations, legacy_calls, legacy_writes, report_operation,
+    export_operations, legacy_calls, legacy_writes, report_operation, users_export_operation,
     v4_operations::{OPERATIONS, ParameterInput, V4OperationDoc},
     write_operations::{self, WriteOperationDoc},
 };
@@ -30,6 +30,7 @@ pub(super) fn html() -> String {
     for doc in write_operations::OPERATIONS {
         let _ = writeln!(page, "<a href=\"#{}\">{}</a>", doc.id, doc.label);
     }
+    let _ = writeln!(page, "<a href=\"#{}\">Export all</a>", users_export_operation::ID);
     let _ = writeln!(page, "<a href=\"#{}\">Audit</a>", audit_operation::ID);
     let _ = writeln!(page, "<a href=\"#{}\">Report</a>", report_operation::ID);
     page.push_str(AFTER_OPERATIONS);
@@ -40,6 +41,7 @@ pub(super) fn html() -> String {
     for doc in write_operations::OPERATIONS {
         write_operation(&mut page, doc);
     }
+    users_export(&mut page);
     audit(&mut page);
     report(&mut page);
     envelope(&mut page);
@@ -107,6 +109,25 @@ fn headers(page: &mut String) {
     let rows = rows.into_iter().chain([request_id]);
     table(page, "", &["header", "meaning", "example"], rows);
     page.push_str("</section>\n");
+}
+
+fn users_export(page: &mut String) {
+    use users_export_operation::{CURL, ID, MEANING, PATH, TITLE, codes, example_lines, parameters};
+    let parameters: Vec<_> = parameters()
+        .map(|row| format!("<code>{}</code>", row.spec.name))
+        .collect();
+    let codes: Vec<_> = codes().map(link_to_code).collect();
+    let _ = writeln!(
+        page,
+        "<section id=\"{ID}\"><h2>{TITLE}</h2>\n<p class=\"route\"><b>GET</b> <code>{PATH}</code></p>\n<p>{}</p>\n<pre><code>{}</code></pre>\n\
+         <p>Parameters, as of <a href=\"#getUsers\">lists</a>: {} and <code>metadata.{{key}}</code>.</p>\n<details><summary>Answer</summary>\
+         <pre><code>{}</code></pre></details>\n<p class=\"codes\">Codes: {}</p>\n</section>",
+        prose(MEANING),
+        escape(CURL),
+        parameters.join(", "),
+        escape(&example_lines()),
+        codes.join(", ")
+    );
 }
 
 fn audit(page: &mut String) {

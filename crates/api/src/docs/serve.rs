@@ -11,7 +11,6 @@ use http::{
         X_CONTENT_TYPE_OPTIONS,
     },
 };
-use http_body_util::Full;
 
 use super::{openapi, page};
 use crate::http::response::ApiResponse;
@@ -58,7 +57,7 @@ pub(crate) fn page_redirect() -> ApiResponse {
 
 fn document(content_type: &'static str, text: Bytes) -> ApiResponse {
     let length = text.len();
-    let mut response = ApiResponse::new(Full::new(text));
+    let mut response = ApiResponse::new(text.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -221,7 +221,7 @@ pub(super) fn id_parameter(example: &'static str) -> DocNode {
 }
 
 /// `metadata.{key}`: an object whose keys are complete parameter names, which `form` and `explode` write as they are.
-fn metadata_parameter() -> DocNode {
+pub(super) fn metadata_parameter() -> DocNode {
     object! {
         "name": "metadata",
         "in": "query",

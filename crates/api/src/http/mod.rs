@@ -1,5 +1,6 @@
 //! What every API shares: requests, bodies, deadlines, responses, JSON and percent-encoding. It knows no operation.
 
+pub(crate) mod api_body;
 pub(crate) mod body;
 pub(crate) mod deadline;
 pub(crate) mod error;

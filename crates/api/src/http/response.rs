@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
-use http_body_util::Full;
 use serde::Serialize;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
-use super::request::{REQUEST_ID, RequestId};
+use super::{
+    api_body::ApiBody,
+    request::{REQUEST_ID, RequestId},
+};
 
-/// A complete response: no API streams one.
-pub type ApiResponse = Response<Full<Bytes>>;
+/// A response.
+pub type ApiResponse = Response<ApiBody>;
 
 /// A JSON response; caches must not store it, since it is about persons, and browsers must not take it for anything else.
 pub(crate) fn json_response(status: StatusCode, body: Vec<u8>, request_id: RequestId) -> ApiResponse {
     let length = body.len();
-    let mut response = ApiResponse::new(Full::from(body));
+    let mut response = ApiResponse::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

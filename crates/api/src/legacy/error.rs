@@ -83,8 +83,8 @@ impl From<RequestError> for LegacyError {
 impl From<V4Error> for LegacyError {
     fn from(error: V4Error) -> Self {
         match error {
-            // The audit log has no legacy call.
-            V4Error::Audit(_) => Self::Request(RequestError::BadRequest),
+            // The audit log and exports of registrations have no legacy call.
+            V4Error::Audit(_) | V4Error::Export(_) => Self::Request(RequestError::BadRequest),
             V4Error::Request(error) => Self::Request(error),
             V4Error::Auth(error) => Self::Auth(error),
             V4Error::Parameter(_, error) => Self::Parameter(error.into()),

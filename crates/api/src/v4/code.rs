@@ -103,7 +103,7 @@ codes! {
     E414 => URI_TOO_LONG, "URI Too Long - use POST /v4/Users/Search", Extension, "path and query are longer than the limit";
     E415 => UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type - {Message}", Extension, "the body is not declared as JSON, or has a `Content-Encoding`";
     E422 => UNPROCESSABLE_ENTITY, "Unprocessable Content - {Message}", Extension, "the `Idempotency-Key` was used for a request with another content";
-    E429 => TOO_MANY_REQUESTS, "Too Many Requests", Extension, "too many sign-ins failed, or the caller, its address or the tenant has reached a limit of requests or rows a minute, which `RateLimit` names; retry after `Retry-After` seconds";
+    E429 => TOO_MANY_REQUESTS, "Too Many Requests", Extension, "too many sign-ins failed, or the caller, its address or the tenant has reached a limit of requests or rows a minute, which `RateLimit` names, or as many exports run as may at once; retry after `Retry-After` seconds";
     E431 => REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large", Extension, "the headers are larger than the limit";
     E500 => INTERNAL_SERVER_ERROR, "Internal Server Error", Published, "an error of the server; report the `X-RequestId`";
     E500_01 => INTERNAL_SERVER_ERROR, "There was a problem during the GetById workflow.", Published, "a source returned inconsistent data";

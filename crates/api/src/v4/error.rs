@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use http::StatusCode;
 use masthead_domain::answer::Completeness;
-use masthead_orchestrator::ReadError;
+use masthead_orchestrator::{ExportError, ReadError};
 use masthead_ports::{rate_limit::RateExceeded, source::SourceName, tokens::TokenError};
 
 use super::{
@@ -12,6 +12,9 @@ use super::{
     write_error::WriteRefusal,
 };
 use crate::{auth::error::AuthError, http::error::RequestError};
+
+/// When to try again while other exports run.
+const EXPORT_RETRY: Duration = Duration::from_secs(10);
 
 /// Why a v4 request is refused.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) enum V4Error {
     Audit(AuditParameterError),
     /// The use case failed.
     Read(V4Operation, ReadError),
+    /// An export is refused.
+    Export(ExportError),
     /// A write is refused, or cannot be reported as done.
     Write(WriteRefusal),
 }
@@ -49,6 +54,11 @@ impl V4Error {
             Self::Parameter(operation, _) => operation.parameter_code(),
             Self::Audit(_) => Code::E400_02,
             Self::Read(operation, error) => code_of_read_error(*operation, error),
+            Self::Export(error) => match error {
+                ExportError::Busy => Code::E429,
+                ExportError::RemoteStore => Code::E400_90,
+                ExportError::Read(error) => code_of_read_error(V4Operation::ExportUsers, error),
+            },
             Self::Write(refusal) => refusal.code,
         }
     }
@@ -61,6 +71,10 @@ impl V4Error {
             Self::Parameter(_, error) => error.to_string().into(),
             Self::Audit(error) => error.detail(),
             Self::Read(_, error) => read_error_detail(error),
+            Self::Export(ExportError::RemoteStore) => {
+                "the registrations of this tenant are in a remote Users API, which is where they are exported".into()
+            }
+            Self::Export(_) => "".into(),
             Self::Write(refusal) => refusal.detail.as_ref().into(),
         }
     }
@@ -69,6 +83,7 @@ impl V4Error {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Read(_, ReadError::Unavailable { retry_after, .. }) => *retry_after,
+            Self::Export(ExportError::Busy) => Some(EXPORT_RETRY),
             Self::Write(refusal) => refusal.retry_after,
             _ => None,
         }

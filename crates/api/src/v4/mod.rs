@@ -7,6 +7,7 @@ pub(crate) mod cursor;
 pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod etag;
+pub(crate) mod export;
 pub(crate) mod fields;
 pub(crate) mod handlers;
 pub(crate) mod operation;

@@ -9,6 +9,8 @@ pub(crate) enum V4Operation {
     GetUser,
     /// `GET /v4/Users` and `POST /v4/Users/Search`
     ListUsers,
+    /// `GET /v4/Users/Export`
+    ExportUsers,
 }
 
 impl V4Operation {
@@ -16,7 +18,7 @@ impl V4Operation {
     pub(crate) const fn parameter_code(self) -> Code {
         match self {
             Self::GetUser => Code::E400_00,
-            Self::ListUsers => Code::E400_02,
+            Self::ListUsers | Self::ExportUsers => Code::E400_02,
         }
     }
 
@@ -24,7 +26,7 @@ impl V4Operation {
     pub(crate) const fn corrupt_code(self) -> Code {
         match self {
             Self::GetUser => Code::E500_01,
-            Self::ListUsers => Code::E500_02,
+            Self::ListUsers | Self::ExportUsers => Code::E500_02,
         }
     }
 }

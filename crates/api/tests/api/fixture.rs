@@ -13,7 +13,7 @@ use masthead_domain::{
     tenant::PoolId,
 };
 use masthead_orchestrator::{
-    PersonDependencies, PersonReports, UseCases,
+    ExportLimits, PersonDependencies, PersonReports, UseCases,
     writes::{UserWrites, WriteDependencies},
 };
 use masthead_ports::{
@@ -29,6 +29,7 @@ use masthead_testkit::{
         self, CaseAnswer, CaseEnvironment, CaseToken, ContractCase, Expectation, fixture as contract_world,
     },
     events::RecordingEvents,
+    exports::FakeExports,
     hashing::FakeKeyedHasher,
     mirror::FakeMirror,
     person::FakePersonRecords,
@@ -62,6 +63,7 @@ pub(crate) struct ApiFixture {
     pub(crate) writer: Arc<FakeAccountWriter>,
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) rate_limits: Arc<FakeRateLimits>,
+    pub(crate) exports: Arc<FakeExports>,
 }
 
 impl ApiFixture {
@@ -152,10 +154,13 @@ impl ApiFixture {
             audit_address: AuditAddress::Network,
             sends_mail,
         };
+        let exports = Arc::new(FakeExports::of(store.clone(), 100));
         let use_cases = UseCases::new(
             masthead_orchestrator::Dependencies {
                 store: store.clone(),
                 bulk: store.clone(),
+                exports: exports.clone(),
+                export_limits: ExportLimits::default(),
                 registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(Some(provider.clone()))),
                 mirror: Arc::new(FakeMirror::over(store.clone())),
@@ -208,6 +213,7 @@ impl ApiFixture {
             writer,
             clock,
             rate_limits,
+            exports,
         }
     }
 

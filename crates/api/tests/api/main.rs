@@ -12,4 +12,5 @@ mod limits;
 mod one_record;
 mod paging;
 mod reads;
+mod users_export;
 mod writes;

@@ -4,6 +4,7 @@ mod audit;
 mod caller;
 mod check_config;
 mod explain;
+mod export;
 mod health;
 mod import;
 mod migrate_from;
@@ -26,6 +27,7 @@ pub(crate) use audit::AuditArguments;
 pub(crate) use caller::CallerCommand;
 pub(crate) use check_config::{CheckConfigArguments, SettingsArguments};
 pub(crate) use explain::ExplainArguments;
+pub(crate) use export::ExportArguments;
 pub(crate) use health::HealthArguments;
 pub(crate) use import::{Blocked, ImportArguments, ReportForm};
 pub(crate) use migrate_from::MigrateFromArguments;
@@ -55,6 +57,7 @@ Examples:
   masthead import --tenant north/daily/herald users.ndjson
   masthead person report --tenant north/daily/herald --email ann@example.com
                                                what is held about this person?
+  masthead export --tenant north/daily/herald --with-hashes > users.ndjson
   masthead migrate-from --tenant north/daily/herald --state herald.json
   masthead sync --tenant north/daily/herald --dry-run
   masthead token --tenant 'north/*/*'          print a token for local use
@@ -113,6 +116,8 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Imports users from the file of any system (docs/imports.md).
     Import(ImportArguments),
+    /// Exports the registrations of a tenant: lines of JSON, CSV, Auth0's import, SCIM or LDIF.
+    Export(ExportArguments),
     /// Fills a tenant's registrations from a remote Users API; an interrupted run can be resumed.
     MigrateFrom(MigrateFromArguments),
     /// Updates a tenant's mirror of its provider's users; the server does the same on its schedule (sync.every).
@@ -213,6 +218,8 @@ mod tests {
             "masthead import --tenant a/b/c --on-duplicate newest --rejects r.ndjson --max-rejects 100 --state s.json u.json",
             "masthead import --tenant a/b/c --dry-run --report --on-duplicate first u.json",
             "masthead import --tenant a/b/c --report=text u.json",
+            "masthead export --tenant a/b/c",
+            "masthead export --tenant a/b/c --format csv --with-hashes --filter lastName=le",
             "masthead migrate-from --tenant a/b/c --state x.json --set Subscribe.Api=legacy --page-size 100",
             "masthead migrate-from --tenant a/b/c --dry-run",
             "masthead sync --tenant a/b/c --dry-run",
@@ -294,6 +301,8 @@ mod tests {
             "masthead import --show-map auth0 --tenant a/b/c",
             "masthead import --blocked standard u.json",
             "masthead import --report=html u.json",
+            "masthead export",
+            "masthead export --tenant a/b/c --format xml",
             "masthead migrate-from --state x.json",
             "masthead migrate-from --tenant a/b/c --page-size 1001",
             "masthead migrate-from --tenant a/b/c --state x.json --dry-run",

@@ -9,6 +9,7 @@ mod confirm;
 mod drain;
 mod environment;
 mod explain;
+mod export;
 mod health;
 mod import;
 mod listeners;
@@ -58,6 +59,11 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Explain(arguments) => explain::run(&settings_source, arguments),
         Command::MigrateFrom(arguments) => migrate_from::run(&settings_source, arguments),
         Command::Import(arguments) => import::run(&settings_source, arguments),
+        Command::Export(arguments) => {
+            let sealing = settings_source.sealing()?;
+            let export = async |store: &_| export::run(store, sealing.as_ref(), arguments).await;
+            with_store(&settings_source, export)
+        }
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
             registrations::check(store, arguments).await
         }),

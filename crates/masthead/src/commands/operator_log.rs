@@ -29,6 +29,18 @@ pub(super) struct CommandChange<'a> {
 /// # Errors
 /// The event cannot be written; the change stays.
 pub(super) async fn record_operator_change(admin: &Admin, change: CommandChange<'_>) -> Result<(), CommandError> {
+    record(admin, change, "it was done, but its event cannot be written").await
+}
+
+/// Writes the event of what a command is about to do: ending its process cannot keep the event from being written.
+///
+/// # Errors
+/// The event cannot be written; nothing was done.
+pub(super) async fn record_operator_start(admin: &Admin, change: CommandChange<'_>) -> Result<(), CommandError> {
+    record(admin, change, "nothing was done: its event cannot be written").await
+}
+
+async fn record(admin: &Admin, change: CommandChange<'_>, failure: &'static str) -> Result<(), CommandError> {
     let detail = json!({"command": change.command, "before": change.before, "after": change.after}).to_string();
     let operator = operator();
     let run = process_name();
@@ -40,7 +52,7 @@ pub(super) async fn record_operator_change(admin: &Admin, change: CommandChange<
         detail: &detail,
     };
     let recorded = admin.record_operator_change(&change).await;
-    recorded.map_err(CommandError::context("it was done, but its event cannot be written"))
+    recorded.map_err(CommandError::context(failure))
 }
 
 /// Settings by name, without the values of secrets and without the user of an address.

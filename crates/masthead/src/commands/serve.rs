@@ -92,7 +92,7 @@ async fn serve(
         .local_addr()
         .map_err(CommandError::context("the listening socket has no address"))?;
     let ops_listener = bind_operations(&settings.metrics).await?;
-    let store = wiring::store_with_replicas(&settings.database, &settings.sealing)?;
+    let store = wiring::store_with_replicas(&settings.database, &settings.sealing, settings.exports.at_once)?;
     refuse_wrong_schema(&store).await?;
     let caller_rules = store.caller_rules();
     let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
@@ -219,6 +219,8 @@ pub(super) fn dependencies(
 ) -> Result<Dependencies, CommandError> {
     Ok(Dependencies {
         store: adapters.subscribe(store.registrations()),
+        exports: store.registration_exports(),
+        export_limits: settings.exports,
         registrations: store.registrations(),
         providers: Arc::new(adapters.clone()),
         bulk: adapters.subscribe_bulk(store.bulk_lookups()),

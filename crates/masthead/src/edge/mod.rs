@@ -6,10 +6,12 @@ mod timed_body;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::CONNECTION, request::Parts as Head,
 };
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use masthead_api::{
     AnswerMemory, AnswerRoom, Api, ApiResponse, REQUEST_ID, RequestContext, RequestId, Route, ServerRefusal, refuse_at,
@@ -214,7 +216,7 @@ impl<R: Routes> RequestHandler for Edge<R> {
         answer.map(|body| CountedBody::new(body, record))
     }
 
-    fn reject_head(&self, head: &RawHead<'_>, rejection: Rejection) -> ApiResponse {
+    fn reject_head(&self, head: &RawHead<'_>, rejection: Rejection) -> Response<Full<Bytes>> {
         let given = head
             .values("x-requestid")
             .find_map(|value| RequestId::new(std::str::from_utf8(value).ok()?));
@@ -234,7 +236,7 @@ impl<R: Routes> RequestHandler for Edge<R> {
             },
             is_probe: false,
         });
-        answer
+        answer.map(|body| Full::new(body.whole()))
     }
 
     fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {

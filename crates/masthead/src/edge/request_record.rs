@@ -1,15 +1,14 @@
 //! The record of one request: its access line and metrics are written when the response is sent or the client is gone.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
+use masthead_api::{ApiBody, StreamCutError};
 
 use crate::{
     logs::access::{self, AccessLog},
@@ -46,21 +45,24 @@ impl Drop for RequestRecord {
 
 /// A response body that counts its bytes.
 pub struct CountedBody {
-    body: Full<Bytes>,
+    body: ApiBody,
     record: Box<RequestRecord>,
 }
 
 impl CountedBody {
-    pub(super) fn new(body: Full<Bytes>, record: Box<RequestRecord>) -> Self {
+    pub(super) fn new(body: ApiBody, record: Box<RequestRecord>) -> Self {
         Self { body, record }
     }
 }
 
 impl hyper::body::Body for CountedBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = StreamCutError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamCutError>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(data) = frame.data_ref()

@@ -15,12 +15,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
-use masthead_api::{ApiResponse, RequestId, refuse_at};
+use masthead_api::{ApiBody, ApiResponse, RequestId, refuse_at};
 use masthead_http_server::{RawHead, Rejection, RequestHandler};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -167,7 +167,8 @@ impl Ops {
 }
 
 fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> ApiResponse {
-    let mut answer = ApiResponse::new(Full::new(body.into()));
+    let body: Bytes = body.into();
+    let mut answer = ApiResponse::new(body.into());
     *answer.status_mut() = status;
     answer
         .headers_mut()
@@ -186,7 +187,7 @@ fn reject(headers: &HeaderMap, rejection: Rejection) -> ApiResponse {
 
 /// On an address of its own (`metrics.listen`), only these pages are served.
 impl RequestHandler for Ops {
-    type Body = Full<Bytes>;
+    type Body = ApiBody;
 
     async fn handle(
         self: Arc<Self>,
@@ -203,8 +204,8 @@ impl RequestHandler for Ops {
         }
     }
 
-    fn reject_head(&self, _head: &RawHead<'_>, rejection: Rejection) -> ApiResponse {
-        reject(&HeaderMap::new(), rejection)
+    fn reject_head(&self, _head: &RawHead<'_>, rejection: Rejection) -> Response<Full<Bytes>> {
+        reject(&HeaderMap::new(), rejection).map(|body| Full::new(body.whole()))
     }
 
     fn overload_response(&self, head: &RawHead<'_>) -> Vec<u8> {

@@ -14,6 +14,7 @@ use masthead_credentials::Argon2Cost;
 use masthead_delivery::SmtpTls;
 use masthead_domain::{caller_address::AuditAddress, mail::Sender};
 use masthead_http_server::ServerOptions;
+use masthead_orchestrator::ExportLimits;
 use masthead_rate_limits::LimiterOptions;
 use masthead_tokens::{Algorithm, ClaimRules};
 
@@ -33,6 +34,8 @@ pub struct ServerSettings {
     pub sealing: SealingSettings,
     /// `[search]`
     pub search: SearchSettings,
+    /// `[exports]`
+    pub exports: ExportLimits,
     /// `[limits]`
     pub limits: LimitSettings,
     /// `[providers]`

@@ -13,6 +13,7 @@ pub(super) struct RawSettings {
     pub(super) issuers: BTreeMap<String, RawIssuer>,
     pub(super) sealing: RawSealing,
     pub(super) search: RawSearch,
+    pub(super) exports: RawExports,
     pub(super) limits: RawLimits,
     pub(super) providers: RawProviders,
     pub(super) passwords: RawPasswords,
@@ -30,6 +31,14 @@ pub(super) struct RawSettings {
 pub(super) struct RawAudit {
     pub(super) address: String,
     pub(super) required: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExports {
+    pub(super) at_once: String,
+    pub(super) time_limit: String,
+    pub(super) stall_limit: String,
 }
 
 #[derive(Deserialize)]

@@ -85,6 +85,7 @@ impl UncheckedSettings {
             let tokens = check::tokens(&raw.tokens, &raw.issuers, c);
             let sealing = check::sealing(&raw.sealing, c);
             let search = check::search(&raw.search, c);
+            let exports = check::exports(&raw.exports, c);
             let limits = check::limits(&raw.limits, c);
             let providers = check::providers(&raw.providers, c);
             let passwords = check::passwords(&raw.passwords, c);
@@ -100,6 +101,7 @@ impl UncheckedSettings {
                 tokens: tokens?,
                 sealing: sealing?,
                 search: search?,
+                exports: exports?,
                 limits: limits?,
                 providers: providers?,
                 passwords: passwords?,

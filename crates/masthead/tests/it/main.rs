@@ -10,6 +10,7 @@
 mod chained;
 mod contract;
 mod database;
+mod exports;
 mod http;
 mod imports;
 mod issuers;

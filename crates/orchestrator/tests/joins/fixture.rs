@@ -6,7 +6,7 @@ use std::{
 };
 
 use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, tenant::Tenant};
-use masthead_orchestrator::{Caller, Dependencies, UseCases};
+use masthead_orchestrator::{Caller, Dependencies, ExportLimits, UseCases};
 use masthead_ports::{
     mirror::{RemovalBrake, StartOutcome, StartRun, UserMirror as _},
     registrations::RegistrationWriter,
@@ -17,6 +17,7 @@ use masthead_testkit::{
     audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     events::RecordingEvents,
+    exports::FakeExports,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
     registrations::InMemoryRegistrationWriter,
@@ -104,6 +105,8 @@ impl JoinFixture {
         let dependencies = Dependencies {
             store: Arc::clone(&self.store) as _,
             bulk: Arc::clone(&mirror) as _,
+            exports: Arc::new(FakeExports::of(Arc::clone(&self.store), 2)),
+            export_limits: ExportLimits::default(),
             registrations,
             providers: Arc::new(FakeProviders(Some(Arc::clone(&self.provider)))),
             mirror: Arc::clone(&mirror) as _,

@@ -18,7 +18,7 @@ use masthead_domain::{
     tenant::Tenant,
     user_key::UserKey,
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
+use masthead_orchestrator::{Caller, Dependencies, ExportLimits, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{
     bulk::LookupKey,
     clock::Clock as _,
@@ -32,6 +32,7 @@ use masthead_testkit::{
     clock::StoppedClock,
     contract::list,
     events::RecordingEvents,
+    exports::FakeExports,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
     registrations::RecordingRegistrationWriter,
@@ -131,6 +132,8 @@ impl ReadFixture {
         let dependencies = Dependencies {
             store: source.unwrap_or_else(|| Arc::clone(&store) as _),
             bulk: Arc::clone(&mirror) as _,
+            exports: Arc::new(FakeExports::of(Arc::clone(&store), 2)),
+            export_limits: ExportLimits::default(),
             registrations: Arc::clone(&registrations) as _,
             providers: providers.unwrap_or_else(|| Arc::new(FakeProviders(Some(Arc::clone(&provider))))),
             mirror: Arc::clone(&mirror) as _,

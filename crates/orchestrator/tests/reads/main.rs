@@ -6,6 +6,7 @@ mod audit;
 mod deleted_users;
 mod export;
 mod export_from_mirror;
+mod export_registrations;
 mod fixture;
 mod mirror_lists;
 mod provider_only;

@@ -1,5 +1,6 @@
 //! Lists of users, from the registrations or from the mirror.
 
+mod all_matches;
 mod budget;
 mod condition;
 mod gathering;
@@ -14,6 +15,7 @@ mod statement_tests;
 mod steps;
 mod table;
 
+pub(crate) use all_matches::push_all_matches;
 pub(crate) use limits::matches_no_key;
 pub(crate) use pg_search::{PgSearch, corrupt};
 #[cfg(test)]

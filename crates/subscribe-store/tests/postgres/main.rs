@@ -12,6 +12,7 @@ mod contract;
 mod deletions;
 mod erasures;
 mod events;
+mod exports;
 mod import;
 mod isolation;
 mod mirror;

@@ -3,6 +3,7 @@
 
 pub(crate) mod conditions;
 pub(crate) mod error;
+pub(crate) mod export_filter;
 pub(crate) mod json;
 pub(crate) mod kind;
 pub(crate) mod query;

@@ -108,7 +108,8 @@ impl V4Parameters<'_> {
         })
     }
 
-    fn into_filter(
+    /// The conditions of the request; `path_id` is the id in its path.
+    pub(super) fn into_filter(
         mut self,
         path_id: Option<CustomerRegistrationId>,
         tenant: &Tenant,

@@ -63,6 +63,32 @@ pub(crate) struct V4ParameterRow {
     pub(super) set: for<'a> fn(&mut V4Parameters<'a>, ParameterValue<'a>) -> Result<(), ParameterError>,
 }
 
+/// The parameters that are conditions on each user alone, which exports take too.
+const CONDITIONS: [&str; 7] = [
+    "email",
+    "emailMatch",
+    "encryptedEmail",
+    "customerRegistrationId",
+    "encryptedCustomerRegistrationId",
+    "firstName",
+    "lastName",
+];
+
+impl V4ParameterRow {
+    /// Whether exports take it.
+    pub(crate) fn is_condition(&self) -> bool {
+        CONDITIONS.contains(&self.spec.name)
+    }
+
+    fn is_taken_by(&self, operation: V4Operation) -> bool {
+        match operation {
+            V4Operation::GetUser => self.by_id,
+            V4Operation::ListUsers => true,
+            V4Operation::ExportUsers => self.is_condition(),
+        }
+    }
+}
+
 /// The largest page number.
 pub(crate) const MAX_PAGE_NUMBER: u32 = i32::MAX as u32;
 /// The longest token of a user, in bytes.
@@ -231,12 +257,11 @@ pub(super) enum NameMatch<'a> {
 
 /// Finds a name among the parameters of an operation.
 pub(super) fn find(name: &str, operation: V4Operation) -> NameMatch<'_> {
-    let is_list = operation == V4Operation::ListUsers;
     let known = TABLE.iter().find(|row| row.spec.name.eq_ignore_ascii_case(name));
-    if let Some(row) = known.filter(|row| is_list || row.by_id) {
+    if let Some(row) = known.filter(|row| row.is_taken_by(operation)) {
         return NameMatch::Known(row);
     }
-    if is_list
+    if operation != V4Operation::GetUser
         && let Some((prefix, key)) = name.split_at_checked(METADATA_PREFIX.len())
         && prefix.eq_ignore_ascii_case(METADATA_PREFIX)
     {

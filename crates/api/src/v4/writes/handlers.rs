@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http::request::Parts;
-use http_body_util::BodyExt as _;
 use masthead_domain::{
     access::{Grant, Scope},
     caller_address::CallerAddress,
@@ -184,10 +183,9 @@ async fn once(
     match end {
         KeyEnd::Answer => {
             let (head, body) = response.into_parts();
-            let Ok(collected) = body.clone().collect().await;
             let answer = EarlierAnswer {
                 status: head.status.as_u16(),
-                body: String::from_utf8_lossy(&collected.to_bytes()).into_owned(),
+                body: String::from_utf8_lossy(&body.whole()).into_owned(),
             };
             keys.answer(caller, ticket, &answer).await;
             ApiResponse::from_parts(head, body)

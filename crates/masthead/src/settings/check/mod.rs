@@ -5,6 +5,7 @@
 mod audit;
 mod database;
 mod database_url;
+mod exports;
 mod http;
 mod limits;
 mod log;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub(super) use audit::audit;
 pub(super) use database::database;
+pub(super) use exports::exports;
 pub(super) use http::http;
 pub(super) use limits::limits;
 pub(super) use log::log;

@@ -8,7 +8,7 @@ use masthead_domain::{
     access::Scope,
     tenant::{PoolId, Tenant, TenantId},
 };
-use masthead_orchestrator::{Dependencies, UseCases};
+use masthead_orchestrator::{Dependencies, ExportLimits, UseCases};
 use masthead_ports::rate_limit::Unlimited;
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
@@ -17,6 +17,7 @@ use masthead_testkit::{
     clock::StoppedClock,
     contract::TenantAccounts,
     events::RecordingEvents,
+    exports::FakeExports,
     mirror::FakeMirror,
     providers::FakeProviders,
     registrations::RecordingRegistrationWriter,
@@ -58,6 +59,8 @@ impl RemoteApiServer {
             Dependencies {
                 store: store.clone(),
                 bulk: store.clone(),
+                exports: Arc::new(FakeExports::of(store.clone(), 100)),
+                export_limits: ExportLimits::default(),
                 registrations: Arc::new(RecordingRegistrationWriter::default()),
                 providers: Arc::new(FakeProviders(None)),
                 mirror: Arc::new(FakeMirror::over(store.clone())),

@@ -22,7 +22,7 @@ use masthead_domain::{
     query::{EmailFilter, NamePrefix, OnProviderFailure, UserFilter, UserQuery},
     tenant::Tenant,
 };
-use masthead_orchestrator::{Caller, Dependencies, LookupRequest, ReadError, SearchRequest, UseCases};
+use masthead_orchestrator::{Caller, Dependencies, ExportLimits, LookupRequest, ReadError, SearchRequest, UseCases};
 use masthead_ports::{clock::Clock, provider::Providers, source::SourceErrorKind};
 use masthead_sandbox::Sandbox;
 use masthead_testkit::{
@@ -31,6 +31,7 @@ use masthead_testkit::{
     audit::{FakeAuditLog, audit_policy},
     contract::list,
     events::RecordingEvents,
+    exports::FakeExports,
     mirror::FakeMirror,
     providers::{FakeProvider, FakeProviders, ProviderMode},
     registrations::RecordingRegistrationWriter,
@@ -220,6 +221,7 @@ impl SourceHarness {
         let store = adapters.subscribe(Arc::clone(&own) as _);
         let bulk = adapters.subscribe_bulk(Arc::clone(&own) as _);
         let mirror = Arc::new(FakeMirror::over(Arc::clone(&own)));
+        let exports = Arc::new(FakeExports::of(Arc::clone(&own), 100));
         let (other, providers): (OtherSide, Arc<dyn Providers>) = match source.side {
             SourceKind::Provider => {
                 own.put(tenant.pool, other.iter().map(|name| stored(name)));
@@ -241,6 +243,8 @@ impl SourceHarness {
         let world = Dependencies {
             store,
             bulk,
+            exports,
+            export_limits: ExportLimits::default(),
             registrations: Arc::clone(&registrations) as _,
             providers,
             mirror,
