@@ -11,7 +11,7 @@ use crate::{
     mirror::{NEARBY_REGISTRATIONS, REGISTRATIONS_BY_NUMBER, list},
     row::ACCOUNT_COLUMNS,
     schema,
-    search::{Table, statements},
+    search::{ADDRESS_SAMPLE, Table, statements},
     totals::{TotalsSource, totals_statement},
     users::{FIND_LINK, HOLDERS},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
@@ -50,7 +50,7 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
         provider: "Auth0",
         precedence: "",
     };
-    vec![
+    let fixed = vec![
         (
             [BY_ID, BY_EMAIL, BY_EITHER].map(str::to_owned).to_vec(),
             format!("number {ACCOUNT}"),
@@ -62,6 +62,7 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
             format!("{ACCOUNT} masters_accounts"),
         ),
         (of(HOLDERS), format!("{ACCOUNT} password_hash")),
+        (of(ADDRESS_SAMPLE), "addresses".to_owned()),
         (of(FIND_LINK), format!("{ACCOUNT} link expires_at")),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (
@@ -70,17 +71,16 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
                 .to_vec(),
             TOTALS.to_owned(),
         ),
-        (
-            statements(&Table::Registrations),
-            format!("query_tag total {ACCOUNT} scanned matched bound_part bound_value bound_crid {TOTALS}"),
-        ),
-        (
-            statements(&mirror),
-            format!(
-                "query_tag total {ENTRY} {ACCOUNT} whole scanned matched bound_part bound_value bound_crid {TOTALS}"
-            ),
-        ),
-    ]
+    ];
+    let of_registrations = (Table::Registrations, ACCOUNT.to_owned());
+    let searches = [of_registrations, (mirror, format!("{ENTRY} {ACCOUNT} whole"))]
+        .into_iter()
+        .flat_map(|(table, columns)| {
+            statements(&table)
+                .into_iter()
+                .map(move |(counted, statements)| (statements, format!("query_tag total {columns} {counted} {TOTALS}")))
+        });
+    fixed.into_iter().chain(searches).collect()
 }
 
 #[tokio::test]
