@@ -175,11 +175,10 @@ impl PgSearch {
             .saturating_duration_since(Instant::now())
             .saturating_sub(SERVER_FIRST);
         let has_session_settings = search.is_named && left >= self.statement_timeout;
-        let mut settings = "BEGIN READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan".to_owned();
-        let mut first = None;
+        let (mut first, mut limits) = (None, String::new());
         if !has_session_settings {
             let allowed = left.min(self.statement_timeout).as_millis().max(1);
-            settings += &format!(
+            limits = format!(
                 "; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
                  SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
             );
@@ -189,6 +188,7 @@ impl PgSearch {
                 entries @ FirstSteps::Entries { .. } => first = Some(entries),
             }
         }
+        let settings = format!("BEGIN READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}");
         let connector = self.reads.connector();
         let begun = search.connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
         let begun = begun.map_err(|error| connector.explained(error));
