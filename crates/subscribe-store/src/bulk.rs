@@ -23,7 +23,7 @@ use crate::{
     row::{self, ACCOUNT_COLUMNS, account_columns, collect_account, is_email_key, sort_accounts},
     search_queue::SearchQueue,
     slow_statements::StatementTimer,
-    sqlstate::{has_stale_plan, source_error},
+    sqlstate::source_error,
     trace::traced,
 };
 
@@ -136,7 +136,7 @@ impl PgBulkLookups {
         mirror_since: Option<OffsetDateTime>,
     ) -> Result<Vec<PgRow>, SourceError> {
         let find = || self.rows_once(database, cx, keys, mirror_since);
-        database.retry_stale(has_stale_plan, find).await
+        database.read(find).await
     }
 
     async fn rows_once(
@@ -154,12 +154,11 @@ impl PgBulkLookups {
         let answer = tokio::time::timeout_at(until.into(), querying).await;
         timer.stop(|| OPERATION.to_owned());
         let answer = answer.unwrap_or_else(|_late| Err(late("the database did not answer in time")));
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.kind == SourceErrorKind::Unavailable)
-        {
-            // The connection may be in the middle of an answer: it is not used again.
-            drop(connection.detach());
+        match &answer {
+            Ok(_) => database.keep(connection),
+            // It may be in the middle of an answer: it is not used again.
+            Err(error) if error.kind == SourceErrorKind::Unavailable => connection.abandon(),
+            Err(_) => {}
         }
         answer
     }

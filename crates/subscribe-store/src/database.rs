@@ -14,20 +14,21 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use masthead_domain::tenant::PoolId;
+use masthead_ports::source::SourceError;
 use sqlx::{
     Connection as _, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
-    pool::PoolConnection,
     postgres::{PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use tokio::sync::{Mutex, Notify};
 
 use crate::{
     connect::{Connector, HEAD_START, PoolerError, configuration, pooler_error},
+    kept_connections::{AcquiredConnection, KeptConnections},
     older_connections::OlderConnections,
     pool_writes::PoolWrites,
     repeatable::{Repeatable, STALE_TRIES},
     slow_statements::{StatementTimer, name_of},
-    sqlstate::PgErrorKind,
+    sqlstate::{PgErrorKind, has_lost_connection, has_stale_plan},
 };
 
 /// A pool of connections with one set of settings.
@@ -39,6 +40,7 @@ pub(crate) struct PgDatabase {
     /// callers time out, without the reason.
     refused: Arc<Notify>,
     older: OlderConnections,
+    kept: Arc<KeptConnections>,
     /// The host that new connections lead to.
     host: Arc<AtomicUsize>,
     /// Held while another host is looked for.
@@ -81,6 +83,7 @@ impl PgDatabase {
             connector,
             refused,
             older,
+            kept: Arc::default(),
             writes: None,
         }
     }
@@ -94,13 +97,26 @@ impl PgDatabase {
         &self.connector
     }
 
-    /// A connection, until this time. Through a pooler it must only be used in a transaction.
-    pub(crate) async fn acquire_by(&self, until: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    /// A connection, until this time. Through a pooler it must only be used in a transaction. After its last answer it should be
+    /// [kept](Self::keep).
+    pub(crate) async fn acquire_by(&self, until: Instant) -> Result<AcquiredConnection, sqlx::Error> {
+        self.follow_host();
+        if let Some(kept) = self.kept.take(|age| self.older.include(age)) {
+            return Ok(kept);
+        }
         let acquired = tokio::time::timeout_at(until.into(), self.unless_refused(self.pool.acquire())).await;
-        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        acquired
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            .map(AcquiredConnection::new)
+    }
+
+    /// Keeps a connection for the next caller of [`acquire_by`](Self::acquire_by). All others have it given back first.
+    pub(crate) fn keep(&self, connection: AcquiredConnection) {
+        self.kept.keep(connection, || self.pool.is_closed());
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        self.kept.release();
         let begun = self.unless_refused(self.pool.begin_with(self.connector.begin())).await;
         Ok(Transaction {
             inner: begun?,
@@ -111,7 +127,9 @@ impl PgDatabase {
     }
 
     pub(crate) async fn close(&self) {
-        self.pool.close().await;
+        let closed = self.pool.close();
+        self.kept.release();
+        closed.await;
     }
 
     /// Repeats work whose plan is stale, on a newer connection each time.
@@ -135,6 +153,20 @@ impl PgDatabase {
         done
     }
 
+    /// Executes a read, which must [keep](Self::keep) its connection only after a complete answer. It is repeated if its plan is
+    /// stale, and once if its connection had broken: a kept one is not tested before.
+    pub(crate) async fn read<T, F>(&self, mut read: impl FnMut() -> F) -> Result<T, SourceError>
+    where
+        F: Future<Output = Result<T, SourceError>>,
+    {
+        let done = self.retry_stale(has_stale_plan, &mut read).await;
+        if !done.as_ref().is_err_and(has_lost_connection) {
+            return done;
+        }
+        self.kept.release();
+        read().await
+    }
+
     async fn steps(&self, query: Repeatable) -> Result<Vec<Either<PgQueryResult, PgRow>>, sqlx::Error> {
         if self.connector.is_pooled() {
             let mut transaction = self.begin().await?;
@@ -142,6 +174,7 @@ impl PgDatabase {
             transaction.commit().await?;
             return Ok(steps);
         }
+        self.kept.release();
         let mut connection = self.unless_refused(self.pool.acquire()).await?;
         let (name, timer) = (query.sql.clone(), StatementTimer::start());
         let steps: Result<Vec<_>, _> = connection.fetch_many(query).try_collect().await;
@@ -346,4 +379,38 @@ fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option
 /// A prepared statement outlives its transaction, and its name may clash on another connection.
 fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
     Box::pin(async { Err(sqlx::Error::Protocol("statements cannot be prepared separately".into())) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{database_url::DatabaseServers, hand_written, options::StoreOptions};
+
+    async fn server_process(connection: &mut PgConnection) -> i32 {
+        let query = sqlx::query_scalar("SELECT pg_backend_pid()");
+        query.fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn kept_connection_leaves_room_for_other_uses() {
+        let (created, _connection) = hand_written::connect().await;
+        let options = StoreOptions::new(created.url().unwrap());
+        let servers = DatabaseServers::parse(&options.url).unwrap();
+        let database = options.database(options.connector(&servers, &[]), 1);
+        let acquire = || database.acquire_by(Instant::now() + Duration::from_secs(30));
+
+        let mut first = acquire().await.unwrap();
+        let process = server_process(&mut first).await;
+        database.keep(first);
+        let mut second = acquire().await.unwrap();
+        assert_eq!(server_process(&mut second).await, process);
+        database.keep(second);
+        sqlx::query("SELECT 1").fetch_optional(&database).await.unwrap();
+        database.keep(acquire().await.unwrap());
+        database.begin().await.unwrap().rollback().await.unwrap();
+        database.keep(acquire().await.unwrap());
+        database.close().await;
+    }
 }

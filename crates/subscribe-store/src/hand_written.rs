@@ -12,7 +12,7 @@ use crate::{
     person::REGISTRATIONS_OF_PERSON,
     row::ACCOUNT_COLUMNS,
     schema,
-    search::{Table, statements},
+    search::{ADDRESS_SAMPLE, Table, statements},
     totals::{TotalsSource, totals_statement},
     users::{FIND_LINK, HOLDERS},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
@@ -51,7 +51,7 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
         provider: "Auth0",
         precedence: "",
     };
-    vec![
+    let fixed = vec![
         (
             [BY_ID, BY_EMAIL, BY_EITHER].map(str::to_owned).to_vec(),
             format!("number {ACCOUNT}"),
@@ -67,6 +67,7 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
             of(REGISTRATIONS_OF_PERSON),
             format!("{ACCOUNT} password_hash deleted_at"),
         ),
+        (of(ADDRESS_SAMPLE), "addresses".to_owned()),
         (of(FIND_LINK), format!("{ACCOUNT} link expires_at")),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (
@@ -75,17 +76,16 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
                 .to_vec(),
             TOTALS.to_owned(),
         ),
-        (
-            statements(&Table::Registrations),
-            format!("query_tag total {ACCOUNT} scanned matched bound_part bound_value bound_crid {TOTALS}"),
-        ),
-        (
-            statements(&mirror),
-            format!(
-                "query_tag total {ENTRY} {ACCOUNT} whole scanned matched bound_part bound_value bound_crid {TOTALS}"
-            ),
-        ),
-    ]
+    ];
+    let of_registrations = (Table::Registrations, ACCOUNT.to_owned());
+    let searches = [of_registrations, (mirror, format!("{ENTRY} {ACCOUNT} whole"))]
+        .into_iter()
+        .flat_map(|(table, columns)| {
+            statements(&table)
+                .into_iter()
+                .map(move |(counted, statements)| (statements, format!("query_tag total {columns} {counted} {TOTALS}")))
+        });
+    fixed.into_iter().chain(searches).collect()
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ mod field_error;
 mod hand_written;
 mod import;
 mod inspection;
+mod kept_connections;
 mod key_uses;
 mod lookup;
 mod lookups_starter;

@@ -17,8 +17,9 @@ use crate::{
 const REMOTE_SEARCHES: usize = 4;
 
 /// The settings of connections for searches. No search reads a whole table: without this, the planner may, where it expects
-/// more matches than there are.
-pub(crate) const BY_INDEX: &[(&str, &str)] = &[("enable_seqscan", "off")];
+/// more matches than there are. Prepared statements are planned once; what must be planned for its values is in a transaction with
+/// that setting.
+pub(crate) const BY_INDEX: &[(&str, &str)] = &[("enable_seqscan", "off"), ("plan_cache_mode", "force_generic_plan")];
 
 /// Options of the store. [`StoreOptions::new`] has the defaults.
 #[derive(Clone)]

@@ -127,11 +127,17 @@ pub(crate) fn source_error(operation: &'static str) -> impl Fn(sqlx::Error) -> S
 
 /// Whether a statement failed because its plan is stale: see [`PgErrorKind::StalePlan`].
 pub(crate) fn has_stale_plan(error: &SourceError) -> bool {
-    let cause = error
-        .source
-        .as_deref()
-        .and_then(|cause| cause.downcast_ref::<DatabaseError>());
-    cause.is_some_and(|cause| cause.is_stale_plan)
+    cause::<DatabaseError>(error).is_some_and(|cause| cause.kind == PgErrorKind::StalePlan)
+}
+
+/// Whether a statement failed because its connection broke.
+pub(crate) fn has_lost_connection(error: &SourceError) -> bool {
+    cause::<DatabaseError>(error).is_some_and(|cause| cause.kind == PgErrorKind::Connection)
+        || cause::<sqlx::Error>(error).is_some_and(|cause| matches!(cause, sqlx::Error::Io(_)))
+}
+
+fn cause<E: std::error::Error + 'static>(error: &SourceError) -> Option<&E> {
+    error.source.as_deref()?.downcast_ref()
 }
 
 /// What an error means to an operator, with its SQLSTATE; without the values that messages of Postgres repeat.
@@ -203,7 +209,7 @@ pub(crate) fn redacted(error: sqlx::Error) -> Box<dyn std::error::Error + Send +
     match &error {
         sqlx::Error::Database(cause) => Box::new(DatabaseError {
             words: words(&error),
-            is_stale_plan: PgErrorKind::from_error(&error) == PgErrorKind::StalePlan,
+            kind: PgErrorKind::from_error(&error),
             constraint: cause.constraint().unwrap_or_default().to_owned(),
         }),
         sqlx::Error::PoolTimedOut => words(&error).into(),
@@ -217,7 +223,7 @@ pub(crate) fn redacted(error: sqlx::Error) -> Box<dyn std::error::Error + Send +
 struct DatabaseError {
     words: Cow<'static, str>,
     constraint: String,
-    is_stale_plan: bool,
+    kind: PgErrorKind,
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(super) struct SearchBudget {
     pub(super) sorted_names: i64,
     /// The same, if a filter may exclude most of them.
     pub(super) sorted_names_filtered: i64,
+    /// A part that is in none of so many sampled addresses is rare.
+    pub(super) least_sample: usize,
 }
 
 /// A number of index entries or rows, which grows with the page.
@@ -48,6 +50,7 @@ impl SearchBudget {
         sample: EntryLimit::new(200, 1),
         sorted_names: 3_000,
         sorted_names_filtered: 20_000,
+        least_sample: 100,
     };
 
     /// One small limit for all, so that tests reach every strategy with few rows.
@@ -63,6 +66,7 @@ impl SearchBudget {
             gathered: limit,
             sorted_names: i64::from(entries),
             sorted_names_filtered: i64::from(entries),
+            least_sample: 0,
         }
     }
 }

@@ -116,6 +116,14 @@ impl SqlCondition<'_> {
         }
     }
 
+    /// The part of an address whose trigrams are those of one pattern.
+    pub(super) fn selective_part(&self) -> Option<&str> {
+        match self {
+            Self::EmailContains(text) if matches!(self.trigrams(), Some(NeedleCondition::Like(_))) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Writes the condition on the columns of the row `alias`.
     pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str) {
         match self {

@@ -31,6 +31,13 @@ impl SearchStatement<'_> {
         self.selection(SearchStep::Gather).is_some()
     }
 
+    /// Whether the search index alone selects the matches, by the trigrams of an address among others.
+    pub(super) fn can_gather_few(&self) -> bool {
+        let conditions = &self.conditions;
+        conditions.iter().all(|condition| condition.range().is_none())
+            && conditions.iter().any(|condition| condition.selective_part().is_some())
+    }
+
     /// Whether a bound limits what is gathered: the search index alone selects the matches, since ranges of two b-trees are not
     /// intersected.
     pub(super) fn can_bound(&self) -> bool {
@@ -78,6 +85,9 @@ impl SearchStatement<'_> {
         for (n, range) in ranges.iter().enumerate() {
             push_sql!(sql; if n == 0 { "" } else { " UNION ALL " }, "SELECT {number} AS part, r.{key} AS k, r.crid FROM ");
             self.push_selected(sql, step, *range);
+        }
+        if let SearchStep::GatherFew { most } = step {
+            push_sql!(sql; " LIMIT ", ?most + 1);
         }
         let Some((most, bound)) = sample else {
             push_sql!(sql; "), picked AS MATERIALIZED (SELECT g.part, g.k, g.crid FROM matches AS g WHERE true");

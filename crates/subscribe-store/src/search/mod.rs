@@ -1,8 +1,10 @@
 //! Lists of users, from the registrations or from the mirror.
 
+mod address_sample;
 mod all_matches;
 mod budget;
 mod condition;
+mod execution;
 mod gathering;
 mod limits;
 mod needle;
@@ -15,10 +17,12 @@ mod statement_tests;
 mod steps;
 mod table;
 
+#[cfg(test)]
+pub(crate) use address_sample::ADDRESS_SAMPLE;
 pub(crate) use all_matches::push_all_matches;
+pub(crate) use execution::SearchRows;
 pub(crate) use limits::matches_no_key;
 pub(crate) use pg_search::{PgSearch, corrupt};
 #[cfg(test)]
 pub(crate) use statement_tests::statements;
-pub(crate) use steps::SearchRows;
 pub(crate) use table::Table;

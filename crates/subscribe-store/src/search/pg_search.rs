@@ -15,10 +15,12 @@ use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorK
 use sqlx::{Connection as _, PgConnection};
 
 use super::{
+    address_sample::AddressSample,
     budget::SearchBudget,
+    execution::{OPERATION, Search, SearchMeans, SearchRows},
     limits::matches_no_key,
     statement::SearchStatement,
-    steps::{OPERATION, Search, SearchRows},
+    steps::FirstSteps,
     table::Table,
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     row::{RowError, is_empty, read_account},
     search_queue::SearchQueue,
     slow_statements::StatementTimer,
-    sqlstate::{has_stale_plan, source_error},
+    sqlstate::source_error,
     totals::PgTotals,
     trace::traced,
 };
@@ -46,6 +48,8 @@ pub(crate) struct PgSearch {
     statement_timeout: Duration,
     acquire_timeout: Duration,
     budget: SearchBudget,
+    registered_addresses: AddressSample,
+    mirrored_addresses: AddressSample,
 }
 
 impl PgSearch {
@@ -64,6 +68,8 @@ impl PgSearch {
             statement_timeout,
             acquire_timeout,
             budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
+            registered_addresses: AddressSample::default(),
+            mirrored_addresses: AddressSample::default(),
         }
     }
 
@@ -99,7 +105,7 @@ impl PgSearch {
         table: &Table<'_>,
     ) -> Result<SearchRows, SourceError> {
         let find = || self.find_rows_once(database, cx, query, table);
-        database.retry_stale(has_stale_plan, find).await
+        database.read(find).await
     }
 
     async fn find_rows_once(
@@ -130,12 +136,11 @@ impl PgSearch {
             )
         };
         let answer = answer.unwrap_or_else(|_late| Err(late()));
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.kind == SourceErrorKind::Unavailable)
-        {
-            // The connection may be in the middle of an answer: it is not used again.
-            drop(connection.detach());
+        match &answer {
+            Ok(_) => database.keep(connection),
+            // It may be in the middle of an answer: it is not used again.
+            Err(error) if error.kind == SourceErrorKind::Unavailable => connection.abandon(),
+            Err(_) => {}
         }
         answer
     }
@@ -148,47 +153,55 @@ impl PgSearch {
         table: &Table<'_>,
         until: Instant,
     ) -> Result<SearchRows, SourceError> {
-        // The server must time out first: its error distinguishes a search that is too broad from an unavailable server.
-        let left = until
-            .saturating_duration_since(Instant::now())
-            .saturating_sub(SERVER_FIRST);
-        if !self.reads.connector().is_pooled() && left >= self.statement_timeout {
-            return self.query_within(connection, tenant, query, table).await;
-        }
-        let allowed = left.min(self.statement_timeout).as_millis().max(1);
-        let settings = format!(
-            "BEGIN READ ONLY; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
-             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
-        );
-        let connector = self.reads.connector();
-        let begun = connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
-        let begun = begun.map_err(|error| connector.explained(error));
-        let mut transaction = begun.map_err(source_error(OPERATION))?;
-        let found = self.query_within(&mut transaction, tenant, query, table).await;
-        let ended = transaction.rollback().await;
-        let found = found?;
-        ended.map_err(source_error(OPERATION))?;
-        Ok(found)
-    }
-
-    async fn query_within(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-        query: &UserQuery,
-        table: &Table<'_>,
-    ) -> Result<SearchRows, SourceError> {
         let is_federated = tenant.settings.is_federated();
         let mut search = Search {
             statement: SearchStatement::new(table, tenant.pool, is_federated, query),
             connection,
-            budget: self.budget,
+            is_named: !self.reads.connector().is_pooled(),
+            means: SearchMeans {
+                budget: self.budget,
+                totals: &self.totals,
+                sample: match table {
+                    Table::Registrations => &self.registered_addresses,
+                    Table::Mirror { .. } => &self.mirrored_addresses,
+                },
+            },
             key: self
                 .totals
                 .key(table.totals(), tenant.pool, &query.filter, is_federated),
-            totals: &self.totals,
         };
-        search.find().await
+        // The server must time out first: its error distinguishes a search that is too broad from an unavailable server.
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(SERVER_FIRST);
+        let has_session_settings = search.is_named && left >= self.statement_timeout;
+        let (mut first, mut limits) = (None, String::new());
+        if !has_session_settings {
+            let allowed = left.min(self.statement_timeout).as_millis().max(1);
+            limits = format!(
+                "; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
+                 SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
+            );
+        } else if search.statement.has_fixed_plans() {
+            match search.find_first().await? {
+                FirstSteps::Page(page) => return search.add_estimate(page).await,
+                entries @ FirstSteps::Entries { .. } => first = Some(entries),
+            }
+        }
+        let settings = format!("BEGIN READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}");
+        let connector = self.reads.connector();
+        let begun = search.connection.begin_with(sqlx::AssertSqlSafe(settings)).await;
+        let begun = begun.map_err(|error| connector.explained(error));
+        let mut transaction = begun.map_err(source_error(OPERATION))?;
+        let mut search = Search {
+            connection: &mut transaction,
+            ..search
+        };
+        let found = search.find(first).await;
+        let ended = transaction.rollback().await;
+        let found = found?;
+        ended.map_err(source_error(OPERATION))?;
+        Ok(found)
     }
 }
 

@@ -43,10 +43,24 @@ pub(super) enum SearchStep<'b> {
     Gather,
     /// The same, by the index that is read without rows if it has all columns.
     GatherMany,
+    /// Read and sort the matches that the search index selects, if these are at most so many.
+    GatherFew { most: i64 },
     /// Read and sort the matches; if there are more than `most`, return one of these as a bound, the one of this number.
     Sample { most: i64, bound: i64 },
     /// Read and sort the matches up to this bound.
     GatherUpTo(&'b SortBound),
+}
+
+impl SearchStep<'_> {
+    /// Whether its statement has the number of entries that it has read, `scanned`.
+    pub(super) const fn counts_entries(self) -> bool {
+        matches!(self, Self::CountedScan { .. })
+    }
+
+    /// Whether its statement has the number of matches that it has found, `matched`.
+    pub(super) const fn counts_matches(self) -> bool {
+        !matches!(self, Self::Scan { .. } | Self::GatherUpTo(_))
+    }
 }
 
 /// Whether a statement has the total.
@@ -82,6 +96,20 @@ impl<'a> SearchStatement<'a> {
         self.conditions
             .iter()
             .all(|condition| self.is_range_of_order(condition) || matches!(condition, SqlCondition::Active))
+    }
+
+    /// Whether the best plans of the first steps do not depend on values: the planner has no ranges to choose among.
+    pub(super) fn has_fixed_plans(&self) -> bool {
+        self.is_scan_enough() || self.conditions.iter().all(|condition| condition.range().is_none())
+    }
+
+    /// Whether a scan that is not limited reads an entry of each user of the pool.
+    pub(super) fn is_scan_of_pool(&self) -> bool {
+        self.is_by_number()
+            && !self
+                .conditions
+                .iter()
+                .any(|condition| self.is_range_of_order(condition))
     }
 
     /// How the total is read from the totals of the pool, if they have it.
@@ -134,13 +162,12 @@ impl<'a> SearchStatement<'a> {
         matches!(self.query.position, Position::Offset(_))
     }
 
-    /// Writes the statement; columns: the query tag, the total if it is counted, those of the table, for a counted scan
-    /// or a gathering how many entries it has read (`scanned`) and how many matches it has found (`matched`), where each
-    /// row is in the order, and the totals of the pool unless the total is unwanted.
+    /// Writes the statement; columns: the query tag, the total if it is counted, those of the table, what the step counts, for a
+    /// sample where its row is in the order, and the totals of the pool unless the total is unwanted.
     pub(super) fn build(&self, step: SearchStep<'_>, total: TotalMode, tag: QueryTag) -> QueryBuilder<Postgres> {
         let mut builder = QueryBuilder::new("WITH ");
         let sql = &mut builder;
-        let (scanned, matched) = match step {
+        match step {
             SearchStep::Scan { most } => {
                 // Every entry is a match.
                 let page = self.wanted();
@@ -149,37 +176,37 @@ impl<'a> SearchStatement<'a> {
                     .iter()
                     .all(|condition| self.is_range_of_order(condition));
                 self.push_scan(sql, if is_all { Some(page) } else { most });
-                (None, None)
             }
-            SearchStep::CountedScan { entries } => {
-                self.push_counted_scan(sql, entries);
-                (Some("entries"), Some("matches"))
-            }
-            SearchStep::Gather | SearchStep::GatherMany | SearchStep::Sample { .. } => {
-                self.push_gathering(sql, step);
-                (None, Some("matches"))
-            }
-            SearchStep::GatherUpTo(_) => {
-                self.push_gathering(sql, step);
-                (None, None)
-            }
-        };
-        let count =
-            |of: Option<&str>| of.map_or("NULL::bigint".to_owned(), |of| format!("(SELECT count(*) FROM {of})"));
-        let (tag, page, table) = (tag.number(), self.table.page_alias(), self.table.name());
-        push_sql!(sql; "SELECT ", ?tag, "::bigint AS query_tag, t.total", @self.table.push_columns(sql, self.pool));
-        push_sql!(sql; ", t.scanned, t.matched");
-        push_sql!(sql; ", {page}.part AS bound_part, {page}.k::text AS bound_value, {page}.crid AS bound_crid");
-        if total != TotalMode::Unwanted {
-            push_sql!(sql; ", {TOTALS_COLUMNS}");
+            SearchStep::CountedScan { entries } => self.push_counted_scan(sql, entries),
+            _ => self.push_gathering(sql, step),
         }
-        push_sql!(sql; " FROM (SELECT ");
+        let (tag, page, table) = (tag.number(), self.table.page_alias(), self.table.name());
+        push_sql!(sql; "SELECT ", ?tag, "::bigint AS query_tag, ");
         if total == TotalMode::Counted {
             self.push_count(sql);
         } else {
             push_sql!(sql; "NULL::bigint");
         }
-        push_sql!(sql; ", ", count(scanned), ", ", count(matched), ") AS t (total, scanned, matched)");
+        push_sql!(sql; " AS total", @self.table.push_columns(sql, self.pool));
+        if step.counts_entries() {
+            push_sql!(sql; ", t.scanned");
+        }
+        if step.counts_matches() {
+            push_sql!(sql; ", t.matched");
+        }
+        if matches!(step, SearchStep::Sample { .. }) {
+            push_sql!(sql; ", {page}.part AS bound_part, {page}.k::text AS bound_value, {page}.crid AS bound_crid");
+        }
+        if total != TotalMode::Unwanted {
+            push_sql!(sql; ", {TOTALS_COLUMNS}");
+        }
+        push_sql!(sql; if step.counts_entries() {
+            " FROM (SELECT count(*) AS scanned, count(*) FILTER (WHERE e.is_match) AS matched FROM entries AS e) AS t"
+        } else if step.counts_matches() {
+            " FROM (SELECT count(*) AS matched FROM matches) AS t"
+        } else {
+            " FROM (SELECT) AS t"
+        });
         if total != TotalMode::Unwanted {
             push_sql!(sql; " CROSS JOIN ", @push_totals(sql, self.table.totals(), self.pool));
         }
@@ -270,9 +297,8 @@ impl<'a> SearchStatement<'a> {
 
     fn push_counted_scan(&self, sql: &mut QueryBuilder<Postgres>, entries: i64) {
         push_sql!(sql; "entries AS MATERIALIZED (SELECT * FROM (", @self.push_entries(sql, Some(entries)), ") AS a");
-        push_sql!(sql; " LIMIT ", ?entries, "), matches AS MATERIALIZED (SELECT * FROM entries AS e WHERE e.is_match),");
-        push_sql!(sql; " picked AS MATERIALIZED (SELECT e.part, e.k, e.crid FROM matches AS e ORDER BY ");
-        push_sql!(sql; self.order.picked("e"), @self.push_page(sql), ")");
+        push_sql!(sql; " LIMIT ", ?entries, "), picked AS MATERIALIZED (SELECT e.part, e.k, e.crid FROM entries AS e");
+        push_sql!(sql; " WHERE e.is_match ORDER BY ", self.order.picked("e"), @self.push_page(sql), ")");
     }
 
     pub(super) fn push_page(&self, sql: &mut QueryBuilder<Postgres>) {

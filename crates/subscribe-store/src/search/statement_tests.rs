@@ -1,5 +1,7 @@
 //! Every statement of a search, for the tests that prepare them against the schema.
 
+use std::collections::BTreeMap;
+
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::EmailFragment,
@@ -16,8 +18,9 @@ use super::{
 };
 use crate::query_tag::QueryTag;
 
-/// The statements of this table for every step, column and direction. All users of a mirror have the same state.
-pub(crate) fn statements(table: &Table<'_>) -> Vec<String> {
+/// The statements of this table for every step, column and direction, by their columns after those of the table. All users of a mirror
+/// have the same state.
+pub(crate) fn statements(table: &Table<'_>) -> BTreeMap<&'static str, Vec<String>> {
     let same_state = !table.has_metadata();
     let containing = |needle| UserFilter {
         emails: vec![EmailFilter::Contains(EmailFragment::from_text(needle))],
@@ -42,7 +45,7 @@ pub(crate) fn statements(table: &Table<'_>) -> Vec<String> {
             ..UserFilter::default()
         },
     ];
-    let mut statements = Vec::new();
+    let mut statements = BTreeMap::<_, Vec<_>>::new();
     for filter in filters {
         for column in SortColumn::ALL {
             for direction in [Direction::Ascending, Direction::Descending] {
@@ -69,13 +72,23 @@ pub(crate) fn statements(table: &Table<'_>) -> Vec<String> {
                     SearchStep::CountedScan { entries: 100 },
                     SearchStep::Gather,
                     SearchStep::GatherMany,
+                    SearchStep::GatherFew { most: 100 },
                     SearchStep::Sample { most: 100, bound: 4 },
                 ]
                 .into_iter()
                 .chain(bounded)
                 {
+                    let columns = match step {
+                        SearchStep::Scan { .. } | SearchStep::GatherUpTo(_) => "",
+                        SearchStep::CountedScan { .. } => "scanned matched",
+                        SearchStep::Sample { .. } => "matched bound_part bound_value bound_crid",
+                        _ => "matched",
+                    };
                     let sql = statement.build(step, TotalMode::Counted, QueryTag::new());
-                    statements.push(sql.sql().as_str().to_owned());
+                    statements
+                        .entry(columns)
+                        .or_default()
+                        .push(sql.sql().as_str().to_owned());
                 }
             }
         }

@@ -6,6 +6,7 @@
 mod fold;
 mod folder;
 mod pg_totals;
+mod pool_sizes;
 mod pool_totals;
 mod remembered;
 #[cfg(test)]

@@ -5,12 +5,15 @@ use std::time::Duration;
 use masthead_domain::{query::UserFilter, tenant::PoolId};
 use sqlx::postgres::PgRow;
 
-use super::{PoolTotals, TotalKey, TotalsSource, fold::MANY_ROWS, folder::TotalsFolder, remembered::RememberedTotals};
+use super::{
+    PoolTotals, TotalKey, TotalsSource, fold::MANY_ROWS, folder::TotalsFolder, pool_sizes::PoolSizes,
+    remembered::RememberedTotals,
+};
 use crate::database::PgDatabase;
 
 /// The number of exact totals in answers, by [`TotalOrigin`].
 const TOTALS: &str = "masthead_search_totals_total";
-/// The maximum number of remembered totals: a megabyte.
+/// The maximum number of remembered totals, and of sizes of pools: a megabyte each.
 const REMEMBERED: usize = 10_000;
 
 /// Where a total comes from.
@@ -27,6 +30,7 @@ pub(crate) enum TotalOrigin {
 /// The totals of pools, and a memory of the totals of filters.
 pub(crate) struct PgTotals {
     remembered: RememberedTotals,
+    sizes: PoolSizes,
     folder: TotalsFolder,
 }
 
@@ -35,6 +39,7 @@ impl PgTotals {
     pub(crate) fn start(writing: PgDatabase) -> Self {
         Self {
             remembered: RememberedTotals::new(REMEMBERED),
+            sizes: PoolSizes::new(REMEMBERED),
             folder: TotalsFolder::start(writing),
         }
     }
@@ -69,6 +74,18 @@ impl PgTotals {
     /// Remembers the total of a filter. It must have been counted in the snapshot in which the version was read.
     pub(crate) fn remember(&self, key: TotalKey, version: i64, total: u64) {
         self.remembered.insert(key, version, total);
+    }
+
+    /// How many users the pool had at least when it was last seen.
+    pub(crate) fn last_size(&self, source: TotalsSource, pool: PoolId) -> Option<u64> {
+        self.sizes.get(source, pool)
+    }
+
+    /// Remembers that the pool has so many users, or more if the number is not exact.
+    pub(crate) fn see_size(&self, source: TotalsSource, pool: PoolId, users: u64, is_exact: bool) {
+        if is_exact || self.last_size(source, pool).is_none_or(|last| last < users) {
+            self.sizes.insert(source, pool, users);
+        }
     }
 
     /// Ends the background task within `patience`.

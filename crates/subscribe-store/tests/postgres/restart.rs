@@ -23,7 +23,7 @@ use masthead_testkit::source_client::FindByKey as _;
 use crate::{
     events::event,
     sample_users::sample_user,
-    support::{blocking, context, context_within, first_page, import_users, private_server, tenant},
+    support::{blocking, context, context_within, first_page, fixture, import_users, private_server, tenant},
 };
 
 const DATABASE: &str = "masthead_test_restart";
@@ -77,6 +77,24 @@ async fn reads_recover_after_restart() {
     let server = on(server, |server| expect_events(server, "request_id = 'after'", "1")).await;
     store.close().await;
     blocking(move || drop(server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn search_is_repeated_on_another_connection() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    import_users(&fixture.store, &tenant, 0..20).await;
+    let (source, everyone) = (fixture.store.registrations(), first_page(UserFilter::default()));
+    for _ in 0..3 {
+        let page = source.search(&context(&tenant), &everyone).await.unwrap();
+        assert_eq!(page.accounts.len(), 10);
+        let terminated = fixture.sql(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
+              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        );
+        assert_ne!(terminated.trim(), "0");
+    }
+    fixture.store.close().await;
 }
 
 fn expect_events(server: &PrivateServer, condition: &str, expected: &str) {
