@@ -111,7 +111,7 @@ impl Page {
                 self.raw(".</p>\n");
                 let shown = records.len() as u64;
                 if *total > shown {
-                    let _ = write!(self.0, "<p>{shown} of {total} are shown.</p>\n");
+                    let _ = writeln!(self.0, "<p>{shown} of {total} are shown.</p>");
                 }
                 for (place, record) in (1..).zip(records) {
                     self.record(record, place, *total);

@@ -131,8 +131,8 @@ async fn erase_within(
     let hashes: Vec<KeyedHash> = texts
         .filter_map(|text| users.tombstones.hashes_of(pool, text).into_iter().next())
         .collect();
-    let hashed = person.ids.iter().flat_map(|id| users.tombstones.hashed_users(pool, id));
-    let numbers: Vec<i64> = numbers.iter().copied().chain(hashed).collect();
+    let of_ids = person.ids.iter().flat_map(|id| users.tombstones.hashed_users(pool, id));
+    let numbers: Vec<i64> = numbers.iter().copied().chain(of_ids).collect();
     let id = insert(transaction, cx, &hashes, &numbers, &lines, new, commit).await?;
     complete(transaction, &cx.tenant, WrittenUser::default(), commit).await?;
     Ok(Receipt {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use masthead_domain::{tenant::PoolId, user_key::UserKey};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::PoolId, user_key::UserKey};
 use masthead_ports::{
     erasure::{ErasureId, Erasures, NewErasure, Person, Receipt, StoredTexts},
     keyed_hash::KeyedHash,
@@ -96,7 +96,7 @@ impl Erasures for PgUsers {
 
     async fn receipts_of(&self, cx: &CallContext, person: &Person) -> Result<Vec<Receipt>, SourceError> {
         let pool = cx.tenant.pool;
-        let ids = person.ids.iter().map(|id| id.as_str());
+        let ids = person.ids.iter().map(CustomerRegistrationId::as_str);
         let texts = ids.chain(person.emails.iter().map(erase::email_text));
         let hashes: Vec<Vec<u8>> = texts
             .flat_map(|text| self.tombstones.hashes_of(pool, text))

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use masthead_domain::{account::Account, email::Email, user_key::UserKey};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
+};
 use masthead_ports::{
     erasure::{ErasureId, Erasures, NewErasure, Person, Receipt, ReceiptLine, StoredTexts},
     keyed_hash::{HashPurpose, KeyedHash, KeyedHasher as _},
@@ -17,7 +19,7 @@ use super::{InMemoryUsers, state::find};
 use crate::hashing::FakeKeyedHasher;
 
 fn hashes(cx: &CallContext, person: &Person) -> Vec<KeyedHash> {
-    let ids = person.ids.iter().map(|id| id.as_str());
+    let ids = person.ids.iter().map(CustomerRegistrationId::as_str);
     let texts = ids.chain(person.emails.iter().map(|email| email.key().as_str()));
     let hasher = FakeKeyedHasher(vec![1]);
     texts
