@@ -12,7 +12,6 @@ use http::{
     header::{ACCEPT_ENCODING, ALLOW},
     request::Parts,
 };
-use http_body_util::Full;
 use masthead_orchestrator::{PersonReports, UseCases, writes::UserWrites};
 use masthead_ports::{
     rate_limit::RateLimits,

@@ -14,13 +14,13 @@ use masthead_ports::{
 };
 use sqlx::{
     AssertSqlSafe, PgConnection, Postgres, QueryBuilder,
-    pool::PoolConnection,
     postgres::{PgQueryResult, PgRow},
 };
 use tokio::time::{timeout, timeout_at};
 
 use crate::{
     database::PgDatabase,
+    kept_connections::AcquiredConnection,
     query_tag::{ForeignRowError, QueryTag},
     row::{ACCOUNT_COLUMNS, RowError, account_columns, optional_text, read_account},
     search::{corrupt, matches_no_key, push_all_matches},
@@ -119,7 +119,7 @@ impl RegistrationExport for EmptyExport {
 /// An export that has begun: a connection in a transaction with a cursor.
 struct PgExport {
     /// `None` after the end.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<AcquiredConnection>,
     pool: PoolId,
     filter: UserFilter,
     tag: QueryTag,
@@ -224,7 +224,7 @@ impl PgExport {
     /// Closes the connection, which ends the transaction: it may be in the middle of an answer, and is not used again.
     fn give_up(&mut self) {
         if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
+            connection.abandon();
         }
     }
 }
