@@ -236,11 +236,11 @@ impl SyncHarness {
         let origin = ImportOrigin::new("import-1".into(), "CLI".into(), self.clock.now());
         let count = registrations.len() as u64;
         let importer = self.store.importer();
-        let imported = importer
+        let done = importer
             .registrations(&self.tenant, &origin, registrations.into_iter())
             .await
             .unwrap();
-        assert_eq!(imported.inserted, count);
+        assert_eq!(done.inserted, count);
     }
 
     /// Writes a registration as a write-back does.
