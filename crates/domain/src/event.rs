@@ -135,6 +135,21 @@ impl EventKind {
         }
     }
 
+    /// Whether it is about the tenant's provider.
+    #[must_use]
+    pub const fn is_of_provider(self) -> bool {
+        matches!(
+            self,
+            Self::AuthSystemUserGet
+                | Self::AuthSystemUserCreate
+                | Self::AuthSystemUserDelete
+                | Self::AuthSystemUserUpdate
+                | Self::AuthSystemUserLogin
+                | Self::AuthSystemUserChangePassword
+                | Self::AuthSystemUserChangeEmail
+        )
+    }
+
     /// Whether it records a change. Events of changes are written in the transaction of the change; others may be lost, which
     /// is counted.
     #[must_use]

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     flow::UserProvider,
-    mail::{LANGUAGE, Language, MailSettings, PAPER_NAME, SENDER, Sender, parse_paper_name},
+    mail::{LANGUAGE, Language, PAPER_NAME, SENDER, Sender, TenantMailSettings, parse_paper_name},
     merge::{Precedence, SourceKind},
     rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
@@ -43,7 +43,7 @@ pub struct TenantSettings {
     /// How users are written.
     pub users: UserRules,
     /// How mails to its users look.
-    pub mail: MailSettings,
+    pub mail: TenantMailSettings,
     /// Whose tokens of users are trusted.
     pub user_tokens: UserTokenSettings,
     /// Where links in mails may lead.
@@ -90,12 +90,12 @@ pub enum SettingError {
         provider_names()
     )]
     UnknownProvider,
-    /// The store is a remote Users API, which is read-only (ADR 0062). A warning.
+    /// The store is a remote Users API (ADR 0062, 0142). A warning.
     #[error(
-        "Subscribe.Url: a remote Users API replaces this tenant's registrations; it is read-only, and answers of a provider are \
-         not written back"
+        "Subscribe.Url: a remote Users API replaces this tenant's registrations: writes go there, and answers of a provider are not \
+         written back"
     )]
-    ReadOnlySubscribe,
+    RemoteSubscribe,
 }
 
 impl SettingError {
@@ -103,7 +103,7 @@ impl SettingError {
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::UnknownProvider | Self::ReadOnlySubscribe => true,
+            Self::UnknownProvider | Self::RemoteSubscribe => true,
             Self::UnknownName(_) | Self::BadPrecedence(_) | Self::BadValue { .. } => false,
         }
     }
@@ -342,7 +342,7 @@ impl TenantSettings {
             }
         }
         if settings.has_remote_store() {
-            errors.push(SettingError::ReadOnlySubscribe);
+            errors.push(SettingError::RemoteSubscribe);
         }
         (settings, errors)
     }
@@ -396,7 +396,7 @@ mod tests {
         let (settings, errors) =
             TenantSettings::parse([("Subscribe.Url", "https://remote.example"), ("Auth0.Domain", "x")]);
         assert!(settings.has_remote_store());
-        assert_eq!(errors, [SettingError::ReadOnlySubscribe]);
+        assert_eq!(errors, [SettingError::RemoteSubscribe]);
         assert!(errors[0].is_warning());
         let (incomplete, _) = TenantSettings::parse([("Subscribe.TokenEnv", "REMOTE")]);
         assert!(incomplete.has_remote_store());

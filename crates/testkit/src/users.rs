@@ -8,6 +8,7 @@ mod codes;
 mod credentials;
 mod idempotency;
 mod intents;
+mod remote_store;
 mod state;
 mod writer;
 

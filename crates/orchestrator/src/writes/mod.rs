@@ -8,14 +8,18 @@ mod error;
 mod idempotent;
 mod intent_content;
 mod reconcile;
+mod remote_store;
 mod repeat_in_store;
 mod reset_password;
 mod services;
 mod settle;
 mod sign_in;
+mod taken_addresses;
 mod two_sided;
 mod update_user;
+mod upgrade_lite;
 mod verify_email;
+mod write_key;
 
 use std::sync::Arc;
 
@@ -33,7 +37,7 @@ pub use idempotent::{EarlierAnswer, IdempotentWrites, KeyClaim};
 pub use reconcile::{OperatorDecision, ReconcileWrites};
 pub use repeat_in_store::Reconciled;
 pub use reset_password::{ResetPassword, ValidLink};
-pub use services::{WriteCall, WriteDependencies, Written};
+pub use services::{ClaimedKey, WriteCall, WriteDependencies, Written};
 pub use sign_in::{AuthenticateUser, SignInError, SignInRequest};
 pub use update_user::{UpdateRequest, UpdateUser};
 pub use verify_email::VerifyEmail;

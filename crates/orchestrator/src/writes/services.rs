@@ -20,6 +20,7 @@ use masthead_ports::{
     mail::{Mail, MailKind, MailValues},
     passwords::PasswordHasher,
     provider::{AccountSide, ProviderWriters},
+    remote_store::RemoteStoreRecords,
     sealing::Sealing,
     secret_generator::SecretGenerator,
     source::{CallContext, Priority, SourceName, UserSource},
@@ -29,7 +30,10 @@ use time::OffsetDateTime;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::error::{WriteUserError, store_error};
+use super::{
+    error::{WriteUserError, store_error},
+    remote_store::RemoteStore,
+};
 use crate::{Caller, mail_sealing::seal_mail, random_part::random_part};
 
 /// How long a step that must follow a done one may take after the caller's deadline.
@@ -50,10 +54,12 @@ const CODE_PARAMETER: &str = "verificationCode";
 /// The ports that writes need.
 #[derive(Clone)]
 pub struct WriteDependencies {
-    /// Our registrations, to read.
+    /// The registrations, to read: those of our store, or of a remote Users API.
     pub store: Arc<dyn UserSource>,
     /// Our registrations, to write.
     pub users: Arc<dyn UserWriter>,
+    /// What our store keeps of users of a remote Users API.
+    pub remote_records: Arc<dyn RemoteStoreRecords>,
     /// The providers, to write.
     pub writers: Arc<dyn ProviderWriters>,
     /// What two-sided writes are about to do.
@@ -83,8 +89,25 @@ pub struct WriteDependencies {
 pub struct WriteCall {
     /// The verified caller.
     pub caller: Caller,
-    /// Its claim on an idempotency key, if it gave one.
-    pub idempotency: Option<IdempotencyTicket>,
+    /// Its idempotency key, if it gave one.
+    pub idempotency: Option<ClaimedKey>,
+}
+
+/// An idempotency key that a call has claimed.
+#[derive(Debug, Clone)]
+pub struct ClaimedKey {
+    /// The claim.
+    pub ticket: IdempotencyTicket,
+    /// The key with which the write is passed on to a remote Users API: each request with the same key of the same caller has
+    /// the same.
+    pub passed_on: Arc<str>,
+}
+
+impl WriteCall {
+    /// The claim on its idempotency key.
+    pub(crate) fn ticket(&self) -> Option<IdempotencyTicket> {
+        self.idempotency.as_ref().map(|key| key.ticket)
+    }
 }
 
 /// What a write has done.
@@ -114,8 +137,18 @@ impl<T> Written<T> {
 pub(crate) enum Sides {
     /// Our store alone.
     Store,
-    /// The provider first, then our store.
-    Both(Arc<dyn AccountWriter>),
+    /// Another system first, then the registrations.
+    Both(TwoSides),
+}
+
+/// The two sides of a write.
+pub(crate) struct TwoSides {
+    /// Written first: the provider, or the remote Users API where that is written alone.
+    pub(crate) writer: Arc<dyn AccountWriter>,
+    /// Follows.
+    pub(crate) store: Arc<dyn UserWriter>,
+    /// A remote Users API is written alone: our store keeps only what belongs to the write.
+    pub(crate) is_remote_alone: bool,
 }
 
 /// The ports, and the tasks of the writes.
@@ -148,19 +181,71 @@ impl Services {
         ignore_provider: bool,
         ability: Ability,
     ) -> Result<Sides, WriteUserError> {
-        refuse_remote_store(tenant)?;
+        let is_remote = tenant.settings.has_remote_store();
         match Sources::for_request(tenant.settings.user_provider, ignore_provider) {
-            Sources::Store => Ok(Sides::Store),
-            Sources::ProviderAndStore(_) => {
-                let writer = self.ports.writers.writer(tenant, AccountSide::Provider, ability)?;
-                Ok(Sides::Both(writer))
-            }
+            Sources::Store if !is_remote => Ok(Sides::Store),
+            Sources::Store => Ok(Sides::Both(self.two_sides(tenant, true, ability)?)),
+            Sources::ProviderAndStore(_) => Ok(Sides::Both(self.two_sides(tenant, false, ability)?)),
+        }
+    }
+
+    /// The two sides of a write that begins at the provider, or at a remote Users API that is written alone.
+    ///
+    /// # Errors
+    /// The missing setting of a side that cannot be written.
+    pub(crate) fn two_sides(
+        &self,
+        tenant: &Tenant,
+        is_remote_alone: bool,
+        ability: Ability,
+    ) -> Result<TwoSides, MissingSetting> {
+        let writer = |side| self.ports.writers.writer(tenant, side, ability);
+        if is_remote_alone {
+            return Ok(TwoSides {
+                writer: writer(AccountSide::RemoteStore)?,
+                store: Arc::new(self.remote_store(None)),
+                is_remote_alone,
+            });
+        }
+        let provider = writer(AccountSide::Provider)?;
+        let store: Arc<dyn UserWriter> = if tenant.settings.has_remote_store() {
+            let remote = writer(AccountSide::RemoteStore)?;
+            Arc::new(self.remote_store(Some(remote)))
+        } else {
+            Arc::clone(&self.ports.users)
+        };
+        Ok(TwoSides {
+            writer: provider,
+            store,
+            is_remote_alone,
+        })
+    }
+
+    /// What our store keeps of a tenant's users beside their accounts: codes, links, pending registrations.
+    pub(crate) fn users(&self, tenant: &Tenant) -> Arc<dyn UserWriter> {
+        if tenant.settings.has_remote_store() {
+            Arc::new(self.remote_store(None))
+        } else {
+            Arc::clone(&self.ports.users)
+        }
+    }
+
+    fn remote_store(&self, writer: Option<Arc<dyn AccountWriter>>) -> RemoteStore {
+        RemoteStore {
+            writer,
+            source: Arc::clone(&self.ports.store),
+            local: Arc::clone(&self.ports.users),
+            records: Arc::clone(&self.ports.remote_records),
+            hasher: Arc::clone(&self.ports.hasher),
         }
     }
 
     /// The context of the calls of a write.
     pub(crate) fn context(call: &WriteCall) -> CallContext {
-        call.caller.context(Priority::Interactive)
+        CallContext {
+            write_key: call.idempotency.as_ref().map(|key| Arc::clone(&key.passed_on)),
+            ..call.caller.context(Priority::Interactive)
+        }
     }
 
     /// The context of a step that must follow a done one.
@@ -175,7 +260,7 @@ impl Services {
     pub(crate) fn commit(&self, call: &WriteCall, events: &[EventKind]) -> WriteCommit {
         let origin = call.caller.origin(self.ports.clock.now(), self.ports.audit_address);
         WriteCommit {
-            idempotency: call.idempotency,
+            idempotency: call.ticket(),
             ..WriteCommit::new(origin, events)
         }
     }
@@ -253,7 +338,13 @@ impl Services {
     }
 
     /// A new link to set a password, its address, and the mail that carries it.
-    pub(crate) fn link_of(&self, tenant: &Tenant, kind: MailKind, account: &Recipient<'_>, url: &ReturnUrl) -> Link {
+    pub(crate) fn link_of(
+        &self,
+        tenant: &Tenant,
+        kind: MailKind,
+        account: &Recipient<'_>,
+        url: &ReturnUrl,
+    ) -> PasswordLink {
         let value = self.ports.secrets.link();
         let expires_at = self.ports.clock.now() + tenant.settings.users.reset_life;
         let address = url.link(LINK_PARAMETER, &value);
@@ -263,7 +354,7 @@ impl Services {
             code: None,
             expires_at: Some(expires_at),
         };
-        Link {
+        PasswordLink {
             new: NewResetLink {
                 hash: self.ports.hasher.hash(tenant.pool, HashPurpose::ResetLink, &value),
                 expires_at,
@@ -292,21 +383,13 @@ pub(crate) struct Recipient<'a> {
 }
 
 /// A link to set a password.
-pub(crate) struct Link {
+pub(crate) struct PasswordLink {
     pub(crate) new: NewResetLink,
     pub(crate) mail: QueuedMail,
     /// Its value, which is hashed in our store.
     pub(crate) value: String,
     /// Its whole address.
     pub(crate) address: String,
-}
-
-/// Refuses a tenant whose registrations are a remote Users API: our store has none of them (ADR 0062).
-pub(crate) fn refuse_remote_store(tenant: &Tenant) -> Result<(), WriteUserError> {
-    if tenant.settings.has_remote_store() {
-        return Err(MissingSetting::new("Subscribe.Url").into());
-    }
-    Ok(())
 }
 
 /// What the hash of a code is made of: a code is worth nothing for another address.

@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use super::{
     error::{WriteUserError, provider_read_error, store_error},
-    services::{Services, WriteCall, refuse_remote_store},
+    services::{Services, WriteCall},
 };
 
 /// The failures that an account allows, at addresses from which it has not signed in before.
@@ -122,7 +122,6 @@ impl AuthenticateUser {
     pub async fn admit(&self, call: &WriteCall, account: &Account) -> Result<(), SignInError> {
         let services = &self.services;
         let cx = Services::context(call);
-        refuse_remote_store(&cx.tenant)?;
         let is_blocked = is_blocked(account);
         let event = if is_blocked {
             (EventKind::SubscribeUserLoginFailed, EventOutcome::Refused)
@@ -140,7 +139,7 @@ impl AuthenticateUser {
 }
 
 /// The counters of one attempt.
-struct Counters {
+struct AttemptCounters {
     counted: Vec<AttemptCounter>,
     account: KeyedHash,
     known: Option<KeyedHash>,
@@ -149,23 +148,26 @@ struct Counters {
 impl Services {
     async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<CustomerRegistrationId, SignInError> {
         let cx = Self::context(call);
-        refuse_remote_store(&cx.tenant)?;
-        let at_provider = match Sources::for_request(cx.tenant.settings.user_provider, false) {
-            Sources::Store => None,
-            Sources::ProviderAndStore(_) => {
-                let provider = self.ports.writers.sign_in(&cx.tenant, AccountSide::Provider);
-                Some(provider.map_err(WriteUserError::from)?)
-            }
+        let side = match Sources::for_request(cx.tenant.settings.user_provider, false) {
+            Sources::Store => cx
+                .tenant
+                .settings
+                .has_remote_store()
+                .then_some(AccountSide::RemoteStore),
+            Sources::ProviderAndStore(_) => Some(AccountSide::Provider),
         };
+        let elsewhere = side.map(|side| self.ports.writers.sign_in(&cx.tenant, side));
+        let elsewhere = elsewhere.transpose().map_err(WriteUserError::from)?;
         let counters = self.counters(&cx, request).await?;
         let begun = self.ports.attempts.begin(&cx, &counters.counted, self.now()).await;
         if let Err(retry_after) = begun.map_err(|error| store_error(&error))? {
             return Err(SignInError::TooManyAttempts { retry_after });
         }
-        let answer = match at_provider {
+        let answer = match elsewhere {
             None => self.check_in_store(&cx, request).await,
-            Some(provider) => match check_at_provider(&cx, &*provider, request).await {
-                Ok(account) => self.refuse_blocked(&cx, account).await,
+            Some(elsewhere) => match check_elsewhere(&cx, &*elsewhere, request).await {
+                // A remote Users API has refused those that it blocks.
+                Ok(account) if side == Some(AccountSide::Provider) => self.refuse_blocked(&cx, account).await,
                 refused => refused,
             },
         };
@@ -175,7 +177,7 @@ impl Services {
 
     /// The counters: the account's own at an address from which it has signed in before, so that strangers who guess its
     /// password cannot lock it out there.
-    async fn counters(&self, cx: &CallContext, request: &SignInRequest) -> Result<Counters, WriteUserError> {
+    async fn counters(&self, cx: &CallContext, request: &SignInRequest) -> Result<AttemptCounters, WriteUserError> {
         let hash = |text: &str| self.ports.hasher.hash(cx.tenant.pool, HashPurpose::Attempts, text);
         let login = match Email::parse(&request.login) {
             Ok(email) => email.key().as_str().to_owned(),
@@ -184,7 +186,7 @@ impl Services {
         let account = hash(&format!("account\n{login}"));
         let of_account = |key| AttemptCounter { key, limit: OF_ACCOUNT };
         let Some(address) = request.address else {
-            return Ok(Counters {
+            return Ok(AttemptCounters {
                 counted: vec![of_account(account)],
                 account,
                 known: None,
@@ -201,7 +203,7 @@ impl Services {
             key: hash(&format!("address\n{address}")),
             limit: OF_ADDRESS,
         };
-        Ok(Counters {
+        Ok(AttemptCounters {
             counted: vec![of_account(key), of_address],
             account: key,
             known: Some(at_address),
@@ -265,7 +267,7 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        counters: &Counters,
+        counters: &AttemptCounters,
         answer: &Result<Account, SignInError>,
     ) -> Result<(), WriteUserError> {
         let (id, outcome, kinds) = match answer {
@@ -307,9 +309,9 @@ fn admit(account: Account) -> Result<Account, SignInError> {
     }
 }
 
-async fn check_at_provider(
+async fn check_elsewhere(
     cx: &CallContext,
-    provider: &dyn SignIn,
+    elsewhere: &dyn SignIn,
     request: &SignInRequest,
 ) -> Result<Account, SignInError> {
     let attempt = SignInAttempt {
@@ -317,7 +319,7 @@ async fn check_at_provider(
         password: &request.password,
         address: request.address,
     };
-    let answer = provider.sign_in(cx, &attempt).await;
+    let answer = elsewhere.sign_in(cx, &attempt).await;
     let answer = answer.map_err(|error| provider_read_error(&error, "Provider"))?;
     if let Some(reason) = answer.reason() {
         return Err(SignInError::Refused { reason });
@@ -326,6 +328,7 @@ async fn check_at_provider(
         SignInAnswer::Accepted(account) => Ok(*account),
         SignInAnswer::Blocked => Err(SignInError::Blocked),
         SignInAnswer::Unverified => Err(SignInError::Unverified),
+        SignInAnswer::NoPassword => Err(SignInError::Lite),
         SignInAnswer::WrongCredentials
         | SignInAnswer::LockedOut
         | SignInAnswer::SecondFactorNeeded

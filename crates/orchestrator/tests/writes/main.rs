@@ -5,3 +5,4 @@ mod credentials;
 mod faults;
 mod fixture;
 mod one_side;
+mod remote_store;

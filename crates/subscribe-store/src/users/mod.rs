@@ -16,6 +16,7 @@ mod pending;
 mod pg_users;
 mod purge;
 mod registration_rows;
+mod remote_store;
 mod reset_links;
 mod sign_in;
 mod writer;

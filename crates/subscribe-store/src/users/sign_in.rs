@@ -51,7 +51,10 @@ pub(super) async fn record(
             }
         };
         let user = WrittenUser {
-            hashed: None,
+            hashed: match (number, id) {
+                (None, Some(id)) => users.tombstones.hashed_user(cx.tenant.pool, id),
+                _ => None,
+            },
             number,
             crid: id.filter(|_| number.is_some()),
         };
