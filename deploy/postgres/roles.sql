@@ -46,7 +46,7 @@ SELECT format('REVOKE %s ON %s FROM masthead_server',
         OR relname ~ '^events_(until_|before_)') \gexec
 
 -- Partitions of events are added and dropped by functions, with the owner's rights (migration 0019), and a person is taken out of
--- events by one (migration 0023).
+-- events by one (migration 0022).
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO masthead_server', oid::regprocedure) FROM pg_proc
  WHERE pronamespace = 'public'::regnamespace
    AND proname IN ('add_event_partition', 'drop_event_partition', 'summarize_event_partition', 'forget_event_user') \gexec

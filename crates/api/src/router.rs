@@ -56,8 +56,8 @@ use crate::{
 pub struct ApiState {
     /// The use cases.
     pub use_cases: UseCases,
-    /// The calls that write; `None` for a server that only reads, where these calls are 405.
-    pub writes: Option<UserWrites>,
+    /// The calls that write.
+    pub writes: UserWrites,
     /// Reports of persons; `None` for a server that makes none, where the call is 404.
     pub reports: Option<PersonReports>,
     /// The customers export.
@@ -201,15 +201,16 @@ impl Api {
                 Box::pin(ready(serve::page_redirect()))
             }
             (RoutedOperation::DocsStyle, &Method::GET | &Method::HEAD) => Box::pin(ready(serve::style())),
-            (operation, method) => match (route.write_target(method), route.legacy_target(method), &self.v4.writes) {
-                (None, Some(target), Some(writes)) => {
+            (operation, method) => match (route.write_target(method), route.legacy_target(method)) {
+                (None, Some(target)) => {
+                    let writes = &self.v4.writes;
                     Box::pin(write_legacy_user(&self.legacy, writes, context, parts, target, body))
                 }
-                (Some(target), _, Some(writes)) => Box::pin(write_user(&self.v4, writes, context, parts, target, body)),
-                (_, _, writes) => {
+                (Some(target), _) => Box::pin(write_user(&self.v4, context, parts, target, body)),
+                (None, None) => {
                     let error = RequestError::MethodNotAllowed;
                     let mut response = route.api.refuse(error, context.request_id, retry_after);
-                    let allowed = HeaderValue::from_static(operation.allowed_methods(writes.is_some()));
+                    let allowed = HeaderValue::from_static(operation.allowed_methods());
                     response.headers_mut().insert(ALLOW, allowed);
                     return response;
                 }

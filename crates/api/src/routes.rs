@@ -101,30 +101,24 @@ impl RoutedOperation {
         }
     }
 
-    /// The value of `Allow` (RFC 9110 §10.2.1); `writes` is whether the server has the calls that write.
-    pub(crate) const fn allowed_methods(self, writes: bool) -> &'static str {
+    /// The value of `Allow` (RFC 9110 §10.2.1).
+    pub(crate) const fn allowed_methods(self) -> &'static str {
         match self {
             Self::Users
             | Self::LegacyUsers {
                 post: Some(_),
                 put: false,
-            } if writes => "GET,HEAD,POST",
-            Self::User | Self::NamedCall(NamedCall::Export) if writes => "GET,HEAD,PUT,DELETE",
-            Self::NamedCall(_) if writes => "POST,GET,HEAD,PUT,DELETE",
-            Self::UserPart(_) if writes => "PATCH",
-            Self::ResetStep(_) | Self::LegacyCall(_) if writes => "POST",
+            } => "GET,HEAD,POST",
+            Self::User | Self::NamedCall(NamedCall::Export) => "GET,HEAD,PUT,DELETE",
+            Self::NamedCall(_) => "POST,GET,HEAD,PUT,DELETE",
+            Self::UserPart(_) => "PATCH",
+            Self::ResetStep(_) | Self::LegacyCall(_) | Self::ExportUsers => "POST",
             Self::LegacyUsers {
                 post: Some(_),
                 put: true,
-            } if writes => "GET,HEAD,POST,PUT",
-            Self::LegacyUsers { put: true, .. } if writes => "GET,HEAD,PUT",
-            Self::NamedCall(NamedCall::Search) => "POST,GET,HEAD",
-            Self::ExportUsers => "POST",
-            Self::UserPart(_) | Self::ResetStep(_) | Self::LegacyCall(_) => "",
-            Self::Users
-            | Self::User
-            | Self::NamedCall(NamedCall::Export | NamedCall::Write(..))
-            | Self::LegacyUsers { .. }
+            } => "GET,HEAD,POST,PUT",
+            Self::LegacyUsers { put: true, .. } => "GET,HEAD,PUT",
+            Self::LegacyUsers { .. }
             | Self::Audit
             | Self::Report
             | Self::OpenApi

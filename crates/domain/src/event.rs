@@ -147,6 +147,21 @@ impl EventKind {
         }
     }
 
+    /// Whether it is about the tenant's provider.
+    #[must_use]
+    pub const fn is_of_provider(self) -> bool {
+        matches!(
+            self,
+            Self::AuthSystemUserGet
+                | Self::AuthSystemUserCreate
+                | Self::AuthSystemUserDelete
+                | Self::AuthSystemUserUpdate
+                | Self::AuthSystemUserLogin
+                | Self::AuthSystemUserChangePassword
+                | Self::AuthSystemUserChangeEmail
+        )
+    }
+
     /// Whether it records a change, or the report of a person. These are written in a transaction before the answer; others may be
     /// lost, which is counted.
     #[must_use]

@@ -24,7 +24,7 @@ pub(crate) const PAPER_NAME: &str = "a name of 1 to 120 characters without line 
 
 /// How the mails of a tenant look.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MailSettings {
+pub struct TenantMailSettings {
     /// The sender; `None` for that of the server's settings.
     pub from: Option<Sender>,
     /// The language; `None` for English.

@@ -1,13 +1,29 @@
 //! The values of tenants' settings: how they are parsed, and how errors describe them; and whose settings a name belongs to.
 
-use crate::{first_login::FormerProvider, flow::UserProvider};
+use std::time::Duration;
 
-use crate::setting_groups::{EventDays, InactiveAction};
+use crate::{
+    first_login::FormerProvider,
+    flow::UserProvider,
+    setting_groups::{EventDays, InactiveAction},
+};
 
 pub(crate) const MINUTES: &str = "a number of minutes from 1 to 525600";
 pub(crate) const CONFIRMATIONS: &str = "a number from 1 to 100";
 pub(crate) const HOURS: &str = "a number of hours from 0 to 8760";
 pub(crate) const FLOOR: &str = "a number of milliseconds from 0 to 10000";
+
+/// How long a registration waits for the verification of its address.
+pub(crate) fn pending_life(text: &str) -> Result<Duration, &'static str> {
+    let hours = number(text, 1, 720).map(Duration::from_hours);
+    hours.ok_or("a number of hours from 1 to 720")
+}
+
+/// How long a deleted user is kept.
+pub(crate) fn purge_after(text: &str) -> Result<Duration, &'static str> {
+    let days = number(text, 0, 3_650).map(|days| Duration::from_hours(24 * days));
+    days.ok_or("a number of days from 0 to 3650")
+}
 
 /// How many days events are kept.
 pub(crate) fn event_days(text: &str) -> Result<EventDays, &'static str> {

@@ -7,13 +7,14 @@ use thiserror::Error;
 use crate::{
     first_login::FirstLoginSettings,
     flow::UserProvider,
-    mail::{LANGUAGE, Language, MailSettings, PAPER_NAME, SENDER, Sender, parse_paper_name},
+    mail::{LANGUAGE, Language, PAPER_NAME, SENDER, Sender, TenantMailSettings, parse_paper_name},
     merge::{Precedence, SourceKind},
     rate_limit::{TenantRateLimits, parse_rate},
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
     setting_values::{
-        CONFIRMATIONS, FLOOR, HOURS, MINUTES, boolean, event_days, inactive_action, inactive_months, is_provider_setting, number,
+        CONFIRMATIONS, FLOOR, HOURS, MINUTES, boolean, event_days, inactive_action, inactive_months,
+        is_provider_setting, number, pending_life, purge_after,
     },
     suggestion::did_you_mean,
     user_rules::UserRules,
@@ -49,7 +50,7 @@ pub struct TenantSettings {
     /// How users are written.
     pub users: UserRules,
     /// How mails to its users look.
-    pub mail: MailSettings,
+    pub mail: TenantMailSettings,
     /// Whose tokens of users are trusted.
     pub user_tokens: UserTokenSettings,
     /// Where links in mails may lead.
@@ -100,12 +101,12 @@ pub enum SettingError {
         provider_names()
     )]
     UnknownProvider,
-    /// The store is a remote Users API, which is read-only (ADR 0062). A warning.
+    /// The store is a remote Users API (ADR 0062, 0142). A warning.
     #[error(
-        "Subscribe.Url: a remote Users API replaces this tenant's registrations; it is read-only, and answers of a provider are \
-         not written back"
+        "Subscribe.Url: a remote Users API replaces this tenant's registrations: writes go there, and answers of a provider are not \
+         written back"
     )]
-    ReadOnlySubscribe,
+    RemoteSubscribe,
     /// The tenant's passwords are checked elsewhere always. A warning.
     #[error("Import.FirstLogin: has no effect beside Flow.UserProvider or Subscribe.Url, which check every password")]
     UnusedFirstLogin,
@@ -116,7 +117,7 @@ impl SettingError {
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         match self {
-            Self::UnknownProvider | Self::ReadOnlySubscribe | Self::UnusedFirstLogin => true,
+            Self::UnknownProvider | Self::RemoteSubscribe | Self::UnusedFirstLogin => true,
             Self::UnknownName(_) | Self::BadPrecedence(_) | Self::BadValue { .. } => false,
         }
     }
@@ -219,11 +220,7 @@ const SETTINGS: &[TenantSetting] = &[
     TenantSetting {
         name: "Retention.PendingHours",
         alias: Some("Users.PendingHours"),
-        set: |settings, text| {
-            settings.users.pending_life =
-                Duration::from_hours(number(text, 1, 720).ok_or("a number of hours from 1 to 720")?);
-            Ok(())
-        },
+        set: |settings, text| pending_life(text).map(|life| settings.users.pending_life = life),
     },
     TenantSetting {
         name: "Users.ResetMinutes",
@@ -237,11 +234,7 @@ const SETTINGS: &[TenantSetting] = &[
     TenantSetting {
         name: "Retention.DeletedDays",
         alias: Some("Users.PurgeDays"),
-        set: |settings, text| {
-            let days = number(text, 0, 3_650).ok_or("a number of days from 0 to 3650")?;
-            settings.users.purge_after = Duration::from_hours(24 * days);
-            Ok(())
-        },
+        set: |settings, text| purge_after(text).map(|time| settings.users.purge_after = time),
     },
     TenantSetting {
         name: "Users.UpgradeLite",
@@ -365,7 +358,7 @@ impl TenantSettings {
             }
         }
         if settings.has_remote_store() {
-            errors.push(SettingError::ReadOnlySubscribe);
+            errors.push(SettingError::RemoteSubscribe);
         }
         if settings.first_login.provider.is_some() && (settings.is_federated() || settings.has_remote_store()) {
             errors.push(SettingError::UnusedFirstLogin);
@@ -413,7 +406,7 @@ mod tests {
         let (settings, errors) =
             TenantSettings::parse([("Subscribe.Url", "https://remote.example"), ("Auth0.Domain", "x")]);
         assert!(settings.has_remote_store());
-        assert_eq!(errors, [SettingError::ReadOnlySubscribe]);
+        assert_eq!(errors, [SettingError::RemoteSubscribe]);
         assert!(errors[0].is_warning());
         let (incomplete, _) = TenantSettings::parse([("Subscribe.TokenEnv", "REMOTE")]);
         assert!(incomplete.has_remote_store());

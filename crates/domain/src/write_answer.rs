@@ -11,6 +11,12 @@ pub enum ProviderOutcome {
     Refused,
     /// Another account has the address.
     AlreadyExists,
+    /// Another account has the address, which awaits its verification.
+    AwaitsVerification,
+    /// Another account has the id.
+    IdTaken,
+    /// The account has changed since it was read.
+    Changed,
     /// The provider has no such user.
     NoSuchUser,
     /// Nothing was sent, or the look-up shows that nothing was done.
@@ -47,6 +53,8 @@ pub enum WriteAnswer {
     Refused,
     /// The address is taken; nothing is written.
     EmailTaken,
+    /// The address awaits its verification; nothing is written.
+    AwaitsVerification,
     /// The id is taken; nothing is written.
     IdTaken,
     /// There is no such user; nothing is written.
@@ -67,6 +75,9 @@ impl WriteAnswer {
             ProviderOutcome::NotCalled | ProviderOutcome::Done => None,
             ProviderOutcome::Refused => Some(Self::Refused),
             ProviderOutcome::AlreadyExists => Some(Self::EmailTaken),
+            ProviderOutcome::AwaitsVerification => Some(Self::AwaitsVerification),
+            ProviderOutcome::IdTaken => Some(Self::IdTaken),
+            ProviderOutcome::Changed => Some(Self::Changed),
             ProviderOutcome::NoSuchUser => Some(Self::NoSuchUser),
             ProviderOutcome::NotDone => Some(Self::NotDone),
             ProviderOutcome::Unknown => Some(Self::Pending),
@@ -93,11 +104,14 @@ impl WriteAnswer {
 mod tests {
     use super::*;
 
-    const PROVIDER: [ProviderOutcome; 7] = [
+    const PROVIDER: [ProviderOutcome; 10] = [
         ProviderOutcome::NotCalled,
         ProviderOutcome::Done,
         ProviderOutcome::Refused,
         ProviderOutcome::AlreadyExists,
+        ProviderOutcome::AwaitsVerification,
+        ProviderOutcome::IdTaken,
+        ProviderOutcome::Changed,
         ProviderOutcome::NoSuchUser,
         ProviderOutcome::NotDone,
         ProviderOutcome::Unknown,
@@ -119,6 +133,9 @@ mod tests {
             None,
             Some(WriteAnswer::Refused),
             Some(WriteAnswer::EmailTaken),
+            Some(WriteAnswer::AwaitsVerification),
+            Some(WriteAnswer::IdTaken),
+            Some(WriteAnswer::Changed),
             Some(WriteAnswer::NoSuchUser),
             Some(WriteAnswer::NotDone),
             Some(WriteAnswer::Pending),

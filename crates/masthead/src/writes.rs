@@ -32,8 +32,9 @@ pub(crate) fn user_writes(
 ) -> Result<UserWrites, CommandError> {
     let users = store.users();
     let dependencies = WriteDependencies {
-        store: store.registrations() as Arc<dyn UserSource>,
+        store: adapters.subscribe(store.registrations() as Arc<dyn UserSource>),
         users: Arc::clone(&users) as _,
+        remote_records: Arc::clone(&users) as _,
         writers: Arc::new(adapters.clone()),
         intents: Arc::clone(&users) as _,
         idempotency: Arc::clone(&users) as _,

@@ -74,7 +74,7 @@ pub(crate) fn resolve(
     let mut writes = Vec::new();
     let mut complete = all_live && provider.partial.is_none() && store.partial.is_none();
     let mut is_unavailable = false;
-    // A remote store is read-only, and nothing is known about a skipped store.
+    // Answers are not written back to a remote store, and nothing is known about a skipped store.
     let can_write = by_key && !store.is_skipped() && !cx.tenant.settings.has_remote_store();
     for JoinedUser { pair, link, is_subject } in joined.users {
         if !is_subject {

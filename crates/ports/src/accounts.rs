@@ -5,9 +5,10 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
-    user_key::UserKey,
+    user_change::UserChange, user_key::UserKey,
 };
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::{
     passwords::PlainPassword,
@@ -48,6 +49,28 @@ pub struct AccountChange {
     pub verified: Option<bool>,
     /// Metadata by key; `None` removes a key. Keys that the provider does not store are left out.
     pub metadata: Vec<(Box<str>, Option<Box<str>>)>,
+    /// When the user last logged out; `Some(None)` removes the time. Only a remote Users API keeps it.
+    pub last_logout_at: Option<Option<OffsetDateTime>>,
+    /// Whether sign-in is refused. Only a remote Users API keeps it.
+    pub blocked: Option<bool>,
+    /// The account as it must still be (`If-Match`). Only a remote Users API can make sure.
+    pub read: Option<Box<Account>>,
+}
+
+impl AccountChange {
+    /// All of a change, of a user that was read as `read` if it must not have changed since.
+    #[must_use]
+    pub fn whole(change: &UserChange, read: Option<&Account>) -> Self {
+        Self {
+            first_name: change.first_name.clone(),
+            last_name: change.last_name.clone(),
+            verified: change.verified,
+            metadata: change.metadata.clone(),
+            last_logout_at: change.last_logout_at,
+            blocked: change.blocked,
+            read: read.cloned().map(Box::new),
+        }
+    }
 }
 
 /// A message of the provider to the user, such as its password rules: without control characters and at most
@@ -78,6 +101,15 @@ pub enum WriteError {
     /// Another account has the address or the id (contract: E400_08).
     #[error("the address is already in use")]
     AlreadyExists,
+    /// Another account has the address, which awaits its verification (contract: E400_07). Only a remote Users API reports it.
+    #[error("the address awaits its verification")]
+    AwaitsVerification,
+    /// Another account has the id (contract: E409). Only a remote Users API reports it.
+    #[error("the id is already in use")]
+    IdTaken,
+    /// The account is not as it was read ([`AccountChange::read`]).
+    #[error("the account has changed")]
+    Changed,
     /// The provider has no such user.
     #[error("there is no such user")]
     NoSuchUser,
@@ -99,7 +131,12 @@ impl WriteError {
     pub const fn may_have_happened(&self) -> bool {
         match self {
             Self::Source(error) => matches!(error.kind, SourceErrorKind::OutcomeUnknown),
-            Self::AlreadyExists | Self::NoSuchUser | Self::Refused { .. } => false,
+            Self::AlreadyExists
+            | Self::AwaitsVerification
+            | Self::IdTaken
+            | Self::Changed
+            | Self::NoSuchUser
+            | Self::Refused { .. } => false,
         }
     }
 }
@@ -173,6 +210,8 @@ pub enum SignInAnswer {
     Blocked,
     /// The address must be verified first (contract: E403_01). With the account, the password is right.
     Unverified(Option<Box<Account>>),
+    /// The account has no password yet (contract: E403_02). Only a remote Users API reports it.
+    NoPassword,
     /// The provider locks the account or the address for a while after too many failures.
     LockedOut,
     /// The provider requires a second factor.
@@ -192,7 +231,7 @@ impl SignInAnswer {
     #[must_use]
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Accepted(_) | Self::WrongCredentials | Self::Blocked | Self::Unverified(_) => None,
+            Self::Accepted(_) | Self::WrongCredentials | Self::Blocked | Self::Unverified(_) | Self::NoPassword => None,
             Self::LockedOut => Some("locked_out"),
             Self::SecondFactorNeeded => Some("second_factor_needed"),
             Self::PasswordChangeNeeded => Some("password_change_needed"),

@@ -22,6 +22,7 @@ pub mod provider;
 pub mod rate_limit;
 pub mod readiness;
 pub mod registrations;
+pub mod remote_store;
 pub mod scan;
 pub mod sealing;
 pub mod secret_generator;

@@ -38,6 +38,8 @@ pub struct CallContext {
     pub wait: WaitPolicy,
     /// When the first call of the read must start; after that no call is made.
     pub start_by: Option<Instant>,
+    /// The idempotency key of the write, for a source that takes one: each repetition of the write has the same.
+    pub write_key: Option<Arc<str>>,
 }
 
 impl CallContext {
@@ -53,6 +55,7 @@ impl CallContext {
             read: ReadHandle::default(),
             wait: WaitPolicy::default(),
             start_by: None,
+            write_key: None,
         }
     }
 

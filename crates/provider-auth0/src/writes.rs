@@ -122,6 +122,9 @@ impl AccountWriter for Auth0Adapter {
     /// Auth0 answers 204 for an absent user too.
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let api = self.api(&cx.tenant, DELETE)?;
+        if !is_user_id(id) {
+            return Ok(());
+        }
         let request = written_about(DELETE, api.requests().delete(id.as_str()))?;
         let read = |reply: &HttpReply| match reply.status.as_u16() {
             204 => Ok(()),
@@ -132,6 +135,11 @@ impl AccountWriter for Auth0Adapter {
     }
 }
 
+/// Whether it can be an id of Auth0, each of which is `provider|id`: any other is refused by it as a wrong path.
+fn is_user_id(id: &CustomerRegistrationId) -> bool {
+    id.as_str().contains('|')
+}
+
 impl ManagementApi {
     async fn patch(
         &self,
@@ -140,6 +148,9 @@ impl ManagementApi {
         id: &CustomerRegistrationId,
         body: &Value,
     ) -> Result<Account, WriteError> {
+        if !is_user_id(id) {
+            return Err(WriteError::NoSuchUser);
+        }
         let request = written_about(operation, self.requests().update(id.as_str(), body))?;
         self.write(cx, operation, &request, 200, |user| user.user_id == id.as_str())
             .await

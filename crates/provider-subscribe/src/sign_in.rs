@@ -1,7 +1,7 @@
 //! A remote v4 API as a check of passwords: `POST /v4/Users/Authentication` (contract `writes.md` §3).
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use masthead_ports::{
     accounts::{SignIn, SignInAnswer, SignInAttempt},
     source::{CallContext, SourceError, SourceErrorKind},
@@ -19,6 +19,7 @@ use crate::{
 };
 
 const SIGN_IN: &str = "sign_in";
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 #[async_trait]
 impl SignIn for RemoteSubscribe {
@@ -28,7 +29,14 @@ impl SignIn for RemoteSubscribe {
             return Err(SourceError::new(SIGN_IN, SourceErrorKind::Misconfigured));
         }
         let body = json!({"loginName": attempt.login, "password": attempt.password.expose()});
-        let request = |headers: &HeaderMap| api.v4_request(&Method::POST, "/Authentication", Some(&body), headers);
+        // A remote API that trusts us as its proxy counts failures of this address, not of this server's.
+        let device = attempt.address.map(|address| address.to_canonical().to_string());
+        let device = device.and_then(|address| HeaderValue::try_from(address).ok());
+        let request = |headers: &HeaderMap| {
+            let mut headers = headers.clone();
+            headers.extend(device.clone().map(|address| (FORWARDED_FOR, address)));
+            api.v4_request(&Method::POST, "/Authentication", Some(&body), &headers)
+        };
         let call = ProviderCall::write(SIGN_IN, cx);
         api.send(call, request, read).await.map_err(not_answered)
     }
@@ -50,8 +58,7 @@ fn verdict(refusal: &V4Refusal) -> Result<SignInAnswer, RemoteAnswerError> {
     Ok(match (refusal.status, &*refusal.code) {
         (401, "E401_01") => SignInAnswer::WrongCredentials,
         (403, "E403_01") => SignInAnswer::Unverified(None),
-        // A user without a password must set one first.
-        (403, "E403_02") => SignInAnswer::PasswordChangeNeeded,
+        (403, "E403_02") => SignInAnswer::NoPassword,
         (403, "E403_03") => from_reason(refusal),
         (403, "E403_04") => SignInAnswer::Blocked,
         (400, _) => return Err(RemoteAnswerError::Refused),

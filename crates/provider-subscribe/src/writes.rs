@@ -1,10 +1,13 @@
 //! A remote v4 API as a writer of its own store (`ignoreProvider=true`), and the read-back after each write.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_key::UserKey,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::fold_case,
+    user_change::BLOCKED_KEY, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, WriteError},
@@ -12,16 +15,17 @@ use masthead_ports::{
     source::{CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource as _},
 };
 use masthead_provider_kit::{
-    ProviderCall,
+    HttpReply, ProviderCall,
     path::is_segment,
     wire,
     writes::{found_after_write, not_written, outcome_unknown},
 };
 use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
 
 use crate::{
-    adapter::RemoteSubscribe, error::RemoteAnswerError, page_start::escaped, remote_api::RemoteApi,
-    settings::RemoteApiKind, written,
+    adapter::RemoteSubscribe, error::RemoteAnswerError, page::FieldReader, page_start::escaped, remote_api::RemoteApi,
+    settings::RemoteApiKind, v4, written,
 };
 
 const CREATE: &str = "create";
@@ -29,6 +33,8 @@ const UPDATE: &str = "update";
 const SET_PASSWORD: &str = "set_password";
 const SET_EMAIL: &str = "set_email";
 const DELETE: &str = "delete";
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 #[async_trait]
 impl AccountWriter for RemoteSubscribe {
@@ -56,12 +62,17 @@ impl AccountWriter for RemoteSubscribe {
                 body[name] = text.into();
             }
         }
-        let pairs = new.metadata.iter().filter(|(_, value)| !value.is_empty());
+        let pairs = new
+            .metadata
+            .iter()
+            .filter(|(key, value)| !value.is_empty() && !is_block(key));
         let metadata: Map<String, Value> = pairs.map(|(key, value)| (key.to_owned(), value.into())).collect();
         if !metadata.is_empty() {
             body["metadata"] = Value::Object(metadata);
         }
-        let data = api.write(cx, CREATE, Method::POST, "", Some(&body)).await?;
+        let data = api
+            .write(cx, CREATE, V4Write::new(Method::POST, "", Some(&body)))
+            .await?;
         let id = data["customerRegistrationId"].as_str().and_then(wire::id);
         let id = id.ok_or_else(|| outcome_unknown(CREATE, RemoteAnswerError::Shape))?;
         let made = api.read_back(cx, CREATE, &id).await?;
@@ -78,20 +89,17 @@ impl AccountWriter for RemoteSubscribe {
         change: &AccountChange,
     ) -> Result<Account, WriteError> {
         let api = self.written_api(cx, UPDATE)?;
-        let mut body = json!({"ignoreProvider": true});
-        for (name, text) in [("firstName", &change.first_name), ("lastName", &change.last_name)] {
-            if let Some(text) = text {
-                body[name] = (&**text).into();
-            }
-        }
-        if let Some(verified) = change.verified {
-            body["verified"] = verified.into();
-        }
-        for (key, value) in &change.metadata {
-            body["metadata"][&**key] = value.as_deref().map_or(Value::Null, Value::from);
-        }
+        let body = body_of(change);
         if body.as_object().is_some_and(|members| members.len() > 1) {
-            api.write_about(cx, UPDATE, Method::PUT, (id, ""), Some(&body)).await?;
+            let if_match = match &change.read {
+                Some(read) => api.tag_of(cx, id, read).await?,
+                None => None,
+            };
+            let write = V4Write {
+                if_match,
+                ..V4Write::new(Method::PUT, "", Some(&body))
+            };
+            api.write_about(cx, UPDATE, id, write).await?;
         }
         api.read_back(cx, UPDATE, id).await
     }
@@ -103,10 +111,9 @@ impl AccountWriter for RemoteSubscribe {
         password: &PlainPassword,
     ) -> Result<(), WriteError> {
         let api = self.written_api(cx, SET_PASSWORD)?;
-        let body = json!({"password": password.expose(), "ignoreProvider": true});
-        let path = (id, "/Password");
-        api.write_about(cx, SET_PASSWORD, Method::PATCH, path, Some(&body))
-            .await
+        let body = json!({"password": password.expose()});
+        let write = V4Write::new(Method::PATCH, "/Password", Some(&body));
+        api.write_about(cx, SET_PASSWORD, id, write).await
     }
 
     async fn set_email(
@@ -117,26 +124,76 @@ impl AccountWriter for RemoteSubscribe {
         verified: bool,
     ) -> Result<Account, WriteError> {
         let api = self.written_api(cx, SET_EMAIL)?;
-        let body = json!({"email": email.as_str(), "ignoreProvider": true});
-        let path = (id, "/Email");
-        api.write_about(cx, SET_EMAIL, Method::PATCH, path, Some(&body)).await?;
+        let body = json!({"email": email.as_str()});
+        let write = V4Write::new(Method::PATCH, "/Email", Some(&body));
+        api.write_about(cx, SET_EMAIL, id, write).await?;
         let changed = api.read_back(cx, SET_EMAIL, id).await?;
         api.with_verified(cx, SET_EMAIL, changed, verified).await
     }
 
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
         let api = self.written_api(cx, DELETE)?;
-        let path = (id, "?ignoreProvider=true");
-        match api.write_about(cx, DELETE, Method::DELETE, path, None).await {
+        let write = V4Write::new(Method::DELETE, "?ignoreProvider=true", None);
+        match api.write_about(cx, DELETE, id, write).await {
             Ok(()) | Err(WriteError::NoSuchUser) => Ok(()),
             Err(error) => Err(error),
         }
     }
 }
 
+/// A write: its method, what follows the user in its path, its body, and its condition.
+struct V4Write<'a> {
+    method: Method,
+    rest: &'a str,
+    body: Option<&'a Value>,
+    /// The tag that the user must still have.
+    if_match: Option<HeaderValue>,
+}
+
+impl<'a> V4Write<'a> {
+    const fn new(method: Method, rest: &'a str, body: Option<&'a Value>) -> Self {
+        Self {
+            method,
+            rest,
+            body,
+            if_match: None,
+        }
+    }
+}
+
+/// The body of an update; `ignoreProvider` alone where nothing changes.
+fn body_of(change: &AccountChange) -> Value {
+    let mut body = json!({"ignoreProvider": true});
+    for (name, text) in [("firstName", &change.first_name), ("lastName", &change.last_name)] {
+        if let Some(text) = text {
+            body[name] = (&**text).into();
+        }
+    }
+    for (name, flag) in [("verified", change.verified), ("blocked", change.blocked)] {
+        if let Some(flag) = flag {
+            body[name] = flag.into();
+        }
+    }
+    match change.last_logout_at {
+        None => {}
+        Some(None) => body["removeLastLogoutDate"] = true.into(),
+        // Every time of a request is one that RFC 3339 can express.
+        Some(Some(at)) => body["lastLogoutDate"] = at.format(&Rfc3339).unwrap_or_default().into(),
+    }
+    for (key, value) in change.metadata.iter().filter(|(key, _)| !is_block(key)) {
+        body["metadata"][&**key] = value.as_deref().map_or(Value::Null, Value::from);
+    }
+    body
+}
+
+/// Whether this key shows a block: v4 sets it by a field of its own.
+fn is_block(key: &str) -> bool {
+    fold_case(key) == BLOCKED_KEY
+}
+
 impl RemoteSubscribe {
     /// The remote API, where it can be written.
-    fn written_api(&self, cx: &CallContext, name: &'static str) -> Result<std::sync::Arc<RemoteApi>, SourceError> {
+    fn written_api(&self, cx: &CallContext, name: &'static str) -> Result<Arc<RemoteApi>, SourceError> {
         let api = self.remote_api(&cx.tenant, name)?;
         match api.settings.api {
             RemoteApiKind::V4Body | RemoteApiKind::V4Query => Ok(api),
@@ -151,15 +208,14 @@ impl RemoteApi {
         &self,
         cx: &CallContext,
         name: &'static str,
-        method: Method,
-        (id, rest): (&CustomerRegistrationId, &str),
-        body: Option<&Value>,
+        id: &CustomerRegistrationId,
+        write: V4Write<'_>,
     ) -> Result<(), WriteError> {
         if !is_segment(id.as_str()) {
             return Err(WriteError::Refused { message: None });
         }
-        let path = format!("/{}{rest}", escaped(id.as_str()));
-        match self.write(cx, name, method, &path, body).await {
+        let rest = format!("/{}{}", escaped(id.as_str()), write.rest);
+        match self.write(cx, name, V4Write { rest: &rest, ..write }).await {
             Ok(_) => Ok(()),
             Err(WriteError::NoSuchUser) if self.account(cx, id).await?.is_some() => {
                 Err(SourceError::new(name, SourceErrorKind::Misconfigured).into())
@@ -169,22 +225,53 @@ impl RemoteApi {
     }
 
     /// Makes a write and returns its data.
-    async fn write(
-        &self,
-        cx: &CallContext,
-        name: &'static str,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, WriteError> {
-        let read = |reply: &_| match written::read(reply)? {
+    async fn write(&self, cx: &CallContext, name: &'static str, write: V4Write<'_>) -> Result<Value, WriteError> {
+        let read = |reply: &HttpReply| match written::read(reply)? {
             Ok(data) => Ok(Ok(data)),
             Err(refusal) => refusal.write_error().map(Err),
         };
-        let request = |headers: &HeaderMap| self.v4_request(&method, path, body, headers);
+        // One request here may be several there.
+        let keyed = |key: &Arc<str>| HeaderValue::try_from(format!("{key}-{name}-{}", write.method)).ok();
+        let key = cx.write_key.as_ref().filter(|_| write.method != Method::DELETE);
+        let key = key.and_then(keyed).map(|key| (IDEMPOTENCY_KEY, key));
+        let condition = write.if_match.map(|tag| (header::IF_MATCH, tag));
+        let request = |headers: &HeaderMap| {
+            let mut headers = headers.clone();
+            headers.extend(key.iter().chain(&condition).cloned());
+            self.v4_request(&write.method, write.rest, write.body, &headers)
+        };
         match self.send(ProviderCall::write(name, cx), request, read).await {
             Ok(written) => written,
             Err(error) => Err(not_written(error)),
+        }
+    }
+
+    /// The tag of a user who must be as it was read; `None` from an API that has no tags.
+    async fn tag_of(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        expected: &Account,
+    ) -> Result<Option<HeaderValue>, WriteError> {
+        if !is_segment(id.as_str()) {
+            return Err(WriteError::Refused { message: None });
+        }
+        let path = format!("/{}?ignoreProvider=true", escaped(id.as_str()));
+        let request = |headers: &HeaderMap| self.v4_request(&Method::GET, &path, None, headers);
+        let read = |reply: &HttpReply| match written::read(reply)? {
+            Ok(data) => {
+                // The tenant there may be shown lists of one.
+                let user = data.get(0).unwrap_or(&data).to_string();
+                let account = v4::account(user.as_bytes(), &mut FieldReader::default())?;
+                Ok(Ok((account, reply.headers.get(header::ETAG).cloned())))
+            }
+            Err(refusal) => refusal.write_error().map(Err),
+        };
+        let (account, tag) = self.send(ProviderCall::read(UPDATE, cx), request, read).await??;
+        if account == *expected {
+            Ok(tag)
+        } else {
+            Err(WriteError::Changed)
         }
     }
 
@@ -219,8 +306,8 @@ impl RemoteApi {
             return Ok(account);
         }
         let body = json!({"verified": verified, "ignoreProvider": true});
-        let path = (&account.crid, "");
-        let written = self.write_about(cx, name, Method::PUT, path, Some(&body)).await;
+        let write = V4Write::new(Method::PUT, "", Some(&body));
+        let written = self.write_about(cx, name, &account.crid, write).await;
         // What went before is done.
         written.map_err(|error| outcome_unknown(name, error))?;
         self.read_back(cx, name, &account.crid).await

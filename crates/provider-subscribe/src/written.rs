@@ -1,6 +1,6 @@
 //! How a v4 API answers a write, and what its refusals mean (contract `writes.md` §3).
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use masthead_ports::accounts::{UserFacingMessage, WriteError};
 use masthead_provider_kit::{HttpReply, redacted};
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub(crate) struct V4Refusal {
     pub(crate) code: Box<str>,
     pub(crate) text: String,
     pub(crate) meta: Value,
+    /// It names a time to repeat the call at.
+    pub(crate) is_for_a_while: bool,
 }
 
 /// The data of a completed write, or its refusal.
@@ -70,6 +72,7 @@ pub(crate) fn read(reply: &HttpReply) -> Result<Result<Value, V4Refusal>, Remote
         code: code.into(),
         text: message.text,
         meta: envelope.meta,
+        is_for_a_while: reply.headers.contains_key(header::RETRY_AFTER),
     }))
 }
 
@@ -77,7 +80,12 @@ impl V4Refusal {
     /// What a refused write means. `E404` may be about the user or about a wrong path: the caller looks the user up.
     pub(crate) fn write_error(&self) -> Result<WriteError, RemoteAnswerError> {
         Ok(match (self.status, &*self.code) {
-            (400, "E400_07" | "E400_08") | (409, "E409") => WriteError::AlreadyExists,
+            (400, "E400_07") => WriteError::AwaitsVerification,
+            (400, "E400_08") => WriteError::AlreadyExists,
+            // The first request with the same idempotency key is still running.
+            (409, "E409") if self.is_for_a_while => return Err(RemoteAnswerError::Pending),
+            (409, "E409") => WriteError::IdTaken,
+            (412, "E412") => WriteError::Changed,
             (400 | 404, "E404") => WriteError::NoSuchUser,
             (400, "E400_00" | "E400_02" | "E400_22") => WriteError::Refused {
                 message: UserFacingMessage::new(&self.text),

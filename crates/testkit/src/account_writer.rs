@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, tenant::Tenant,
-    user_change::UserChange, user_key::UserKey,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata,
+    query::UserQuery, tenant::Tenant, user_change::UserChange, user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{
@@ -18,7 +18,7 @@ use masthead_ports::{
     clock::Clock,
     passwords::PlainPassword,
     provider::{AccountSide, ProviderWriters},
-    source::{CallContext, SourceError, SourceErrorKind, SourceName, UserSource as _},
+    source::{AccountPage, CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName, UserSource},
 };
 
 use crate::store::FakeStore;
@@ -48,10 +48,12 @@ struct WriterState {
     writes: u32,
     next_answer: Option<SignInAnswer>,
     sign_ins: u32,
+    write_keys: Vec<Option<Arc<str>>>,
 }
 
-/// Accounts of one provider, for every pool alike.
+/// Accounts of one provider, or of a remote Users API, for every pool alike.
 pub struct FakeAccountWriter {
+    name: SourceName,
     accounts: FakeStore,
     clock: Arc<dyn Clock>,
     state: Mutex<WriterState>,
@@ -61,11 +63,24 @@ impl FakeAccountWriter {
     /// A provider without accounts.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::named(NAME, clock)
+    }
+
+    /// The same under another name. With the name of the store it is a remote Users API, which keeps accounts without a password.
+    #[must_use]
+    pub fn named(name: SourceName, clock: Arc<dyn Clock>) -> Self {
         Self {
-            accounts: FakeStore::named(NAME),
+            name,
+            accounts: FakeStore::named(name),
             clock,
             state: Mutex::default(),
         }
+    }
+
+    /// The idempotency keys of the writes so far, also of those that failed.
+    #[must_use]
+    pub fn write_keys(&self) -> Vec<Option<Arc<str>>> {
+        self.lock().write_keys.clone()
     }
 
     /// Makes the next write fail.
@@ -120,8 +135,13 @@ impl FakeAccountWriter {
     }
 
     /// Does a write, unless it fails.
-    fn write<T>(&self, write: impl FnOnce(&mut WriterState) -> Result<T, WriteError>) -> Result<T, WriteError> {
+    fn write<T>(
+        &self,
+        cx: &CallContext,
+        write: impl FnOnce(&mut WriterState) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
         let mut state = self.lock();
+        state.write_keys.push(cx.write_key.clone());
         let fault = state.fault.take();
         let error = |kind| Err(SourceError::new("write", kind).into());
         match fault {
@@ -170,7 +190,7 @@ impl FakeAccountWriter {
 #[async_trait]
 impl AccountWriter for FakeAccountWriter {
     fn name(&self) -> SourceName {
-        NAME
+        self.name
     }
 
     async fn find_written(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
@@ -181,17 +201,34 @@ impl AccountWriter for FakeAccountWriter {
     }
 
     async fn create(&self, cx: &CallContext, new: &NewAccount) -> Result<Account, WriteError> {
-        self.write(|state| {
+        let is_store = self.name == SUBSCRIBE;
+        self.write(cx, |state| {
             self.refuse_taken(cx, &new.email, None)?;
             state.last_number += 1;
-            let id = format!("auth0|{}", state.last_number);
+            let counted = if is_store {
+                state.last_number.to_string()
+            } else {
+                format!("auth0|{}", state.last_number)
+            };
+            let id = match &new.id {
+                Some(id) if self.existing(cx, id).is_ok() => return Err(WriteError::IdTaken),
+                Some(id) => id.clone(),
+                None => CustomerRegistrationId::parse(&counted).expect("a counted id"),
+            };
             let account = Account {
                 email: Some(new.email.clone()),
                 first_name: new.first_name.clone(),
                 last_name: new.last_name.clone(),
                 verified: Some(new.verified),
-                registered_at: Some(self.clock.now()),
-                ..Account::new(CustomerRegistrationId::parse(&id).expect("a counted id"))
+                has_password: new.password.is_some(),
+                // v4 shows no times.
+                registered_at: (!is_store).then(|| self.clock.now()),
+                metadata: if is_store {
+                    new.metadata.clone()
+                } else {
+                    Metadata::default()
+                },
+                ..Account::new(id)
             };
             if let Some(password) = &new.password {
                 state.passwords.insert(account.crid.clone(), password.clone());
@@ -207,14 +244,25 @@ impl AccountWriter for FakeAccountWriter {
         id: &CustomerRegistrationId,
         change: &AccountChange,
     ) -> Result<Account, WriteError> {
-        self.write(|_| {
-            let change = UserChange {
+        let is_store = self.name == SUBSCRIBE;
+        self.write(cx, |_| {
+            let existing = self.existing(cx, id)?;
+            if change.read.as_deref().is_some_and(|read| *read != existing) {
+                return Err(WriteError::Changed);
+            }
+            let names = UserChange {
                 first_name: change.first_name.clone(),
                 last_name: change.last_name.clone(),
                 verified: change.verified,
                 ..UserChange::default()
             };
-            let account = change.applied_to(&self.existing(cx, id)?);
+            let whole = UserChange {
+                metadata: change.metadata.clone(),
+                last_logout_at: change.last_logout_at,
+                blocked: change.blocked,
+                ..names.clone()
+            };
+            let account = if is_store { whole } else { names }.applied_to(&existing);
             self.accounts.put(cx.tenant.pool, [account.clone()]);
             Ok(account)
         })
@@ -226,9 +274,13 @@ impl AccountWriter for FakeAccountWriter {
         id: &CustomerRegistrationId,
         password: &PlainPassword,
     ) -> Result<(), WriteError> {
-        self.write(|state| {
-            self.existing(cx, id)?;
+        self.write(cx, |state| {
+            let account = Account {
+                has_password: true,
+                ..self.existing(cx, id)?
+            };
             state.passwords.insert(id.clone(), password.clone());
+            self.accounts.put(cx.tenant.pool, [account]);
             Ok(())
         })
     }
@@ -240,7 +292,7 @@ impl AccountWriter for FakeAccountWriter {
         email: &Email,
         verified: bool,
     ) -> Result<Account, WriteError> {
-        self.write(|_| {
+        self.write(cx, |_| {
             self.refuse_taken(cx, email, Some(id))?;
             let account = Account {
                 email: Some(email.clone()),
@@ -253,7 +305,7 @@ impl AccountWriter for FakeAccountWriter {
     }
 
     async fn delete(&self, cx: &CallContext, id: &CustomerRegistrationId) -> Result<(), WriteError> {
-        self.write(|_| {
+        self.write(cx, |_| {
             self.accounts.remove(cx.tenant.pool, id);
             Ok(())
         })
@@ -286,25 +338,56 @@ impl SignIn for FakeAccountWriter {
             Some(account) if self.password(&account.crid).as_deref() == Some(attempt.password.expose()) => {
                 SignInAnswer::Accepted(Box::new(account))
             }
+            Some(account) if !account.has_password && self.name == SUBSCRIBE => SignInAnswer::NoPassword,
             _ => SignInAnswer::WrongCredentials,
         })
     }
 }
 
-/// One provider for every tenant.
-pub struct FakeProviderWriters(pub Arc<FakeAccountWriter>);
+/// As a remote Users API is read.
+#[async_trait]
+impl UserSource for FakeAccountWriter {
+    fn name(&self) -> SourceName {
+        self.name
+    }
+
+    async fn find(&self, cx: &CallContext, key: &UserKey) -> Result<Vec<Account>, SourceError> {
+        self.find_written(cx, key).await
+    }
+
+    async fn search(&self, cx: &CallContext, query: &UserQuery) -> Result<AccountPage, SourceError> {
+        self.accounts.search(cx, query).await
+    }
+}
+
+/// One provider for every tenant, and one remote Users API.
+pub struct FakeProviderWriters {
+    /// The provider, also the one of before.
+    pub provider: Arc<FakeAccountWriter>,
+    /// The remote Users API.
+    pub remote: Arc<FakeAccountWriter>,
+}
+
+impl FakeProviderWriters {
+    fn side(&self, side: AccountSide) -> Arc<FakeAccountWriter> {
+        Arc::clone(match side {
+            AccountSide::Provider | AccountSide::FormerProvider => &self.provider,
+            AccountSide::RemoteStore => &self.remote,
+        })
+    }
+}
 
 impl ProviderWriters for FakeProviderWriters {
     fn writer(
         &self,
         _tenant: &Tenant,
-        _side: AccountSide,
+        side: AccountSide,
         _ability: Ability,
     ) -> Result<Arc<dyn AccountWriter>, MissingSetting> {
-        Ok(Arc::clone(&self.0) as _)
+        Ok(self.side(side))
     }
 
-    fn sign_in(&self, _tenant: &Tenant, _side: AccountSide) -> Result<Arc<dyn SignIn>, MissingSetting> {
-        Ok(Arc::clone(&self.0) as _)
+    fn sign_in(&self, _tenant: &Tenant, side: AccountSide) -> Result<Arc<dyn SignIn>, MissingSetting> {
+        Ok(self.side(side))
     }
 }

@@ -9,6 +9,7 @@ mod credentials;
 mod erasures;
 mod idempotency;
 mod intents;
+mod remote_store;
 mod state;
 mod writer;
 

@@ -32,7 +32,7 @@ use crate::{
         view::{USER_BYTES, UserView, UsersView, V4ViewContext, ViewOptions},
         write_error::WriteRefusal,
         writes::{
-            answer::{EventView, IdsView, LinkView, SignedInView},
+            answer::{IdsView, LinkView, ResetView, SignedInView},
             idempotency::OTHER_CONTENT,
         },
     },
@@ -125,7 +125,7 @@ pub(super) fn signed_in_answer() -> JsonResult {
 
 /// The answer of a call that mails a link.
 pub(super) fn event_answer() -> JsonResult {
-    let data = EventView("hJ8yq0vYkq3mW9cJm1rT0pXn4sVb2dLfG7uKeQzAxRw");
+    let data = ResetView("hJ8yq0vYkq3mW9cJm1rT0pXn4sVb2dLfG7uKeQzAxRw");
     V4Envelope::for_success(Code::S200_08, EnvelopeShape::default(), None, data).to_json(256)
 }
 

@@ -29,8 +29,7 @@ use crate::{
 /// What the v4 operations need.
 pub(crate) struct V4State {
     pub(crate) use_cases: UseCases,
-    /// `None` for a server that only reads.
-    pub(crate) writes: Option<UserWrites>,
+    pub(crate) writes: UserWrites,
     /// Verifies tokens of users; `None` takes none.
     pub(crate) user_tokens: Option<Arc<dyn UserTokenVerifier>>,
     pub(crate) callers: Arc<Authenticator>,

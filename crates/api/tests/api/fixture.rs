@@ -141,7 +141,11 @@ impl ApiFixture {
         let ports = WriteDependencies {
             store: store.clone(),
             users: users.clone(),
-            writers: Arc::new(FakeProviderWriters(writer.clone())),
+            remote_records: users.clone(),
+            writers: Arc::new(FakeProviderWriters {
+                provider: writer.clone(),
+                remote: writer.clone(),
+            }),
             intents: users.clone(),
             idempotency: users.clone(),
             attempts: users.clone(),
@@ -194,7 +198,7 @@ impl ApiFixture {
                 audit_address: AuditAddress::Network,
                 remembered: Duration::from_hours(1),
             })),
-            writes: Some(UserWrites::new(ports, tenants.clone())),
+            writes: UserWrites::new(ports, tenants.clone()),
             user_tokens: Some(Arc::new(user_tokens())),
             tenants: tenants.clone(),
             tokens: Arc::new(tokens),

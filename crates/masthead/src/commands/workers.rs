@@ -59,7 +59,7 @@ impl WorkerParts<'_> {
         let workers = workers.map(|(runtime, registrations)| {
             let api = ApiState {
                 use_cases: self.use_cases.with_store(self.adapters.subscribe(registrations)),
-                writes: Some(self.user_writes.clone()),
+                writes: self.user_writes.clone(),
                 reports: Some(reports.clone()),
                 user_tokens: Some(Arc::clone(&self.user_tokens)),
                 exports: Arc::clone(&exports),

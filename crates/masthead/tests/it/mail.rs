@@ -23,10 +23,10 @@ use masthead_testkit::{
 use crate::support::process::{self, setting};
 
 /// A folder of templates, removed when dropped.
-struct Templates(PathBuf);
+pub(crate) struct Templates(PathBuf);
 
 impl Templates {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let root = std::env::temp_dir().join(format!("masthead-mail-{}-{name}", std::process::id()));
         let folder = root.join("north/daily/herald/de");
         fs::create_dir_all(&folder).unwrap();
@@ -36,7 +36,7 @@ impl Templates {
         Self(root)
     }
 
-    fn setting(&self) -> (String, String) {
+    pub(crate) fn setting(&self) -> (String, String) {
         setting("MAIL__TEMPLATES_DIR", self.0.to_str().unwrap())
     }
 }

@@ -6,7 +6,7 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter},
+    accounts::Ability,
     intents::IntentKind,
     mail::{MailKind, MailValues},
     source::CallContext,
@@ -15,11 +15,13 @@ use masthead_ports::{
 };
 
 use super::{
+    change_password::create_missing,
     create_user::find_by_id,
     error::WriteUserError,
     intent_content::IntentContent,
-    services::{Services, Sides, WriteCall, Written},
+    services::{Services, WriteCall, Written},
     settle,
+    sides::{Sides, TwoSides},
     two_sided::Intended,
 };
 
@@ -69,7 +71,7 @@ impl Services {
                 self.ports.users.set_email(&cx, crid, email, verified, &commit).await?;
                 Ok(Written::done(()))
             }
-            Sides::Both(writer) => Box::pin(self.change_both(call, &cx, &*writer, crid, (email, verified))).await,
+            Sides::Both(both) => Box::pin(self.change_both(call, &cx, &both, crid, (email, verified))).await,
         }
     }
 
@@ -77,10 +79,14 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         crid: &CustomerRegistrationId,
         (email, verified): (&Email, Option<bool>),
     ) -> Result<Written<()>, WriteUserError> {
+        let writer = &*both.writer;
+        if both.is_remote_alone {
+            self.refuse_pending(cx, email).await?;
+        }
         let before = find_by_id(cx, writer, crid).await?.ok_or(WriteUserError::NoSuchUser)?;
         let at_provider = verified.or(before.verified).unwrap_or(false);
         let content = IntentContent::SetEmail {
@@ -96,9 +102,9 @@ impl Services {
             crid: Some(crid),
             content: &content,
         };
-        let write = writer.set_email(cx, crid, email, at_provider);
+        let write = async |cx: &CallContext| writer.set_email(cx, crid, email, at_provider).await;
         let (intent, _) = self
-            .write_at_provider(call, cx, writer, intended, write, async |cx: &CallContext| {
+            .write_at_provider(call, cx, both, intended, write, async |cx: &CallContext| {
                 let found = writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
                 Ok(settle::moved(found.into_iter().next(), email))
             })
@@ -115,13 +121,13 @@ impl Services {
             .mails
             .extend(self.notice(cx, before.email.as_ref(), &before.first_name, email));
         let following = Self::following(cx);
-        let users = &self.ports.users;
-        let stored = users
+        let stored = both
+            .store
             .set_email(&following, crid, email, Some(at_provider), &commit)
             .await;
         let stored = match stored {
             Ok((_, after)) => Ok(after),
-            Err(UserWriteError::NoSuchUser) => self.create_missing(&following, writer, crid, &commit).await,
+            Err(UserWriteError::NoSuchUser) => create_missing(&following, both, crid, &commit).await,
             Err(error) => Err(error),
         };
         Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))

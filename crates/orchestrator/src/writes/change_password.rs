@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, event::EventKind, user_key::UserKey};
+use masthead_domain::{
+    account::Account, customer_registration_id::CustomerRegistrationId, event::EventKind, user_key::UserKey,
+};
 use masthead_ports::{
-    accounts::{Ability, AccountWriter},
+    accounts::Ability,
     intents::{IntentId, IntentKind},
     keyed_hash::KeyedHash,
     passwords::PlainPassword,
@@ -17,7 +19,8 @@ use super::{
     create_user::find_by_id,
     error::WriteUserError,
     intent_content::{IntentContent, registration_of},
-    services::{Services, Sides, WriteCall, Written},
+    services::{Services, WriteCall, Written},
+    sides::{Sides, TwoSides},
     two_sided::{Intended, Settled},
 };
 
@@ -59,12 +62,12 @@ impl ChangePassword {
                     users.set_password(&cx, &crid, hash.as_ref(), &commit).await?;
                     Ok(Written::done(()))
                 }
-                Sides::Both(writer) => {
+                Sides::Both(both) => {
                     let intent = services
-                        .password_at_provider(&call, &cx, &*writer, &crid, &password)
+                        .password_at_provider(&call, &cx, &both, &crid, &password)
                         .await?;
                     Ok(services
-                        .password_in_store(&call, &cx, &*writer, (intent, &crid), None)
+                        .password_in_store(&call, &cx, &both, (intent, &crid), None)
                         .await)
                 }
             }
@@ -79,7 +82,7 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         crid: &CustomerRegistrationId,
         password: &PlainPassword,
     ) -> Result<IntentId, WriteUserError> {
@@ -88,9 +91,9 @@ impl Services {
             crid: Some(crid),
             content: &IntentContent::SetPassword,
         };
-        let write = writer.set_password(cx, crid, password);
+        let write = async |cx: &CallContext| both.writer.set_password(cx, crid, password).await;
         let lost = async |_: &CallContext| Ok(Settled::Unknown);
-        let (intent, ()) = self.write_at_provider(call, cx, writer, intended, write, lost).await?;
+        let (intent, ()) = self.write_at_provider(call, cx, both, intended, write, lost).await?;
         Ok(intent)
     }
 
@@ -100,7 +103,7 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         (intent, crid): (IntentId, &CustomerRegistrationId),
         link: Option<&[KeyedHash]>,
     ) -> Written<()> {
@@ -108,39 +111,35 @@ impl Services {
         commit.intent = Some(intent);
         let following = Self::following(cx);
         let stored = match link {
-            Some(hashes) => self.ports.users.use_reset_link(&following, hashes, None, &commit).await,
-            None => self.ports.users.set_password(&following, crid, None, &commit).await,
+            Some(hashes) => both.store.use_reset_link(&following, hashes, None, &commit).await,
+            None => both.store.set_password(&following, crid, None, &commit).await,
         };
         let stored = match stored {
-            Err(UserWriteError::NoSuchUser) => self.create_missing(&following, writer, crid, &commit).await,
+            Err(UserWriteError::NoSuchUser) => create_missing(&following, both, crid, &commit).await,
             stored => stored,
         };
         self.after_store(cx, (intent, crid), stored).await.map(|_| ())
-    }
-
-    /// Creates the registration of an account that the provider has written, where our store does not have it yet.
-    pub(crate) async fn create_missing(
-        &self,
-        cx: &CallContext,
-        writer: &dyn AccountWriter,
-        crid: &CustomerRegistrationId,
-        commit: &WriteCommit,
-    ) -> Result<masthead_domain::account::Account, UserWriteError> {
-        let found = writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
-        let account = found.into_iter().next().ok_or(UserWriteError::NoSuchUser)?;
-        self.ports
-            .users
-            .create(cx, &registration_of(&account), false, commit)
-            .await
     }
 
     /// Whether the provider has an account with this id.
     pub(crate) async fn provider_has(
         &self,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         crid: &CustomerRegistrationId,
     ) -> Result<bool, WriteUserError> {
-        Ok(find_by_id(cx, writer, crid).await?.is_some())
+        Ok(find_by_id(cx, &*both.writer, crid).await?.is_some())
     }
+}
+
+/// Creates the registration of an account that the provider has written, where the store does not have it yet.
+pub(crate) async fn create_missing(
+    cx: &CallContext,
+    both: &TwoSides,
+    crid: &CustomerRegistrationId,
+    commit: &WriteCommit,
+) -> Result<Account, UserWriteError> {
+    let found = both.writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
+    let account = found.into_iter().next().ok_or(UserWriteError::NoSuchUser)?;
+    both.store.create(cx, &registration_of(&account), false, commit).await
 }

@@ -4,25 +4,28 @@ use std::sync::Arc;
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
-    metadata::Metadata, return_url::ReturnUrl, state::UserState, user_change::UserChange, user_key::UserKey,
+    metadata::Metadata, return_url::ReturnUrl, state::UserState, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter, NewAccount},
+    accounts::{Ability, AccountChange, AccountWriter, NewAccount},
     intents::IntentKind,
     mail::MailKind,
     passwords::PasswordHash,
     passwords::PlainPassword,
-    source::CallContext,
+    source::{CallContext, SourceError},
     trace::SPANS,
     users::{NewRegistration, PendingRegistration, UserWriteError},
 };
+use time::OffsetDateTime;
 
 use super::{
-    error::{WriteUserError, provider_read_error, store_error},
+    error::{WriteUserError, provider_read_error},
     intent_content::{IntentContent, RequestedAccount, registration_of},
-    services::{Recipient, Services, Sides, WriteCall, Written},
+    services::{Recipient, Services, WriteCall, Written},
     settle,
-    two_sided::Intended,
+    sides::{Sides, TwoSides},
+    taken_addresses::refuse_account,
+    two_sided::{Intended, Settled},
 };
 
 /// A user to create.
@@ -60,6 +63,17 @@ pub enum Created {
     },
     /// The address must be verified first.
     Pending,
+}
+
+/// An account to create at the first side.
+pub(crate) struct IntendedAccount {
+    pub(crate) account: NewAccount,
+    /// Where its user sets a password.
+    pub(crate) password_url: Option<ReturnUrl>,
+    /// A pending registration ends with it.
+    pub(crate) from_pending: bool,
+    /// No account of the first side had the address just before.
+    pub(crate) was_absent: bool,
 }
 
 /// Creates users.
@@ -105,14 +119,25 @@ impl Services {
         let password_url = return_url.filter(|_| mails_link);
         match sides {
             Sides::Store => self.create_in_store(call, &cx, request, password_url.as_ref()).await,
-            Sides::Both(writer) => match &request.crid {
-                None => {
-                    self.refuse_stored(&cx, &request.email).await?;
-                    let new = new_account(request, self.ports.secrets.password());
-                    self.create_at_both(call, &cx, &*writer, &new, password_url.as_ref(), false)
-                        .await
+            Sides::Both(both) => match &request.crid {
+                Some(id) if !both.is_remote_alone => self.link(call, &cx, &both, id).await,
+                Some(_) | None => {
+                    let was_absent = self
+                        .refuse_stored(&cx, &request.email, &both, call.idempotency.is_some())
+                        .await?;
+                    let password = request.password.clone();
+                    let password = password.or_else(|| self.unknown_password(&both));
+                    // Where a provider has the accounts, the registration only waits for its profile.
+                    let verified = both.is_remote_alone && !tenant.settings.is_federated();
+                    let account = new_account(request, password, verified);
+                    let new = IntendedAccount {
+                        account,
+                        password_url,
+                        from_pending: false,
+                        was_absent: both.is_remote_alone && was_absent,
+                    };
+                    self.create_at_both(call, &cx, &both, &new).await
                 }
-                Some(id) => self.link(call, &cx, &*writer, id).await,
             },
         }
     }
@@ -149,46 +174,6 @@ impl Services {
         }
     }
 
-    /// Gives a `Lite` user a password, which counts only once its address is verified by the code that is sent.
-    async fn upgrade_lite(
-        &self,
-        call: &WriteCall,
-        cx: &CallContext,
-        request: &CreateRequest,
-        new: &NewRegistration,
-    ) -> Result<Written<Created>, WriteUserError> {
-        self.require_mail()?;
-        let found = self.ports.users.credentials(cx, &request.email).await;
-        let found = found.map_err(|error| store_error(&error))?;
-        let Some(found) = found.filter(|found| found.password.is_none()) else {
-            return Err(WriteUserError::EmailTaken);
-        };
-        let id = &found.account.crid;
-        // First the verification is taken back, so that the password opens nothing if this ends in between.
-        let unverified = UserChange {
-            verified: Some(false),
-            ..UserChange::default()
-        };
-        let plain = |events: &[EventKind]| masthead_ports::users::WriteCommit {
-            idempotency: None,
-            ..self.commit(call, events)
-        };
-        let events = plain(&[EventKind::SubscribeUserUpdate]);
-        self.ports.users.update(cx, id, &unverified, None, &events).await?;
-        let events = plain(&[EventKind::SubscribeUserChangePassword]);
-        self.ports
-            .users
-            .set_password(cx, id, new.password.as_ref(), &events)
-            .await?;
-        let (code, mail) = self.code(&cx.tenant, &request.email, &request.first_name, None);
-        let mut commit = self.commit(call, &[EventKind::SubscribeUserCreatePending]);
-        commit.mails.push(mail);
-        let sent = self.ports.users.replace_code(cx, &request.email, &code, &commit).await;
-        // A refusal means that a code was sent moments ago.
-        let _refusal = sent.map_err(|error| store_error(&error))?;
-        Ok(Written::done(Created::Pending))
-    }
-
     async fn create_pending(
         &self,
         call: &WriteCall,
@@ -199,16 +184,15 @@ impl Services {
     ) -> Result<Written<Created>, WriteUserError> {
         let password = match sides {
             Sides::Store => self.hash(cx, request.password.as_ref()).await?,
-            // No provider takes a hash, and the password itself is not kept: the user sets it by a link.
-            Sides::Both(writer) => {
-                self.refuse_stored(cx, &request.email).await?;
-                let key = UserKey::Email(request.email.key().clone());
-                let found = writer.find_written(cx, &key).await;
-                if !found
-                    .map_err(|error| provider_read_error(&error, writer.name()))?
-                    .is_empty()
+            // The first side takes no hash, and the password itself is not kept: the user sets it by a link.
+            Sides::Both(both) => {
+                self.refuse_stored(cx, &request.email, both, false).await?;
+                if !both.is_remote_alone {
+                    refuse_account(cx, &*both.writer, &request.email).await?;
+                } else if let Some(id) = &request.crid
+                    && find_by_id(cx, &*both.writer, id).await?.is_some()
                 {
-                    return Err(WriteUserError::EmailTaken);
+                    return Err(WriteUserError::IdTaken);
                 }
                 None
             }
@@ -227,49 +211,37 @@ impl Services {
         Ok(Written::done(Created::Pending))
     }
 
-    /// Refuses an address that a registration has. Where a provider has the accounts, our store allows several registrations
-    /// of one address, and the provider knows only of its own.
-    async fn refuse_stored(&self, cx: &CallContext, email: &Email) -> Result<(), WriteUserError> {
-        let found = self.ports.store.find(cx, &UserKey::Email(email.key().clone())).await;
-        let found = found.map_err(|error| store_error(&error))?;
-        // A user of a provider is `Standard`, verified or not (contract §2.3).
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(WriteUserError::EmailTaken)
-        }
+    /// A random password for an account that gets none: a provider has no accounts without one.
+    pub(crate) fn unknown_password(&self, both: &TwoSides) -> Option<PlainPassword> {
+        (!both.is_remote_alone).then(|| self.ports.secrets.password())
     }
 
-    /// Creates an account at the provider, and its registration in our store.
+    /// Creates an account at the first side, and its registration in the store.
     pub(crate) async fn create_at_both(
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
-        new: &NewAccount,
-        password_url: Option<&ReturnUrl>,
-        from_pending: bool,
+        both: &TwoSides,
+        intended: &IntendedAccount,
     ) -> Result<Written<Created>, WriteUserError> {
         let begun = self.now();
+        let (new, password_url) = (&intended.account, intended.password_url.as_ref());
         let requested = RequestedAccount::from(new);
-        let content = IntentContent::create(new, password_url);
-        let intended = Intended {
+        let content = IntentContent::create(new, password_url, intended.was_absent);
+        let was_absent = intended.was_absent;
+        let intent = Intended {
             kind: IntentKind::Create,
             crid: None,
             content: &content,
         };
-        let key = UserKey::Email(new.email.key().clone());
         let (intent, account) = self
             .write_at_provider(
                 call,
                 cx,
-                writer,
-                intended,
-                writer.create(cx, new),
-                async |cx: &CallContext| {
-                    let found = writer.find_written(cx, &key).await?;
-                    Ok(settle::created(found, &requested, begun))
-                },
+                both,
+                intent,
+                async |cx: &CallContext| both.writer.create(cx, new).await,
+                async |cx: &CallContext| look_up_created(cx, both, &requested, (begun, was_absent)).await,
             )
             .await?;
         let mut commit = self.commit(call, &[EventKind::AuthSystemUserCreate, EventKind::SubscribeUserCreate]);
@@ -282,10 +254,9 @@ impl Services {
             password_url.map(|url| self.link_to_password(cx, MailKind::SetPassword, &recipient, url, &mut commit));
         let following = Self::following(cx);
         let registration = requested.registration(&account.crid);
-        let stored = self
-            .ports
-            .users
-            .create(&following, &registration, from_pending, &commit)
+        let stored = both
+            .store
+            .create(&following, &registration, intended.from_pending, &commit)
             .await;
         let written = self.after_store(cx, (intent, &account.crid), stored).await;
         let is_stored = written.value.is_some();
@@ -300,16 +271,15 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         id: &CustomerRegistrationId,
     ) -> Result<Written<Created>, WriteUserError> {
-        let account = find_by_id(cx, writer, id)
+        let account = find_by_id(cx, &*both.writer, id)
             .await?
             .ok_or(WriteUserError::UnknownProviderAccount)?;
         let commit = self.commit(call, &[EventKind::SubscribeUserCreate]);
-        let stored = self
-            .ports
-            .users
+        let stored = both
+            .store
             .create(cx, &registration_of(&account), false, &commit)
             .await?;
         Ok(Written::done(Created::User {
@@ -357,15 +327,40 @@ pub(crate) async fn find_by_id(
     Ok(found.into_iter().next())
 }
 
-/// The account to create at a provider. Its address is not verified by this: the provider has its own ways.
-fn new_account(request: &CreateRequest, unknown_password: PlainPassword) -> NewAccount {
+/// Whether a create whose answer was lost was done. A remote Users API may have ended between its two calls.
+pub(crate) async fn look_up_created(
+    cx: &CallContext,
+    both: &TwoSides,
+    requested: &RequestedAccount,
+    (begun, was_absent): (OffsetDateTime, bool),
+) -> Result<Settled<Account>, SourceError> {
+    let key = UserKey::Email(requested.email.key().clone());
+    let found = both.writer.find_written(cx, &key).await?;
+    let settled = settle::created(found, requested, begun, was_absent);
+    let Settled::Done(account) = settled else {
+        return Ok(settled);
+    };
+    if !both.is_remote_alone || account.verified == Some(requested.verified) {
+        return Ok(Settled::Done(account));
+    }
+    let change = AccountChange {
+        verified: Some(requested.verified),
+        ..AccountChange::default()
+    };
+    let changed = both.writer.update(cx, &account.crid, &change).await;
+    Ok(changed.map_or(Settled::Unknown, Settled::Done))
+}
+
+/// The account to create at the first side. A provider has its own ways to verify an address; a remote Users API gets what our store
+/// would keep.
+fn new_account(request: &CreateRequest, password: Option<PlainPassword>, verified: bool) -> NewAccount {
     NewAccount {
-        id: None,
+        id: request.crid.clone(),
         email: request.email.clone(),
-        password: Some(request.password.clone().unwrap_or(unknown_password)),
+        password,
         first_name: request.first_name.clone(),
         last_name: request.last_name.clone(),
-        verified: false,
+        verified,
         metadata: request.metadata.clone(),
     }
 }

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use masthead_domain::{customer_registration_id::CustomerRegistrationId, event::EventKind, user_key::UserKey};
 use masthead_ports::{
-    accounts::{Ability, AccountWriter},
+    accounts::Ability,
     intents::IntentKind,
     source::CallContext,
     trace::SPANS,
-    users::{UserWriteError, WriteCommit},
+    users::{UserWriteError, UserWriter, WriteCommit},
 };
 
 use super::{
     error::WriteUserError,
     intent_content::IntentContent,
-    services::{Services, Sides, WriteCall, Written},
+    services::{Services, WriteCall, Written},
     settle,
+    sides::{Sides, TwoSides},
     two_sided::Intended,
 };
 
@@ -57,7 +58,7 @@ impl Services {
                 self.ports.users.delete(&cx, &request.crid, &commit).await?;
                 Ok(Written::done(()))
             }
-            Sides::Both(writer) => Box::pin(self.delete_both(call, &cx, &*writer, request)).await,
+            Sides::Both(both) => Box::pin(self.delete_both(call, &cx, &both, request)).await,
         }
     }
 
@@ -65,12 +66,19 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         request: &DeleteRequest,
     ) -> Result<Written<()>, WriteUserError> {
         let DeleteRequest { crid, .. } = request;
         // A provider does not report whether a deleted account was there.
-        let (at_provider, in_store) = tokio::join!(self.provider_has(cx, writer, crid), self.stored(cx, crid));
+        let (at_provider, in_store) = tokio::join!(self.provider_has(cx, both, crid), async {
+            // A remote Users API that is written alone is both.
+            if both.is_remote_alone {
+                Ok(None)
+            } else {
+                self.stored(cx, crid).await
+            }
+        });
         if !at_provider? && in_store?.is_none() {
             return Err(WriteUserError::NoSuchUser);
         }
@@ -84,11 +92,11 @@ impl Services {
             .write_at_provider(
                 call,
                 cx,
-                writer,
+                both,
                 intended,
-                writer.delete(cx, crid),
+                async |cx: &CallContext| both.writer.delete(cx, crid).await,
                 async |cx: &CallContext| {
-                    let found = writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
+                    let found = both.writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
                     Ok(settle::deleted(found.first()))
                 },
             )
@@ -96,20 +104,20 @@ impl Services {
         let mut commit = self.commit(call, &[EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete]);
         commit.intent = Some(intent);
         let following = Self::following(cx);
-        let stored = self.delete_or_record(&following, crid, &commit).await;
+        let stored = delete_or_record(&following, &*both.store, crid, &commit).await;
         Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
     }
+}
 
-    /// Deletes the registration of a deleted account; one that our store never had is recorded as deleted all the same.
-    pub(crate) async fn delete_or_record(
-        &self,
-        cx: &CallContext,
-        crid: &CustomerRegistrationId,
-        commit: &WriteCommit,
-    ) -> Result<(), UserWriteError> {
-        match self.ports.users.delete(cx, crid, commit).await {
-            Err(UserWriteError::NoSuchUser) => Ok(self.ports.users.record(cx, None, commit).await?),
-            deleted => deleted.map(|_| ()),
-        }
+/// Deletes the registration of a deleted account; one that the store never had is recorded as deleted all the same.
+pub(crate) async fn delete_or_record(
+    cx: &CallContext,
+    store: &dyn UserWriter,
+    crid: &CustomerRegistrationId,
+    commit: &WriteCommit,
+) -> Result<(), UserWriteError> {
+    match store.delete(cx, crid, commit).await {
+        Err(UserWriteError::NoSuchUser) => Ok(store.record(cx, None, commit).await?),
+        deleted => deleted.map(|_| ()),
     }
 }

@@ -3,10 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use masthead_domain::{
-    customer_registration_id::CustomerRegistrationId, event::EventKind, tenant::PoolId, user_key::UserKey,
+    customer_registration_id::CustomerRegistrationId,
+    event::EventKind,
+    tenant::{PoolId, Tenant},
+    user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter},
+    accounts::{Ability, AccountWriter, MissingSetting},
     erasure::{ErasureId, ErasureOutcome, NewErasure, Person, Receipt, ReceiptLine},
     intents::{IntentId, IntentKind},
     keyed_hash::{HashPurpose, KeyedHash, KeyedHasher},
@@ -19,8 +22,9 @@ use masthead_ports::{
 use super::{
     error::{WriteUserError, provider_read_error, store_error},
     intent_content::IntentContent,
-    services::{Services, Sides, WriteCall, Written, refuse_remote_store},
+    services::{Services, WriteCall, Written},
     settle,
+    sides::{Sides, TwoSides},
     two_sided::Intended,
 };
 
@@ -79,7 +83,12 @@ impl ErasePerson {
         refuse_remote_store(&cx.tenant)?;
         let mut person = services.identify(&cx, &request.key).await?;
         let provider_accounts = match services.eraser(&cx, request.ignore_provider) {
-            Eraser::Writer(writer) => Some(services.accounts(&cx, &*writer, &request.key, &mut person).await?.len()),
+            Eraser::Writer(both) => Some(
+                services
+                    .accounts(&cx, &*both.writer, &request.key, &mut person)
+                    .await?
+                    .len(),
+            ),
             Eraser::None(_) => None,
         };
         Ok(ErasurePreview {
@@ -115,7 +124,7 @@ impl ErasePerson {
 
 /// What erases at the provider.
 enum Eraser {
-    Writer(Arc<dyn AccountWriter>),
+    Writer(TwoSides),
     /// Nothing, for this reason; `None` for a tenant without a provider.
     None(Option<(ErasureOutcome, String)>),
 }
@@ -130,10 +139,10 @@ impl Services {
         let mut events = Vec::new();
         let mut has_account = false;
         match self.eraser(&cx, request.ignore_provider) {
-            Eraser::Writer(writer) => {
-                let accounts = self.accounts(&cx, &*writer, &request.key, &mut person).await?;
+            Eraser::Writer(both) => {
+                let accounts = self.accounts(&cx, &*both.writer, &request.key, &mut person).await?;
                 for id in &accounts {
-                    intent = Some((self.erase_account(call, &cx, &*writer, id).await?, id.clone()));
+                    intent = Some((self.erase_account(call, &cx, &both, id).await?, id.clone()));
                 }
                 has_account = !accounts.is_empty();
                 lines.push(ReceiptLine::of_count(
@@ -238,7 +247,7 @@ impl Services {
             return Eraser::None(Some((ErasureOutcome::LeftOut, note)));
         }
         match self.sides(&cx.tenant, false, Ability::Delete) {
-            Ok(Sides::Both(writer)) => Eraser::Writer(writer),
+            Ok(Sides::Both(both)) => Eraser::Writer(both),
             Ok(Sides::Store) => Eraser::None(None),
             Err(WriteUserError::MissingSetting(setting)) => {
                 let note = format!(
@@ -283,7 +292,7 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         id: &CustomerRegistrationId,
     ) -> Result<IntentId, WriteUserError> {
         let content = IntentContent::Delete { purge: true };
@@ -292,16 +301,22 @@ impl Services {
             crid: Some(id),
             content: &content,
         };
-        let delete = writer.delete(cx, id);
+        let delete = async |cx: &CallContext| both.writer.delete(cx, id).await;
         let look_up = async |cx: &CallContext| {
-            let found = writer.find_written(cx, &UserKey::Id(id.clone())).await?;
+            let found = both.writer.find_written(cx, &UserKey::Id(id.clone())).await?;
             Ok(settle::deleted(found.first()))
         };
-        let written = self
-            .write_at_provider(call, cx, writer, intended, delete, look_up)
-            .await;
+        let written = self.write_at_provider(call, cx, both, intended, delete, look_up).await;
         written.map(|(intent, ())| intent)
     }
+}
+
+/// Refuses a tenant whose registrations are a remote Users API: persons are erased there.
+fn refuse_remote_store(tenant: &Tenant) -> Result<(), WriteUserError> {
+    if tenant.settings.has_remote_store() {
+        return Err(MissingSetting::new("Subscribe.Url").into());
+    }
+    Ok(())
 }
 
 /// The keys of the counters of a person's addresses, of failed sign-ins and of links, under every known key.

@@ -14,7 +14,8 @@ use masthead_ports::{
 
 use super::{
     error::{WriteUserError, store_error},
-    services::Services,
+    services::{ClaimedKey, Services},
+    write_key::write_key,
 };
 use crate::Caller;
 
@@ -35,7 +36,7 @@ pub enum KeyClaim {
     /// The request goes on, or answers anew what it has written before: `written` is whose.
     Go {
         /// The claim.
-        ticket: IdempotencyTicket,
+        claimed: ClaimedKey,
         /// The request has been done; only its answer was lost.
         written: Option<Option<masthead_domain::customer_registration_id::CustomerRegistrationId>>,
     },
@@ -65,14 +66,22 @@ impl IdempotentWrites {
         let ports = &self.services.ports;
         let cx = caller.context(Priority::Interactive);
         let hash = |text: &str| ports.hasher.hash(cx.tenant.pool, HashPurpose::Idempotency, text);
-        let key = hash(&format!("{}\n{}\n{key}", cx.tenant.id, caller.source_system));
+        let own = format!("{}\n{}\n{key}", cx.tenant.id, caller.source_system);
+        let key = hash(&own);
+        let claim_of = |ticket| ClaimedKey {
+            ticket,
+            passed_on: write_key(&*ports.hasher, cx.tenant.pool, &format!("key\n{own}")),
+        };
         let now = self.services.now();
         let until = now + cx.deadline.saturating_duration_since(Instant::now()) + SETTLING;
         let claimed = ports.idempotency.claim(&cx, key, hash(content), now, until).await;
         Ok(match claimed.map_err(|error| store_error(&error))? {
-            KeyState::Claimed(ticket) => KeyClaim::Go { ticket, written: None },
+            KeyState::Claimed(ticket) => KeyClaim::Go {
+                claimed: claim_of(ticket),
+                written: None,
+            },
             KeyState::Written { ticket, crid } => KeyClaim::Go {
-                ticket,
+                claimed: claim_of(ticket),
                 written: Some(crid),
             },
             KeyState::Running { retry_after } => KeyClaim::Running { retry_after },

@@ -26,6 +26,9 @@ pub(crate) enum IntentContent {
         /// Where the user sets a password, of an account that is mailed a link for it.
         #[serde(default)]
         password_url: Option<String>,
+        /// No account of the first side had the address just before.
+        #[serde(default)]
+        was_absent: bool,
     },
     /// A change.
     Update {
@@ -51,6 +54,19 @@ pub(crate) enum IntentContent {
     Delete { purge: bool },
 }
 
+/// A content with the first side of its write.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SealedContent<C> {
+    #[serde(flatten)]
+    pub(crate) content: C,
+    /// The first side is a remote Users API.
+    #[serde(default)]
+    pub(crate) is_remote_alone: bool,
+    /// The caller's idempotency key as it is passed on.
+    #[serde(default)]
+    pub(crate) write_key: Option<String>,
+}
+
 /// The content of an intent that cannot be read: the sealing key is gone, or the row was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the content of an intent cannot be opened")]
@@ -58,7 +74,7 @@ pub(crate) struct IntentContentError;
 
 impl IntentContent {
     /// The content of a create.
-    pub(crate) fn create(new: &NewAccount, password_url: Option<&ReturnUrl>) -> Self {
+    pub(crate) fn create(new: &NewAccount, password_url: Option<&ReturnUrl>, was_absent: bool) -> Self {
         Self::Create {
             email: new.email.as_str().to_owned(),
             first_name: new.first_name.to_string(),
@@ -70,6 +86,7 @@ impl IntentContent {
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
             password_url: password_url.map(|url| url.as_str().to_owned()),
+            was_absent,
         }
     }
 
@@ -100,6 +117,7 @@ impl IntentContent {
             verified,
             metadata,
             password_url: _,
+            was_absent: _,
         } = self
         else {
             return None;
@@ -141,15 +159,31 @@ impl IntentContent {
         }
     }
 
-    /// Seals the content for its tenant.
-    pub(crate) fn seal(&self, sealing: &dyn Sealing, tenant: &TenantId) -> Box<str> {
+    /// Seals the content for its tenant. `is_remote_alone`: the first side is a remote Users API, not the provider.
+    /// `write_key` is the caller's key as it is passed on.
+    pub(crate) fn seal(
+        &self,
+        sealing: &dyn Sealing,
+        tenant: &TenantId,
+        is_remote_alone: bool,
+        write_key: Option<&str>,
+    ) -> Box<str> {
+        let content = SealedContent {
+            content: self,
+            is_remote_alone,
+            write_key: write_key.map(str::to_owned),
+        };
         // Strings, booleans and times always have a JSON form.
-        let json = serde_json::to_string(self).unwrap_or_default();
+        let json = serde_json::to_string(&content).unwrap_or_default();
         sealing.seal(tenant, Purpose::WriteIntent, &json).into()
     }
 
     /// Opens a content of this tenant.
-    pub(crate) fn open(sealing: &dyn Sealing, tenant: &TenantId, sealed: &str) -> Result<Self, IntentContentError> {
+    pub(crate) fn open(
+        sealing: &dyn Sealing,
+        tenant: &TenantId,
+        sealed: &str,
+    ) -> Result<SealedContent<Self>, IntentContentError> {
         let json = sealing.open(tenant, Purpose::WriteIntent, sealed);
         let json = json.map_err(|_| IntentContentError)?;
         serde_json::from_str(&json).map_err(|_| IntentContentError)

@@ -11,13 +11,18 @@ use masthead_domain::{
 use masthead_ports::{
     accounts::{Ability, AccountWriter},
     intents::{Intent, IntentId, IntentKind, IntentStep},
-    provider::AccountSide,
     source::{CallContext, Priority, SourceError},
     tenants::Tenants,
 };
 
 use super::{
-    intent_content::IntentContent, repeat_in_store::Reconciled, services::Services, settle, two_sided::Settled,
+    create_user::look_up_created,
+    intent_content::{IntentContent, SealedContent},
+    repeat_in_store::Reconciled,
+    services::Services,
+    settle,
+    sides::TwoSides,
+    two_sided::Settled,
 };
 
 /// How long one intent may take, and others are kept from it.
@@ -144,10 +149,19 @@ impl ReconcileWrites {
 
 impl Services {
     async fn settle(&self, tenant: Arc<Tenant>, intent: &Intent) -> Reconciled {
-        let Ok(content) = IntentContent::open(&*self.ports.sealing, &intent.tenant, &intent.new.sealed) else {
+        let opened = IntentContent::open(&*self.ports.sealing, &intent.tenant, &intent.new.sealed);
+        let Ok(SealedContent {
+            content,
+            is_remote_alone,
+            write_key,
+        }) = opened
+        else {
             return Reconciled::Unsettled("its content cannot be opened");
         };
-        let cx = CallContext::new(tenant, Instant::now() + PER_INTENT, Priority::Interactive);
+        let cx = CallContext {
+            write_key: write_key.map(Arc::from),
+            ..CallContext::new(tenant, Instant::now() + PER_INTENT, Priority::Interactive)
+        };
         let ability = match intent.new.kind {
             IntentKind::Create => Ability::Create,
             IntentKind::Update => Ability::Update,
@@ -155,16 +169,23 @@ impl Services {
             IntentKind::SetEmail => Ability::SetEmail,
             IntentKind::Delete => Ability::Delete,
         };
-        let Ok(writer) = self.ports.writers.writer(&cx.tenant, AccountSide::Provider, ability) else {
-            return Reconciled::Unsettled("the tenant's provider cannot be written any more");
+        let Ok(both) = self.two_sides(&cx.tenant, is_remote_alone, ability) else {
+            return Reconciled::Unsettled(if is_remote_alone {
+                "the tenant's remote Users API cannot be written any more"
+            } else {
+                "the tenant's provider cannot be written any more"
+            });
         };
         let settled = if intent.step == IntentStep::Store {
-            self.written_account(&cx, &*writer, intent, &content).await
+            self.written_account(&cx, &*both.writer, intent, &content).await
         } else {
-            self.look_up(&cx, &*writer, intent, &content).await
+            self.look_up(&cx, &both, intent, &content).await
         };
         match settled {
-            Ok(Settled::Done(account)) => self.repeat_in_store(&cx, intent, &content, account).await,
+            Ok(Settled::Done(account)) => {
+                self.repeat_in_store(&cx, &*both.store, (intent, &content), account)
+                    .await
+            }
             Ok(Settled::NotDone | Settled::AlreadyExists) => {
                 self.abandon(&cx, intent.id).await;
                 Reconciled::NotWritten
@@ -209,23 +230,22 @@ impl Services {
     async fn look_up(
         &self,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         intent: &Intent,
         content: &IntentContent,
     ) -> Result<Settled<Option<Account>>, SourceError> {
+        let (writer, is_remote_alone) = (&*both.writer, both.is_remote_alone);
         let account = find(cx, writer, intent.new.crid.as_ref()).await?;
         let of = |settled: Settled<Account>| settled.map(Some);
         Ok(match content {
-            IntentContent::Create { .. } => match content.requested_account() {
+            IntentContent::Create { was_absent, .. } => match content.requested_account() {
                 None => Settled::Unknown,
                 Some(requested) => {
-                    let found = writer
-                        .find_written(cx, &UserKey::Email(requested.email.key().clone()))
-                        .await?;
-                    of(settle::created(found, &requested, intent.created_at))
+                    let begun = (intent.created_at, *was_absent);
+                    of(look_up_created(cx, both, &requested, begun).await?)
                 }
             },
-            IntentContent::Update { .. } => of(settle::updated(account, &content.change())),
+            IntentContent::Update { .. } => of(settle::updated(account, &content.change(), is_remote_alone)),
             // It cannot be looked up. Our store records it as unknown; the user can set a password again.
             IntentContent::SetPassword => match account {
                 Some(account) => Settled::Done(Some(account)),

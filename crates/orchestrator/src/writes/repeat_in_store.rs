@@ -12,13 +12,15 @@ use masthead_ports::{
     mail::MailKind,
     registrations::WriteOrigin,
     source::{CallContext, SourceErrorKind},
-    users::{UserWriteError, WriteCommit},
+    users::{UserWriteError, UserWriter, WriteCommit},
 };
 
 use super::{
     change_password::AT_BOTH,
+    delete_user::delete_or_record,
     intent_content::{IntentContent, RequestedAccount},
     services::{Recipient, Services},
+    update_user::update_or_create,
 };
 
 /// What became of an intent.
@@ -39,8 +41,8 @@ impl Services {
     pub(super) async fn repeat_in_store(
         &self,
         cx: &CallContext,
-        intent: &Intent,
-        content: &IntentContent,
+        store: &dyn UserWriter,
+        (intent, content): (&Intent, &IntentContent),
         account: Option<Account>,
     ) -> Reconciled {
         let crid = account
@@ -50,7 +52,6 @@ impl Services {
         let Some(crid) = crid.cloned() else {
             return Reconciled::Unsettled("the account has no id");
         };
-        let users = &self.ports.users;
         let stored = match content {
             IntentContent::Create { .. } => match content.requested_account() {
                 Some(requested) => {
@@ -59,7 +60,7 @@ impl Services {
                     self.mail_password_link(cx, content, &requested, &mut commit);
                     let from_pending = true;
                     let new = requested.registration(&crid);
-                    users.create(cx, &new, from_pending, &commit).await.map(|_| ())
+                    store.create(cx, &new, from_pending, &commit).await.map(|_| ())
                 }
                 None => return Reconciled::Unsettled("its content cannot be read"),
             },
@@ -69,9 +70,8 @@ impl Services {
                 match &account {
                     Some(account) => {
                         let change = content.change();
-                        self.update_or_create(cx, &crid, &change, account, &commit)
-                            .await
-                            .map(|_| ())
+                        let updated = update_or_create(cx, store, &crid, (&change, account), &commit).await;
+                        updated.map(|_| ())
                     }
                     None => return Reconciled::Unsettled("the account is gone"),
                 }
@@ -82,7 +82,7 @@ impl Services {
                     IntentStep::Provider | IntentStep::Unsettled => EventOutcome::Unknown,
                 };
                 let commit = self.commit_of(intent, AT_BOTH, outcome);
-                users.set_password(cx, &crid, None, &commit).await.map(|_| ())
+                store.set_password(cx, &crid, None, &commit).await.map(|_| ())
             }
             IntentContent::SetEmail { email, verified, old } => {
                 let events = [
@@ -96,7 +96,7 @@ impl Services {
                             let old = Email::parse(old).ok();
                             commit.mails.extend(self.notice(cx, old.as_ref(), first_name, &email));
                         }
-                        users
+                        store
                             .set_email(cx, &crid, &email, Some(*verified), &commit)
                             .await
                             .map(|_| ())
@@ -115,7 +115,7 @@ impl Services {
                 if *purge {
                     self.erase_found(cx, &crid, &commit).await
                 } else {
-                    self.delete_or_record(cx, &crid, &commit).await
+                    delete_or_record(cx, store, &crid, &commit).await
                 }
             }
         };
@@ -176,6 +176,7 @@ fn outcome_in_store(stored: Result<(), UserWriteError>) -> Reconciled {
             tracing::warn!(error = &error as &dyn std::error::Error, "an intent is not settled");
             match error.kind {
                 SourceErrorKind::Corrupt => Reconciled::Unsettled("our store has contradictory data"),
+                SourceErrorKind::Refused => Reconciled::Unsettled("the remote Users API refuses the write"),
                 _ => Reconciled::Postponed("our store does not answer"),
             }
         }

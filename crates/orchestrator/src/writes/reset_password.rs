@@ -20,7 +20,8 @@ use super::{
     erase_person::links_text,
     error::{WriteUserError, provider_read_error, store_error},
     intent_content::registration_of,
-    services::{Recipient, Services, Sides, WriteCall, Written},
+    services::{Recipient, Services, WriteCall, Written},
+    sides::Sides,
 };
 
 /// How many links are mailed to one address.
@@ -137,7 +138,7 @@ impl Services {
             };
             let link = self.link_of(tenant, MailKind::PasswordReset, &recipient, &url);
             commit.mails.push(link.mail);
-            let users = &self.ports.users;
+            let users = self.users(tenant);
             users.create_reset_link(&cx, &account.crid, &link.new, &commit).await?;
             if may_see_link {
                 return Ok(link.value);
@@ -177,13 +178,16 @@ impl Services {
                 let found = self.ports.users.credentials(cx, email).await;
                 Ok(found.map_err(|error| store_error(&error))?.map(|found| found.account))
             }
-            Sides::Both(writer) => {
-                let found = writer.find_written(cx, &key).await;
-                let found = found.map_err(|error| provider_read_error(&error, writer.name()))?;
+            Sides::Both(both) => {
+                let found = both.writer.find_written(cx, &key).await;
+                let found = found.map_err(|error| provider_read_error(&error, both.writer.name()))?;
                 // Several accounts with one address are several people: none of them is chosen.
                 let Ok([account]) = <[Account; 1]>::try_from(found) else {
                     return Ok(None);
                 };
+                if both.is_remote_alone {
+                    return Ok(Some(account));
+                }
                 if let Some(stored) = self.stored(cx, &account.crid).await? {
                     return Ok(Some(stored));
                 }
@@ -192,7 +196,7 @@ impl Services {
                     ..self.commit(call, &[EventKind::SubscribeUserUpdate])
                 };
                 let new = registration_of(&account);
-                Ok(Some(self.ports.users.create(cx, &new, false, &commit).await?))
+                Ok(Some(both.store.create(cx, &new, false, &commit).await?))
             }
         }
     }
@@ -217,12 +221,12 @@ impl Services {
                     .await;
                 used.map_err(WriteUserError::from).map(|_| Written::done(()))
             }
-            Sides::Both(writer) => {
+            Sides::Both(both) => {
                 let crid = &link.account.crid;
-                match self.password_at_provider(call, &cx, &*writer, crid, password).await {
+                match self.password_at_provider(call, &cx, &both, crid, password).await {
                     Ok(intent) => {
                         let ids = (intent, crid);
-                        Ok(self.password_in_store(call, &cx, &*writer, ids, Some(&hashes)).await)
+                        Ok(self.password_in_store(call, &cx, &both, ids, Some(&hashes)).await)
                     }
                     Err(error) => Err(error),
                 }
@@ -236,7 +240,7 @@ impl Services {
     }
 
     async fn find_link(&self, cx: &CallContext, hashes: &[KeyedHash]) -> Result<ResetLink, WriteUserError> {
-        let found = self.ports.users.find_reset_link(cx, hashes, self.now()).await;
+        let found = self.users(&cx.tenant).find_reset_link(cx, hashes, self.now()).await;
         found
             .map_err(|error| store_error(&error))?
             .ok_or(WriteUserError::LinkInvalid)

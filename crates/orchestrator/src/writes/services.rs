@@ -1,4 +1,4 @@
-//! What all writes share: the ports, the sides of a write, deadlines, events, mails and links.
+//! What all writes share: the ports, deadlines, events, mails and links.
 
 use std::{
     future::Future,
@@ -8,10 +8,9 @@ use std::{
 
 use masthead_domain::{
     account::Account, caller_address::AuditAddress, customer_registration_id::CustomerRegistrationId, email::Email,
-    event::EventKind, flow::Sources, return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
+    event::EventKind, return_url::ReturnUrl, tenant::Tenant, user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter, MissingSetting},
     attempts::SignInAttempts,
     clock::Clock,
     erasure::Erasures,
@@ -20,7 +19,8 @@ use masthead_ports::{
     keyed_hash::{HashPurpose, KeyedHasher},
     mail::{Mail, MailKind, MailValues},
     passwords::PasswordHasher,
-    provider::{AccountSide, ProviderWriters},
+    provider::ProviderWriters,
+    remote_store::RemoteStoreRecords,
     sealing::Sealing,
     secret_generator::SecretGenerator,
     source::{CallContext, Priority, SourceName, UserSource},
@@ -55,10 +55,12 @@ const CODE_PARAMETER: &str = "verificationCode";
 /// The ports that writes need.
 #[derive(Clone)]
 pub struct WriteDependencies {
-    /// Our registrations, to read.
+    /// The registrations, to read: those of our store, or of a remote Users API.
     pub store: Arc<dyn UserSource>,
     /// Our registrations, to write.
     pub users: Arc<dyn UserWriter>,
+    /// What our store keeps of users of a remote Users API.
+    pub remote_records: Arc<dyn RemoteStoreRecords>,
     /// The providers, to write.
     pub writers: Arc<dyn ProviderWriters>,
     /// What two-sided writes are about to do.
@@ -90,8 +92,25 @@ pub struct WriteDependencies {
 pub struct WriteCall {
     /// The verified caller.
     pub caller: Caller,
-    /// Its claim on an idempotency key, if it gave one.
-    pub idempotency: Option<IdempotencyTicket>,
+    /// Its idempotency key, if it gave one.
+    pub idempotency: Option<ClaimedKey>,
+}
+
+/// An idempotency key that a call has claimed.
+#[derive(Debug, Clone)]
+pub struct ClaimedKey {
+    /// The claim.
+    pub ticket: IdempotencyTicket,
+    /// The key with which the write is passed on to a remote Users API: each request with the same key of the same caller has
+    /// the same.
+    pub passed_on: Arc<str>,
+}
+
+impl WriteCall {
+    /// The claim on its idempotency key.
+    pub(crate) fn ticket(&self) -> Option<IdempotencyTicket> {
+        self.idempotency.as_ref().map(|key| key.ticket)
+    }
 }
 
 /// What a write has done.
@@ -116,14 +135,6 @@ impl<T> Written<T> {
             pending: self.pending,
         }
     }
-}
-
-/// The sides of a write.
-pub(crate) enum Sides {
-    /// Our store alone.
-    Store,
-    /// The provider first, then our store.
-    Both(Arc<dyn AccountWriter>),
 }
 
 /// The ports, the tasks of the writes, and the turns of first logins.
@@ -151,26 +162,12 @@ impl Services {
         self.tasks.spawn(write).await.unwrap_or(Err(WriteUserError::Corrupt))
     }
 
-    /// The sides of a write of this ability (contract `writes.md` §2).
-    pub(crate) fn sides(
-        &self,
-        tenant: &Tenant,
-        ignore_provider: bool,
-        ability: Ability,
-    ) -> Result<Sides, WriteUserError> {
-        refuse_remote_store(tenant)?;
-        match Sources::for_request(tenant.settings.user_provider, ignore_provider) {
-            Sources::Store => Ok(Sides::Store),
-            Sources::ProviderAndStore(_) => {
-                let writer = self.ports.writers.writer(tenant, AccountSide::Provider, ability)?;
-                Ok(Sides::Both(writer))
-            }
-        }
-    }
-
     /// The context of the calls of a write.
     pub(crate) fn context(call: &WriteCall) -> CallContext {
-        call.caller.context(Priority::Interactive)
+        CallContext {
+            write_key: call.idempotency.as_ref().map(|key| Arc::clone(&key.passed_on)),
+            ..call.caller.context(Priority::Interactive)
+        }
     }
 
     /// The context of a step that must follow a done one.
@@ -185,7 +182,7 @@ impl Services {
     pub(crate) fn commit(&self, call: &WriteCall, events: &[EventKind]) -> WriteCommit {
         let origin = call.caller.origin(self.ports.clock.now(), self.ports.audit_address);
         WriteCommit {
-            idempotency: call.idempotency,
+            idempotency: call.ticket(),
             ..WriteCommit::new(origin, events)
         }
     }
@@ -271,7 +268,13 @@ impl Services {
     }
 
     /// A new link to set a password, its address, and the mail that carries it.
-    pub(crate) fn link_of(&self, tenant: &Tenant, kind: MailKind, account: &Recipient<'_>, url: &ReturnUrl) -> Link {
+    pub(crate) fn link_of(
+        &self,
+        tenant: &Tenant,
+        kind: MailKind,
+        account: &Recipient<'_>,
+        url: &ReturnUrl,
+    ) -> PasswordLink {
         let value = self.ports.secrets.link();
         let expires_at = self.ports.clock.now() + tenant.settings.users.reset_life;
         let address = url.link(LINK_PARAMETER, &value);
@@ -281,7 +284,7 @@ impl Services {
             code: None,
             expires_at: Some(expires_at),
         };
-        Link {
+        PasswordLink {
             new: NewResetLink {
                 hash: self.ports.hasher.hash(tenant.pool, HashPurpose::ResetLink, &value),
                 expires_at,
@@ -310,21 +313,13 @@ pub(crate) struct Recipient<'a> {
 }
 
 /// A link to set a password.
-pub(crate) struct Link {
+pub(crate) struct PasswordLink {
     pub(crate) new: NewResetLink,
     pub(crate) mail: QueuedMail,
     /// Its value, which is hashed in our store.
     pub(crate) value: String,
     /// Its whole address.
     pub(crate) address: String,
-}
-
-/// Refuses a tenant whose registrations are a remote Users API: our store has none of them (ADR 0062).
-pub(crate) fn refuse_remote_store(tenant: &Tenant) -> Result<(), WriteUserError> {
-    if tenant.settings.has_remote_store() {
-        return Err(MissingSetting::new("Subscribe.Url").into());
-    }
-    Ok(())
 }
 
 /// What the hash of a code is made of: a code is worth nothing for another address.

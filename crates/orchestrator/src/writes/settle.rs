@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use masthead_domain::{account::Account, email::Email, user_change::UserChange};
+use masthead_domain::{
+    account::Account,
+    email::Email,
+    user_change::{UserChange, is_blocked},
+};
 use time::OffsetDateTime;
 
 use super::{intent_content::RequestedAccount, two_sided::Settled};
@@ -10,8 +14,14 @@ use super::{intent_content::RequestedAccount, two_sided::Settled};
 /// How much the clocks of a provider and of this server may differ.
 const CLOCK_DIFFERENCE: Duration = Duration::from_mins(2);
 
-/// Whether one of the accounts with the address was created by the write that began at `begun`.
-pub(crate) fn created(accounts: Vec<Account>, requested: &RequestedAccount, begun: OffsetDateTime) -> Settled<Account> {
+/// Whether one of the accounts with the address was created by the write that began at `begun`. Where the source reports no
+/// times, `was_absent` states that no account had the address just before.
+pub(crate) fn created(
+    accounts: Vec<Account>,
+    requested: &RequestedAccount,
+    begun: OffsetDateTime,
+    was_absent: bool,
+) -> Settled<Account> {
     let mut with_address = accounts
         .into_iter()
         .filter(|account| account.email.as_ref().map(Email::key) == Some(requested.email.key()));
@@ -19,7 +29,10 @@ pub(crate) fn created(accounts: Vec<Account>, requested: &RequestedAccount, begu
         (None, _) => Settled::NotDone,
         (Some(account), None) => match account.registered_at {
             Some(at) if at < begun - CLOCK_DIFFERENCE => Settled::AlreadyExists,
-            Some(_) if account.first_name == requested.first_name && account.last_name == requested.last_name => {
+            at if (at.is_some() || was_absent)
+                && account.first_name == requested.first_name
+                && account.last_name == requested.last_name =>
+            {
                 Settled::Done(account)
             }
             // Created at the same time by another client, or at a time that the provider does not report.
@@ -29,11 +42,17 @@ pub(crate) fn created(accounts: Vec<Account>, requested: &RequestedAccount, begu
     }
 }
 
-/// Whether the account shows the change. Fields that the provider does not keep are not compared.
-pub(crate) fn updated(account: Option<Account>, change: &UserChange) -> Settled<Account> {
+/// Whether the account shows the change. Fields that the provider does not keep are not compared; a remote Users API, written
+/// alone, keeps all.
+pub(crate) fn updated(account: Option<Account>, change: &UserChange, is_remote_alone: bool) -> Settled<Account> {
     let Some(account) = account else {
         return Settled::NotDone;
     };
+    // A last logout cannot be read back: the same change can be made again.
+    let is_other = change.blocked.is_some_and(|blocked| blocked != is_blocked(&account));
+    if is_remote_alone && (is_other || change.last_logout_at.is_some()) {
+        return Settled::NotDone;
+    }
     let changed = change.applied_to(&account);
     let names = changed.first_name == account.first_name && changed.last_name == account.last_name;
     let verified = change
@@ -125,12 +144,42 @@ mod tests {
             (vec![new.clone(), new], Settled::Unknown),
         ] {
             assert_eq!(
-                created(accounts.clone(), &requested(), BEGUN),
+                created(accounts.clone(), &requested(), BEGUN, false),
                 expected,
                 "{}",
                 accounts.len()
             );
         }
+    }
+
+    #[test]
+    fn account_without_time_is_new_where_none_was() {
+        let dateless = account(None);
+        let other_name = Account {
+            first_name: "Bob".into(),
+            ..dateless.clone()
+        };
+        let created = |account| created(vec![account], &requested(), BEGUN, true);
+        assert_eq!(created(dateless.clone()), Settled::Done(dateless));
+        assert_eq!(created(other_name), Settled::Unknown);
+    }
+
+    #[test]
+    fn remote_store_shows_a_block_and_no_logout() {
+        let free = account(None);
+        let block = UserChange {
+            blocked: Some(true),
+            ..UserChange::default()
+        };
+        let blocked = block.applied_to(&free);
+        let logout = UserChange {
+            last_logout_at: Some(None),
+            ..UserChange::default()
+        };
+        assert_eq!(updated(Some(free.clone()), &block, true), Settled::NotDone);
+        assert_eq!(updated(Some(blocked.clone()), &block, true), Settled::Done(blocked));
+        assert_eq!(updated(Some(free.clone()), &logout, true), Settled::NotDone);
+        assert_eq!(updated(Some(free.clone()), &logout, false), Settled::Done(free));
     }
 
     #[test]
@@ -149,10 +198,10 @@ mod tests {
             metadata: Metadata::from_valid([("city", "Bergen")].map(|(key, value)| (key.to_owned(), value.to_owned()))),
             ..after.clone()
         };
-        assert_eq!(updated(None, &change), Settled::NotDone);
-        assert_eq!(updated(Some(before), &change), Settled::NotDone);
-        assert_eq!(updated(Some(elsewhere), &change), Settled::NotDone);
-        assert_eq!(updated(Some(after.clone()), &change), Settled::Done(after));
+        assert_eq!(updated(None, &change, false), Settled::NotDone);
+        assert_eq!(updated(Some(before), &change, false), Settled::NotDone);
+        assert_eq!(updated(Some(elsewhere), &change, false), Settled::NotDone);
+        assert_eq!(updated(Some(after.clone()), &change, false), Settled::Done(after));
     }
 
     #[test]

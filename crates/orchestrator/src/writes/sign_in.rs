@@ -23,7 +23,7 @@ use masthead_ports::{
 use super::{
     erase_person::account_text,
     error::{WriteUserError, provider_read_error, store_error},
-    services::{Services, WriteCall, refuse_remote_store},
+    services::{Services, WriteCall},
     sign_in_answer::{SignInError, SignInRequest, accepted, admit},
 };
 
@@ -78,7 +78,6 @@ impl AuthenticateUser {
     pub async fn admit(&self, call: &WriteCall, account: &Account) -> Result<(), SignInError> {
         let services = &self.services;
         let cx = Services::context(call);
-        refuse_remote_store(&cx.tenant)?;
         let is_blocked = is_blocked(account);
         let event = if is_blocked {
             (EventKind::SubscribeUserLoginFailed, EventOutcome::Refused)
@@ -96,7 +95,7 @@ impl AuthenticateUser {
 }
 
 /// The counters of one attempt.
-struct Counters {
+struct AttemptCounters {
     counted: Vec<AttemptCounter>,
     account: KeyedHash,
     known: Option<KeyedHash>,
@@ -105,25 +104,28 @@ struct Counters {
 impl Services {
     async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<CustomerRegistrationId, SignInError> {
         let cx = Self::context(call);
-        refuse_remote_store(&cx.tenant)?;
-        let at_provider = match Sources::for_request(cx.tenant.settings.user_provider, false) {
-            Sources::Store => None,
-            Sources::ProviderAndStore(_) => {
-                let provider = self.ports.writers.sign_in(&cx.tenant, AccountSide::Provider);
-                Some(provider.map_err(WriteUserError::from)?)
-            }
+        let side = match Sources::for_request(cx.tenant.settings.user_provider, false) {
+            Sources::Store => cx
+                .tenant
+                .settings
+                .has_remote_store()
+                .then_some(AccountSide::RemoteStore),
+            Sources::ProviderAndStore(_) => Some(AccountSide::Provider),
         };
+        let elsewhere = side.map(|side| self.ports.writers.sign_in(&cx.tenant, side));
+        let elsewhere = elsewhere.transpose().map_err(WriteUserError::from)?;
         let counters = self.counters(&cx, request).await?;
         let begun = self.ports.attempts.begin(&cx, &counters.counted, self.now()).await;
         if let Err(retry_after) = begun.map_err(|error| store_error(&error))? {
             return Err(SignInError::TooManyAttempts { retry_after });
         }
-        let answer = match at_provider {
+        let answer = match elsewhere {
             None => self.check_in_store(call, &cx, request).await,
-            Some(provider) => match provider.sign_in(&cx, &request.attempt(&request.login)).await {
+            Some(elsewhere) => match elsewhere.sign_in(&cx, &request.attempt(&request.login)).await {
                 Ok(answer) => match accepted(answer) {
-                    Ok(account) => self.refuse_blocked(&cx, account).await,
-                    refused => refused,
+                    // A remote Users API has refused those that it blocks.
+                    Ok(account) if side == Some(AccountSide::Provider) => self.refuse_blocked(&cx, account).await,
+                    answer => answer,
                 },
                 Err(error) => Err(provider_read_error(&error, "Provider").into()),
             },
@@ -134,7 +136,7 @@ impl Services {
 
     /// The counters: the account's own at an address from which it has signed in before, so that strangers who guess its
     /// password cannot lock it out there.
-    async fn counters(&self, cx: &CallContext, request: &SignInRequest) -> Result<Counters, WriteUserError> {
+    async fn counters(&self, cx: &CallContext, request: &SignInRequest) -> Result<AttemptCounters, WriteUserError> {
         let hash = |text: &str| self.ports.hasher.hash(cx.tenant.pool, HashPurpose::Attempts, text);
         let login = match Email::parse(&request.login) {
             Ok(email) => email.key().as_str().to_owned(),
@@ -143,7 +145,7 @@ impl Services {
         let account = hash(&account_text(&login));
         let of_account = |key| AttemptCounter { key, limit: OF_ACCOUNT };
         let Some(address) = request.address else {
-            return Ok(Counters {
+            return Ok(AttemptCounters {
                 counted: vec![of_account(account)],
                 account,
                 known: None,
@@ -160,7 +162,7 @@ impl Services {
             key: hash(&format!("address\n{address}")),
             limit: OF_ADDRESS,
         };
-        Ok(Counters {
+        Ok(AttemptCounters {
             counted: vec![of_account(key), of_address],
             account: key,
             known: Some(at_address),
@@ -251,7 +253,7 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        counters: &Counters,
+        counters: &AttemptCounters,
         answer: &Result<Account, SignInError>,
     ) -> Result<(), WriteUserError> {
         let (id, outcome, kinds) = match answer {
@@ -284,7 +286,7 @@ impl Services {
         recorded.map_err(|error| store_error(&error))
     }
     /// Does not count an attempt without an answer: it shows nothing about the password.
-    async fn take_back(&self, cx: &CallContext, counters: &Counters) {
+    async fn take_back(&self, cx: &CallContext, counters: &AttemptCounters) {
         let following = Self::following(cx);
         let attempts = &self.ports.attempts;
         let taken_back = attempts

@@ -85,6 +85,7 @@ pub(crate) fn accepted(answer: SignInAnswer) -> Result<Account, SignInError> {
         SignInAnswer::Accepted(account) => Ok(*account),
         SignInAnswer::Blocked => Err(SignInError::Blocked),
         SignInAnswer::Unverified(_) => Err(SignInError::Unverified),
+        SignInAnswer::NoPassword => Err(SignInError::Lite),
         SignInAnswer::WrongCredentials
         | SignInAnswer::LockedOut
         | SignInAnswer::SecondFactorNeeded

@@ -26,8 +26,8 @@ impl StoredTexts for OpenedTexts {
     }
 
     fn address_of_intent(&self, tenant: &TenantId, sealed: &str) -> Option<Email> {
-        let content = IntentContent::open(&*self.sealing, tenant, sealed).ok()?;
-        content.requested_account().map(|requested| requested.email)
+        let opened = IntentContent::open(&*self.sealing, tenant, sealed).ok()?;
+        opened.content.requested_account().map(|requested| requested.email)
     }
 
     fn hash_family(&self, hash: &PasswordHash) -> String {

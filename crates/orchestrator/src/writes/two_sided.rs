@@ -1,13 +1,13 @@
 //! The steps of a two-sided write: the intent, the provider, and then our store (contract `writes.md` §2).
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     write_answer::{ProviderOutcome, StoreOutcome, WriteAnswer},
 };
 use masthead_ports::{
-    accounts::{AccountWriter, UserFacingMessage, WriteError},
+    accounts::{UserFacingMessage, WriteError},
     intents::{IntentId, IntentKind, NewIntent},
     source::{CallContext, SUBSCRIBE, SourceError, SourceErrorKind, SourceName},
     users::UserWriteError,
@@ -17,6 +17,8 @@ use super::{
     error::{WriteUserError, store_error},
     intent_content::IntentContent,
     services::{Services, WriteCall, Written},
+    sides::TwoSides,
+    write_key::key_of_intent,
 };
 
 /// How long after its deadline a request still settles its own intent.
@@ -55,7 +57,7 @@ pub(crate) struct Intended<'a> {
 }
 
 impl Services {
-    /// Records the intent and writes at the provider. An answer that is lost is looked up, by a call that starts then.
+    /// Records the intent and writes at the first side. An answer that is lost is looked up, by a call that starts then.
     ///
     /// # Errors
     /// The answer where the provider ends the write.
@@ -63,9 +65,9 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         intended: Intended<'_>,
-        write: impl Future<Output = Result<T, WriteError>>,
+        write: impl AsyncFnOnce(&CallContext) -> Result<T, WriteError>,
         look_up: impl AsyncFnOnce(&CallContext) -> Result<Settled<T>, SourceError>,
     ) -> Result<(IntentId, T), WriteUserError> {
         let now = self.now();
@@ -73,37 +75,50 @@ impl Services {
         let new = NewIntent {
             kind: intended.kind,
             crid: intended.crid.cloned(),
-            sealed: intended.content.seal(&*self.ports.sealing, &cx.tenant.id),
+            sealed: intended.content.seal(
+                &*self.ports.sealing,
+                &cx.tenant.id,
+                both.is_remote_alone,
+                cx.write_key.as_deref(),
+            ),
             deadline: now + left + SETTLING,
             request_id: (&*call.caller.request_id).into(),
             source_system: (&*call.caller.source_system).into(),
-            idempotency: call.idempotency,
+            idempotency: call.ticket(),
         };
         let begun = self.ports.intents.begin(cx, &new, now).await;
         let intent = begun.map_err(|error| store_error(&error))?;
-        let (outcome, message, retry_after) = match write.await {
+        let name = both.writer.name();
+        let of_intent = || key_of_intent(&*self.ports.hasher, cx.tenant.pool, intent);
+        let keyed = CallContext {
+            write_key: Some(cx.write_key.clone().unwrap_or_else(of_intent)),
+            ..cx.clone()
+        };
+        let (outcome, message, retry_after) = match write(&keyed).await {
             Ok(done) => return Ok((intent, done)),
             Err(error) if error.may_have_happened() => {
-                log_provider_error(&error, writer.name(), "the answer to a write is lost");
+                log_provider_error(&error, name, "the answer to a write is lost");
                 match look_up(&Self::following(cx)).await {
                     Ok(Settled::Done(done)) => return Ok((intent, done)),
                     Ok(Settled::NotDone) => (ProviderOutcome::NotDone, None, None),
                     Ok(Settled::AlreadyExists) => (ProviderOutcome::AlreadyExists, None, None),
                     Ok(Settled::Unknown) => (ProviderOutcome::Unknown, None, None),
                     Err(error) => {
-                        log_provider_error(&error, writer.name(), "a lost answer cannot be looked up");
+                        log_provider_error(&error, name, "a lost answer cannot be looked up");
                         (ProviderOutcome::Unknown, None, None)
                     }
                 }
             }
-            Err(error) => refusal(error, writer.name()),
+            Err(error) => refusal(error, name),
         };
         if outcome != ProviderOutcome::Unknown {
             self.abandon(cx, intent).await;
         }
-        match (answer_for(outcome, message, retry_after, writer.name()), intended.crid) {
+        match (answer_for(outcome, message, retry_after, name), intended.crid) {
             // A user of our store alone: there is one, and the provider cannot write it.
-            (WriteUserError::NoSuchUser, Some(crid)) if self.stored(cx, crid).await?.is_some() => {
+            (WriteUserError::NoSuchUser, Some(crid))
+                if !both.is_remote_alone && self.stored(cx, crid).await?.is_some() =>
+            {
                 Err(WriteUserError::Refused(None))
             }
             (error, _) => Err(error),
@@ -176,6 +191,9 @@ type Refusal = (ProviderOutcome, Option<UserFacingMessage>, Option<Duration>);
 fn refusal(error: WriteError, provider: SourceName) -> Refusal {
     match error {
         WriteError::AlreadyExists => (ProviderOutcome::AlreadyExists, None, None),
+        WriteError::AwaitsVerification => (ProviderOutcome::AwaitsVerification, None, None),
+        WriteError::IdTaken => (ProviderOutcome::IdTaken, None, None),
+        WriteError::Changed => (ProviderOutcome::Changed, None, None),
         WriteError::NoSuchUser => (ProviderOutcome::NoSuchUser, None, None),
         WriteError::Refused { message } => (ProviderOutcome::Refused, message, None),
         WriteError::Source(error) => {
@@ -199,6 +217,7 @@ fn answer_for(
     match WriteAnswer::before_store(outcome) {
         Some(WriteAnswer::Refused) => WriteUserError::Refused(message),
         Some(WriteAnswer::EmailTaken) => WriteUserError::EmailTaken,
+        Some(WriteAnswer::AwaitsVerification) => WriteUserError::AwaitsVerification,
         Some(WriteAnswer::IdTaken) => WriteUserError::IdTaken,
         Some(WriteAnswer::NoSuchUser) => WriteUserError::NoSuchUser,
         Some(WriteAnswer::Changed) => WriteUserError::Changed,

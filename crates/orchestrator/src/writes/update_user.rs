@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use masthead_domain::{
     account::Account, customer_registration_id::CustomerRegistrationId, event::EventKind, user_change::UserChange,
+    user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountChange, AccountWriter},
+    accounts::{Ability, AccountChange},
     intents::IntentKind,
     source::CallContext,
     trace::SPANS,
-    users::{UserWriteError, WriteCommit},
+    users::{UserWriteError, UserWriter, WriteCommit},
 };
 
 use super::{
     error::WriteUserError,
     intent_content::{IntentContent, registration_of},
-    services::{Services, Sides, WriteCall, Written},
+    services::{Services, WriteCall, Written},
     settle,
+    sides::{Sides, TwoSides},
     two_sided::Intended,
 };
 
@@ -70,7 +72,7 @@ impl Services {
                 users.update(&cx, &request.crid, &request.change, read, &commit).await?;
                 Ok(Written::done(()))
             }
-            Sides::Both(writer) => Box::pin(self.update_both(call, &cx, &*writer, request)).await,
+            Sides::Both(both) => Box::pin(self.update_both(call, &cx, &both, request)).await,
         }
     }
 
@@ -78,55 +80,57 @@ impl Services {
         &self,
         call: &WriteCall,
         cx: &CallContext,
-        writer: &dyn AccountWriter,
+        both: &TwoSides,
         request: &UpdateRequest,
     ) -> Result<Written<()>, WriteUserError> {
-        let UpdateRequest { crid, change, .. } = request;
+        let UpdateRequest { crid, change, read, .. } = request;
         let content = IntentContent::update(change);
         let intended = Intended {
             kind: IntentKind::Update,
             crid: Some(crid),
             content: &content,
         };
-        let at_provider = account_change(change);
+        let at_provider = if both.is_remote_alone {
+            AccountChange::whole(change, read.as_deref())
+        } else {
+            account_change(change)
+        };
         let (intent, account) = self
             .write_at_provider(
                 call,
                 cx,
-                writer,
+                both,
                 intended,
-                writer.update(cx, crid, &at_provider),
+                async |cx: &CallContext| both.writer.update(cx, crid, &at_provider).await,
                 async |cx: &CallContext| {
-                    let found = writer
-                        .find_written(cx, &masthead_domain::user_key::UserKey::Id(crid.clone()))
-                        .await?;
-                    Ok(settle::updated(found.into_iter().next(), change))
+                    let found = both.writer.find_written(cx, &UserKey::Id(crid.clone())).await?;
+                    let found = found.into_iter().next();
+                    Ok(settle::updated(found, change, both.is_remote_alone))
                 },
             )
             .await?;
         let mut commit = self.commit(call, &[EventKind::AuthSystemUserUpdate, EventKind::SubscribeUserUpdate]);
         commit.intent = Some(intent);
         let following = Self::following(cx);
-        let stored = self.update_or_create(&following, crid, change, &account, &commit).await;
+        let stored = update_or_create(&following, &*both.store, crid, (change, &account), &commit).await;
         Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
     }
+}
 
-    /// Changes the registration of an account that the provider has changed; our store may not have it yet.
-    pub(crate) async fn update_or_create(
-        &self,
-        cx: &CallContext,
-        crid: &CustomerRegistrationId,
-        change: &UserChange,
-        account: &Account,
-        commit: &WriteCommit,
-    ) -> Result<Account, UserWriteError> {
-        match self.ports.users.update(cx, crid, change, None, commit).await {
-            Err(UserWriteError::NoSuchUser) => {
-                let new = registration_of(&change.applied_to(account));
-                self.ports.users.create(cx, &new, false, commit).await
-            }
-            updated => updated,
+/// Changes the registration of an account that the provider has changed; the store may not have it yet.
+pub(crate) async fn update_or_create(
+    cx: &CallContext,
+    store: &dyn UserWriter,
+    crid: &CustomerRegistrationId,
+    (change, account): (&UserChange, &Account),
+    commit: &WriteCommit,
+) -> Result<Account, UserWriteError> {
+    match store.update(cx, crid, change, None, commit).await {
+        Err(UserWriteError::NoSuchUser) => {
+            let new = registration_of(&change.applied_to(account));
+            store.create(cx, &new, false, commit).await
         }
+        updated => updated,
     }
 }
 
@@ -137,5 +141,6 @@ pub(crate) fn account_change(change: &UserChange) -> AccountChange {
         last_name: change.last_name.clone(),
         verified: change.verified,
         metadata: change.metadata.clone(),
+        ..AccountChange::default()
     }
 }

@@ -14,9 +14,10 @@ use masthead_ports::{
 };
 
 use super::{
-    create_user::Created,
+    create_user::{Created, IntendedAccount},
     error::{WriteUserError, store_error},
-    services::{Services, Sides, WriteCall, Written, code_text, refuse_remote_store},
+    services::{Services, WriteCall, Written, code_text},
+    sides::Sides,
     update_user::UpdateRequest,
 };
 
@@ -82,7 +83,7 @@ impl Services {
             .ports
             .hasher
             .hashes(cx.tenant.pool, HashPurpose::VerificationCode, &text);
-        let checked = self.ports.users.check_code(&cx, email, &hashes, self.now()).await;
+        let checked = self.users(&cx.tenant).check_code(&cx, email, &hashes, self.now()).await;
         match checked.map_err(|error| store_error(&error))? {
             CodeCheck::Pending(pending) => self.create_pended(call, &cx, *pending).await,
             CodeCheck::Unverified(account) => {
@@ -121,11 +122,11 @@ impl Services {
                 })?;
                 return Ok(Written::done(created.crid));
             }
-            Sides::Both(writer) => {
-                let new = NewAccount {
-                    id: None,
+            Sides::Both(both) => {
+                let account = NewAccount {
+                    id: pending.registration.crid.filter(|_| both.is_remote_alone),
                     email: pending.email,
-                    password: Some(self.ports.secrets.password()),
+                    password: self.unknown_password(&both),
                     first_name: pending.registration.first_name,
                     last_name: pending.registration.last_name,
                     verified: true,
@@ -133,9 +134,13 @@ impl Services {
                 };
                 // The password was not kept: the user sets it by a link, where the tenant has an address for one.
                 let url = cx.tenant.settings.return_urls.first();
-                let url = url.filter(|_| pending.had_password && self.ports.sends_mail);
-                self.create_at_both(call, cx, &*writer, &new, url.as_ref(), true)
-                    .await?
+                let new = IntendedAccount {
+                    password_url: url.filter(|_| pending.had_password && self.ports.sends_mail),
+                    from_pending: true,
+                    was_absent: both.is_remote_alone && self.holders(cx, &account.email).await?.is_empty(),
+                    account,
+                };
+                self.create_at_both(call, cx, &both, &new).await?
             }
         };
         match created.value {
@@ -154,13 +159,14 @@ impl Services {
             None => None,
         };
         self.require_mail()?;
-        refuse_remote_store(&cx.tenant)?;
+        // A code is worth nothing where its address cannot be marked as verified.
+        self.sides(&cx.tenant, false, Ability::Update)?;
         let (code, mail) = self.code(&cx.tenant, email, "", url.as_ref());
         let commit = WriteCommit {
             mails: vec![mail],
             ..self.commit(call, &[EventKind::SubscribeUserCreatePending])
         };
-        let sent = self.ports.users.replace_code(&cx, email, &code, &commit).await;
+        let sent = self.users(&cx.tenant).replace_code(&cx, email, &code, &commit).await;
         // The answer does not show whether the address is known.
         let _refusal = sent.map_err(|error| store_error(&error))?;
         Ok(())

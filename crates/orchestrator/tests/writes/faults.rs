@@ -14,7 +14,7 @@ use crate::fixture::{FEDERATED, WriteFixture, email, password, request};
 
 /// Every kind of two-sided write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Create,
     Update,
     SetPassword,
@@ -22,7 +22,7 @@ enum Kind {
     Delete,
 }
 
-const KINDS: [Kind; 5] = [
+pub(crate) const KINDS: [Kind; 5] = [
     Kind::Create,
     Kind::Update,
     Kind::SetPassword,
@@ -51,7 +51,11 @@ async fn prepared(kind: Kind) -> (WriteFixture, CustomerRegistrationId) {
     (fixture, id)
 }
 
-async fn write(fixture: &WriteFixture, kind: Kind, id: &CustomerRegistrationId) -> Result<Written<()>, WriteUserError> {
+pub(crate) async fn write(
+    fixture: &WriteFixture,
+    kind: Kind,
+    id: &CustomerRegistrationId,
+) -> Result<Written<()>, WriteUserError> {
     let call = fixture.call();
     let writes = &fixture.writes;
     match kind {
@@ -89,7 +93,7 @@ async fn write(fixture: &WriteFixture, kind: Kind, id: &CustomerRegistrationId) 
 }
 
 /// Whether a side shows the write.
-fn shows(kind: Kind, account: Option<&Account>) -> bool {
+pub(crate) fn shows(kind: Kind, account: Option<&Account>) -> bool {
     match (kind, account) {
         (Kind::Create, account) => account.is_some(),
         (Kind::Update, account) => account.is_some_and(|account| &*account.first_name == "Anna"),
@@ -115,7 +119,7 @@ async fn sides(fixture: &WriteFixture, kind: Kind, id: &CustomerRegistrationId) 
 }
 
 /// Reconciles until nothing is due for a day.
-async fn reconcile(fixture: &WriteFixture) -> Vec<Reconciled> {
+pub(crate) async fn reconcile(fixture: &WriteFixture) -> Vec<Reconciled> {
     let mut outcomes = Vec::new();
     for _ in 0..12 {
         fixture.clock.advance(Duration::hours(2));

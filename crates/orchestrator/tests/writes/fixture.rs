@@ -22,7 +22,7 @@ use masthead_orchestrator::{
 use masthead_ports::{
     passwords::PlainPassword,
     sealing::{Purpose, Sealing as _},
-    source::{CallContext, Priority, UserSource as _},
+    source::{CallContext, Priority, SUBSCRIBE, UserSource},
 };
 use masthead_testkit::{
     account_writer::{FakeAccountWriter, FakeProviderWriters},
@@ -41,12 +41,26 @@ pub(crate) const FEDERATED: &[(&str, &str)] = &[
     ("Users.ReturnUrls", "https://herald.example/account"),
 ];
 
+/// Registrations at a remote Users API.
+pub(crate) const REMOTE: &[(&str, &str)] = &[
+    ("Subscribe.Url", "https://users.example"),
+    ("Users.ReturnUrls", "https://herald.example/account"),
+];
+/// The same with a provider.
+pub(crate) const REMOTE_AND_PROVIDER: &[(&str, &str)] = &[
+    ("Flow.UserProvider", "Auth0"),
+    ("Subscribe.Url", "https://users.example"),
+    ("Users.ReturnUrls", "https://herald.example/account"),
+];
+
 /// The writes for one tenant.
 pub(crate) struct WriteFixture {
     pub(crate) writes: UserWrites,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) users: Arc<InMemoryUsers>,
     pub(crate) provider: Arc<FakeAccountWriter>,
+    /// The remote Users API of a tenant with `Subscribe.Url`.
+    pub(crate) remote: Arc<FakeAccountWriter>,
     pub(crate) clock: Arc<StoppedClock>,
     pub(crate) tenant: Arc<Tenant>,
 }
@@ -61,11 +75,21 @@ impl WriteFixture {
         let store = Arc::new(FakeStore::default());
         let users = Arc::new(InMemoryUsers::new(Arc::clone(&store)));
         let provider = Arc::new(FakeAccountWriter::new(Arc::clone(&clock) as _));
+        let remote = Arc::new(FakeAccountWriter::named(SUBSCRIBE, Arc::clone(&clock) as _));
         let tenant = tenant("north/daily/herald", 1, settings);
+        let registrations: Arc<dyn UserSource> = if tenant.settings.has_remote_store() {
+            Arc::clone(&remote) as _
+        } else {
+            Arc::clone(&store) as _
+        };
         let ports = WriteDependencies {
-            store: Arc::clone(&store) as _,
+            store: registrations,
             users: Arc::clone(&users) as _,
-            writers: Arc::new(FakeProviderWriters(Arc::clone(&provider))),
+            remote_records: Arc::clone(&users) as _,
+            writers: Arc::new(FakeProviderWriters {
+                provider: Arc::clone(&provider),
+                remote: Arc::clone(&remote),
+            }),
             intents: Arc::clone(&users) as _,
             idempotency: Arc::clone(&users) as _,
             attempts: Arc::clone(&users) as _,
@@ -84,6 +108,7 @@ impl WriteFixture {
             store,
             users,
             provider,
+            remote,
             clock,
             tenant: Arc::new(tenant),
         }

@@ -6,3 +6,4 @@ mod faults;
 mod first_login;
 mod fixture;
 mod one_side;
+mod remote_store;

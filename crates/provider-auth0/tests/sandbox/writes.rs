@@ -46,6 +46,7 @@ async fn update_merges_and_removes_fields() {
             ("displayName".into(), None),
             ("unknownKey".into(), Some("x".into())),
         ],
+        ..AccountChange::default()
     };
     let changed = fixture.update("auth0|1", &change).await.unwrap();
     assert_eq!(

@@ -90,6 +90,7 @@ async fn update_merges_and_removes_fields() {
             ("workPhone".into(), None),
             set("unknownKey", "x"),
         ],
+        ..AccountChange::default()
     };
     let changed = fixture.update("1", &change).await.unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use masthead_ports::{
         WriteError,
     },
     passwords::PlainPassword,
-    source::{SourceError, SourceErrorKind},
+    source::{CallContext, SourceError, SourceErrorKind},
 };
 use masthead_provider_kit::AccountAbilities as _;
 use masthead_provider_subscribe::RemoteSubscribe;
@@ -67,11 +67,21 @@ async fn sign_in(fixture: &RemoteFixture) -> Result<SignInAnswer, SourceError> {
 
 #[tokio::test]
 async fn published_refusals_have_their_error() {
-    for (status, code) in [(400, "E400_07"), (400, "E400_08"), (409, "E409")] {
+    for (status, code) in [(400, "E400_07"), (400, "E400_08"), (409, "E409"), (412, "E412")] {
         let fixture = answering(refusal(status, code, "x", &Value::Null)).await;
         let email = Email::parse("b@example.com").unwrap();
         let answer = fixture.remote.set_email(&fixture.cx(), &crid("7"), &email, true).await;
-        assert!(matches!(answer, Err(WriteError::AlreadyExists)), "{code}: {answer:?}");
+        let answer = answer.unwrap_err();
+        assert!(
+            matches!(
+                (code, &answer),
+                ("E400_07", WriteError::AwaitsVerification)
+                    | ("E400_08", WriteError::AlreadyExists)
+                    | ("E409", WriteError::IdTaken)
+                    | ("E412", WriteError::Changed)
+            ),
+            "{code}: {answer:?}"
+        );
     }
     for code in ["E400_00", "E400_22"] {
         let fixture = answering(refusal(400, code, "password: too short", &Value::Null)).await;
@@ -113,7 +123,7 @@ async fn published_sign_in_refusals_have_their_answer() {
     for (status, code, meta, wanted) in [
         (401, "E401_01", Value::Null, SignInAnswer::WrongCredentials),
         (403, "E403_01", Value::Null, SignInAnswer::Unverified(None)),
-        (403, "E403_02", Value::Null, SignInAnswer::PasswordChangeNeeded),
+        (403, "E403_02", Value::Null, SignInAnswer::NoPassword),
         (403, "E403_03", reason, SignInAnswer::LockedOut),
         (403, "E403_03", Value::Null, SignInAnswer::Denied),
         (403, "E403_04", Value::Null, SignInAnswer::Blocked),
@@ -143,7 +153,14 @@ async fn requests_leave_out_the_remote_provider() {
     };
     fixture.remote.update(&fixture.cx(), &crid("7"), &change).await.unwrap();
     fixture.remote.delete(&fixture.cx(), &crid("7")).await.unwrap();
+    let keyed = CallContext {
+        write_key: Some("key-1".into()),
+        ..fixture.cx()
+    };
     let seen = fixture.seen();
+    fixture.remote.update(&keyed, &crid("7"), &change).await.unwrap();
+    let head = &fixture.seen()[seen.len()].head;
+    assert!(head.contains("idempotency-key: key-1-update-put"), "{head}");
     assert_eq!(seen[0].line, "PUT /base/v4/Users/7 HTTP/1.1");
     let body: Value = serde_json::from_str(&seen[0].body).unwrap();
     let metadata = json!({"city": "Oslo", "title": null});

@@ -69,7 +69,7 @@ impl StubProvider for UsersApiState {
             Err(UsersApiError::new(413))
         } else if legacy::is_legacy_call(request) {
             legacy::respond(&state.shared.settings, &state.shared.users, request)
-        } else if let Some(call) = writes::WriteCall::parse(request) {
+        } else if let Some(call) = writes::V4WriteCall::parse(request) {
             writes::respond(&mut state.shared, call, request, now)
         } else {
             v4::respond(&state.shared.settings, &state.shared.users, request)

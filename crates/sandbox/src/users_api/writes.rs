@@ -19,7 +19,7 @@ type CallResult = Result<Value, UsersApiError>;
 
 /// A write, with the id in its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum WriteCall {
+pub(super) enum V4WriteCall {
     Create,
     Authenticate,
     Update(String),
@@ -28,7 +28,7 @@ pub(super) enum WriteCall {
     Delete(String),
 }
 
-impl WriteCall {
+impl V4WriteCall {
     /// `None` when the call is no write.
     pub(super) fn parse(request: &WireRequest) -> Option<Self> {
         let parts: Vec<&str> = request.path().strip_prefix("/v4/Users")?.split('/').collect();
@@ -47,19 +47,19 @@ impl WriteCall {
 /// The right response.
 pub(super) fn respond(
     shared: &mut Shared,
-    call: WriteCall,
+    call: V4WriteCall,
     request: &WireRequest,
     now: OffsetDateTime,
 ) -> Result<StubResponse, UsersApiError> {
     v4::admit(&shared.settings, request)?;
     let body = request.json_object().unwrap_or_default();
     let (code, data) = match call {
-        WriteCall::Create => ("S200_03", create(shared, &body, now)?),
-        WriteCall::Authenticate => ("S200_06", authenticate(shared, &body)?),
-        WriteCall::Update(id) => ("S200_05", update(shared, &id, &body, now)?),
-        WriteCall::Password(id) => ("S200_11", set_password(shared, &id, &body)?),
-        WriteCall::Email(id) => ("S200_12", set_email(shared, &id, &body, now)?),
-        WriteCall::Delete(id) => ("S200_14", delete(shared, &id, now)?),
+        V4WriteCall::Create => ("S200_03", create(shared, &body, now)?),
+        V4WriteCall::Authenticate => ("S200_06", authenticate(shared, &body)?),
+        V4WriteCall::Update(id) => ("S200_05", update(shared, &id, &body, now)?),
+        V4WriteCall::Password(id) => ("S200_11", set_password(shared, &id, &body, now)?),
+        V4WriteCall::Email(id) => ("S200_12", set_email(shared, &id, &body, now)?),
+        V4WriteCall::Delete(id) => ("S200_14", delete(shared, &id, now)?),
     };
     let code = format!("UsersOrchestrator_{code}");
     let message = json!({"code": code, "text": "Completed.", "type": "Success"});
@@ -159,9 +159,21 @@ fn create(shared: &mut Shared, body: &Map<String, Value>, now: OffsetDateTime) -
 fn update(shared: &mut Shared, id: &str, body: &Map<String, Value>, now: OffsetDateTime) -> CallResult {
     check_names(
         body,
-        &["firstName", "lastName", "metadata", "ignoreProvider", "verified"],
+        &[
+            "firstName",
+            "lastName",
+            "metadata",
+            "ignoreProvider",
+            "verified",
+            "blocked",
+            "lastLogoutDate",
+            "removeLastLogoutDate",
+        ],
     )?;
     let mut changed = user(shared, id)?;
+    if let Some(blocked) = body.get("blocked").and_then(Value::as_bool) {
+        changed["metadata"]["blocked"] = if blocked { "true".into() } else { Value::Null };
+    }
     for name in ["firstName", "lastName", "verified"] {
         if let Some(value) = body.get(name) {
             changed[name] = value.clone();
@@ -178,16 +190,17 @@ fn update(shared: &mut Shared, id: &str, body: &Map<String, Value>, now: OffsetD
     Ok(v4::show(&changed, shared.settings.user_provider.is_some()))
 }
 
-fn set_password(shared: &mut Shared, id: &str, body: &Map<String, Value>) -> CallResult {
-    check_names(body, &["password", "ignoreProvider"])?;
-    user(shared, id)?;
+fn set_password(shared: &mut Shared, id: &str, body: &Map<String, Value>, now: OffsetDateTime) -> CallResult {
+    check_names(body, &["password"])?;
+    let mut changed = user(shared, id)?;
     let password = password(body)?.ok_or_else(|| invalid("password is required"))?;
     shared.passwords.set(id, password);
+    state(shared, id, &mut changed, true, now);
     Ok(Value::Null)
 }
 
 fn set_email(shared: &mut Shared, id: &str, body: &Map<String, Value>, now: OffsetDateTime) -> CallResult {
-    check_names(body, &["email", "ignoreProvider"])?;
+    check_names(body, &["email"])?;
     let mut changed = user(shared, id)?;
     let email = member(body, "email").ok_or_else(|| invalid("email is required"))?;
     check_address(shared, email, id)?;

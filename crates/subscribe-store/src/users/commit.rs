@@ -39,7 +39,7 @@ pub(super) async fn complete(
         let user = EventUser {
             registration_id: user.number,
             hashed: user.hashed,
-            users: u32::from(user.number.is_some()),
+            users: u32::from(user.number.is_some() || user.hashed.is_some()),
         };
         insert_events(transaction, tenant, &commit.origin, &commit.events, user).await?;
     }

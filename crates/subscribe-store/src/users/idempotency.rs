@@ -30,7 +30,7 @@ struct Claim {
     running_until: OffsetDateTime,
 }
 
-struct KeyRow {
+struct IdempotencyRow {
     id: i64,
     claim: i32,
     content: Vec<u8>,
@@ -82,9 +82,13 @@ async fn has_open_intent(transaction: &mut Transaction, pool: PoolId, key: i64) 
     .await
 }
 
-async fn read(transaction: &mut Transaction, pool: PoolId, key: KeyedHash) -> Result<Option<KeyRow>, sqlx::Error> {
+async fn read(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    key: KeyedHash,
+) -> Result<Option<IdempotencyRow>, sqlx::Error> {
     sqlx::query_as!(
-        KeyRow,
+        IdempotencyRow,
         "SELECT id, claim, content, running_until, written, crid, status, answer
            FROM idempotency_keys WHERE pool = $1 AND key = $2",
         pool.0,
@@ -94,7 +98,7 @@ async fn read(transaction: &mut Transaction, pool: PoolId, key: KeyedHash) -> Re
     .await
 }
 
-impl KeyRow {
+impl IdempotencyRow {
     fn into_state(self, claim: &Claim) -> Result<KeyState, PgWriteError> {
         if self.content != claim.content.0 {
             return Ok(KeyState::OtherContent);

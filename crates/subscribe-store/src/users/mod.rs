@@ -21,6 +21,7 @@ mod pg_users;
 mod purge;
 mod receipts;
 mod registration_rows;
+mod remote_store;
 mod reset_links;
 mod sign_in;
 mod sweep;

@@ -125,10 +125,13 @@ async fn create_within(
     let (pool, at, email) = (cx.tenant.pool, with.origin.at, &pending.email);
     let new = &pending.registration;
     lock_address(transaction, pool, email).await?;
-    if let Some((holder, _)) = find_holders(&mut *transaction, pool, email).await?.first() {
+    // Registrations that a remote Users API replaces are not seen.
+    let is_local = !cx.tenant.settings.has_remote_store();
+    if is_local && let Some((holder, _)) = find_holders(&mut *transaction, pool, email).await?.first() {
         return Err(email_taken(holder).into());
     }
-    if !new.of_provider
+    if is_local
+        && !new.of_provider
         && let Some(crid) = &new.crid
         && lock_by_id(transaction, pool, crid).await?.is_some()
     {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many links a user has at most; a further one ends the oldest.
-const LINKS: i64 = 10;
+pub(super) const LINKS: i64 = 10;
 
 pub(crate) const FIND_LINK: &str = concat!(
     "SELECT ",
@@ -126,7 +126,8 @@ pub(super) async fn find_registration(
     at: OffsetDateTime,
 ) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
-        "SELECT registration_id FROM reset_links WHERE pool = $1 AND hash = ANY ($2) AND expires_at > $3",
+        r#"SELECT registration_id AS "registration_id!" FROM reset_links
+            WHERE pool = $1 AND hash = ANY ($2) AND expires_at > $3 AND registration_id IS NOT NULL"#,
         pool.0,
         hashes as &[&[u8]],
         at,

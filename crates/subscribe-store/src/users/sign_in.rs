@@ -57,15 +57,11 @@ pub(super) async fn record(
                 .await?
             }
         };
-        let is_report = with
-            .events
-            .iter()
-            .any(|(kind, _)| *kind == EventKind::SubscribeUserReport);
         let user = WrittenUser {
-            // Who read everything about a user is found also when that has no registration.
-            hashed: id
-                .filter(|_| is_report && number.is_none())
-                .and_then(|id| users.tombstones.hashed_user(cx.tenant.pool, id)),
+            hashed: match (number, id) {
+                (None, Some(id)) => users.tombstones.hashed_user(cx.tenant.pool, id),
+                _ => None,
+            },
             number,
             crid: id.filter(|_| number.is_some()),
         };

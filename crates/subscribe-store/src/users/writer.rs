@@ -20,14 +20,14 @@ use crate::trace::traced;
 
 use super::{PgUsers, change, codes, create, delete, error::PgWriteError, password, pending, reset_links, sign_in};
 
-fn write<T>(
+pub(super) fn write<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, PgWriteError>>,
 ) -> impl Future<Output = Result<T, UserWriteError>> {
     traced(operation, work.map_err(move |error| error.into_write_error(operation)))
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, PgWriteError>>,
 ) -> impl Future<Output = Result<T, SourceError>> {

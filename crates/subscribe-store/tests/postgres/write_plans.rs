@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_domain::user_change::UserChange;
+use masthead_domain::{account::Account, user_change::UserChange};
 use masthead_ports::{
     attempts::{AttemptCounter, AttemptLimit, SignInAttempts},
     erasure::{Erasures as _, NewErasure, Person},
     idempotency::{IdempotencyKeys, KeyState, StoredAnswer},
     intents::{IntentKind, IntentStep, NewIntent, WriteIntents},
     mail::{DeadReason, MailOutbox},
+    remote_store::{EndedByWrite, RemoteStoreRecords as _},
     source::CallContext,
-    users::{NewCode, NewRegistration, NewResetLink, PendingRegistration, UserWriter as _, WriteCommit},
+    users::{
+        NewCode, NewRegistration, NewResetLink, PendingRegistration, UserWriteError, UserWriter as _, WriteCommit,
+    },
 };
 use masthead_subscribe_store::PgUsers;
 use masthead_testkit::contract::users::{commit, email, hash, id, minute, new_user, password};
@@ -148,6 +151,52 @@ async fn write_users(users: &PgUsers, cx: &CallContext) {
     users.erase(cx, &person, &new, &with).await.unwrap();
 }
 
+/// What is kept of a user of a remote Users API.
+async fn write_of_remote_users(users: &PgUsers, cx: &CallContext) {
+    let with = WriteCommit {
+        reset_link: Some(NewResetLink {
+            hash: hash(20),
+            expires_at: minute(60),
+        }),
+        ..commit(0)
+    };
+    let address = email("cid@example.com");
+    let ended = EndedByWrite {
+        pending: Some(&address),
+        links: true,
+    };
+    users.record_write(cx, &id("remote-1"), ended, &with).await.unwrap();
+    assert!(!users.has_pending(cx, &address, minute(1)).await.unwrap());
+    let code = NewCode {
+        hash: hash(21),
+        expires_at: minute(60),
+    };
+    let user = Account::new(id("remote-1"));
+    users
+        .replace_code_of(cx, &user, &address, &code, &commit(0))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!users.is_right_code(cx, &address, &[hash(22)], minute(1)).await.unwrap());
+    assert!(users.is_right_code(cx, &address, &[hash(21)], minute(1)).await.unwrap());
+    let found = users.find_link(cx, &[hash(20)], minute(1)).await.unwrap().unwrap();
+    assert_eq!(found.account.crid, id("remote-1"));
+    // It names no registration of our store.
+    assert!(
+        users
+            .find_reset_link(cx, &[hash(20)], minute(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        users.use_link(cx, &[hash(20)], &commit(0)).await.unwrap(),
+        id("remote-1")
+    );
+    let again = users.use_link(cx, &[hash(20)], &commit(0)).await;
+    assert!(matches!(again, Err(UserWriteError::NoSuchUser)), "{again:?}");
+}
+
 async fn write_beside_users(users: &PgUsers, cx: &CallContext) {
     let claimed = IdempotencyKeys::claim(users, cx, hash(3), hash(4), minute(0), minute(1))
         .await
@@ -252,6 +301,7 @@ async fn no_write_scans_a_large_table() {
     let cx = context(&tenant);
     let users: Arc<PgUsers> = fixture.store.users();
     write_users(&users, &cx).await;
+    write_of_remote_users(&users, &cx).await;
     write_beside_users(&users, &cx).await;
     send_mails(&users).await;
     users.purge_expired(minute(0), 100).await.unwrap();

@@ -16,11 +16,11 @@ use super::{
 };
 
 impl UsersState {
-    fn pending_at(&self, key: &EmailOfPool, at: OffsetDateTime) -> Option<&PendingRegistration> {
+    pub(super) fn pending_at(&self, key: &EmailOfPool, at: OffsetDateTime) -> Option<&PendingRegistration> {
         self.pending.get(key).filter(|pending| pending.expires_at > at)
     }
 
-    fn keep_code(&mut self, key: EmailOfPool, code: &NewCode, at: OffsetDateTime) {
+    pub(super) fn keep_code(&mut self, key: EmailOfPool, code: &NewCode, at: OffsetDateTime) {
         let mut sent = self.codes.remove(&key).map(|stored| stored.sent).unwrap_or_default();
         sent.retain(|sent| *sent > at - Duration::DAY);
         sent.push(at);
@@ -32,12 +32,25 @@ impl UsersState {
         self.codes.insert(key, stored);
     }
 
-    fn has_sent_too_many(&self, key: &EmailOfPool, at: OffsetDateTime) -> bool {
+    pub(super) fn has_sent_too_many(&self, key: &EmailOfPool, at: OffsetDateTime) -> bool {
         let Some(stored) = self.codes.get(key) else {
             return false;
         };
         let since = |age: Duration| stored.sent.iter().filter(|sent| **sent > at - age).count();
         since(Duration::MINUTE) > 0 || since(Duration::DAY) >= usize::from(CODES_PER_DAY.unsigned_abs())
+    }
+
+    /// Whether a code is right; a wrong one is counted.
+    pub(super) fn count_try(&mut self, key: &EmailOfPool, hashes: &[KeyedHash], at: OffsetDateTime) -> bool {
+        let Some(stored) = self.codes.get_mut(key) else {
+            return false;
+        };
+        if stored.code.expires_at <= at || stored.wrong_tries >= u32::from(CODE_TRIES.unsigned_abs()) {
+            return false;
+        }
+        let is_right = hashes.contains(&stored.code.hash);
+        stored.wrong_tries += u32::from(!is_right);
+        is_right
     }
 }
 
@@ -118,16 +131,10 @@ impl InMemoryUsers {
                 None => return CodeCheck::Verified,
             }
         };
-        let Some(stored) = state.codes.get_mut(&key) else {
-            return CodeCheck::Wrong;
-        };
-        if stored.code.expires_at <= at || stored.wrong_tries >= u32::from(CODE_TRIES.unsigned_abs()) {
-            return CodeCheck::Wrong;
+        if state.count_try(&key, hashes, at) {
+            right
+        } else {
+            CodeCheck::Wrong
         }
-        if hashes.contains(&stored.code.hash) {
-            return right;
-        }
-        stored.wrong_tries += 1;
-        CodeCheck::Wrong
     }
 }

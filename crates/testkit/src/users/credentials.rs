@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     InMemoryUsers,
-    state::{StoredLink, UsersState, find_number},
+    state::{LinkOwner, StoredLink, UsersState, find_number},
 };
 
 impl UsersState {
@@ -21,7 +21,7 @@ impl UsersState {
             id,
             hash: link.hash,
             expires_at: link.expires_at,
-            number: user.registration_id.unwrap_or_default(),
+            owner: LinkOwner::of(user),
         });
     }
 }
@@ -41,7 +41,10 @@ impl InMemoryUsers {
         Some(ResetLink {
             event_id: link.id,
             expires_at: link.expires_at,
-            account: find_number(&self.store, pool, link.number)?,
+            account: match &link.owner {
+                LinkOwner::Stored(number) => find_number(&self.store, pool, *number)?,
+                LinkOwner::Remote(id) => Account::new(id.clone()),
+            },
         })
     }
 }

@@ -15,7 +15,10 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
-use super::{InMemoryUsers, state::find};
+use super::{
+    InMemoryUsers,
+    state::{LinkOwner, email_of_pool, find},
+};
 use crate::hashing::FakeKeyedHasher;
 
 fn hashes(cx: &CallContext, person: &Person) -> Vec<KeyedHash> {
@@ -44,7 +47,7 @@ impl Erasures for InMemoryUsers {
                 person.add_id(account.crid);
                 account.email.into_iter().for_each(|email| person.add_email(email));
             }
-            let is_pending = |email: &Email| state.pending.contains_key(&super::state::email_of_pool(cx, email));
+            let is_pending = |email: &Email| state.pending.contains_key(&email_of_pool(cx, email));
             person.is_stored |= person.emails.iter().any(is_pending);
             Ok(person)
         })
@@ -63,12 +66,12 @@ impl Erasures for InMemoryUsers {
             for stored in person.ids.iter().filter_map(|id| find(&self.store, cx, id)) {
                 let number = stored.registration_id.unwrap_or_default();
                 state.set_password(pool, number, None);
-                state.end_links(pool, number);
+                state.end_links(pool, &LinkOwner::Stored(number));
                 state.write(pool, Some(stored.crid), None);
                 registrations += 1;
             }
             for email in &person.emails {
-                let key = super::state::email_of_pool(cx, email);
+                let key = email_of_pool(cx, email);
                 state.pending.remove(&key);
                 state.codes.remove(&key);
             }

@@ -61,7 +61,25 @@ pub(super) struct StoredLink {
     pub(super) id: i64,
     pub(super) hash: KeyedHash,
     pub(super) expires_at: OffsetDateTime,
-    pub(super) number: i64,
+    pub(super) owner: LinkOwner,
+}
+
+/// Whose password a link sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LinkOwner {
+    /// The registration with this number.
+    Stored(i64),
+    /// The user of a remote Users API with this id.
+    Remote(CustomerRegistrationId),
+}
+
+impl LinkOwner {
+    pub(super) fn of(user: &Account) -> Self {
+        match user.registration_id {
+            Some(number) => Self::Stored(number),
+            None => Self::Remote(user.crid.clone()),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -153,8 +171,8 @@ impl UsersState {
         self.writes.push((pool, before, after));
     }
 
-    pub(super) fn end_links(&mut self, pool: PoolId, number: i64) {
-        self.links.retain(|link| (link.pool, link.number) != (pool, number));
+    pub(super) fn end_links(&mut self, pool: PoolId, owner: &LinkOwner) {
+        self.links.retain(|link| (link.pool, &link.owner) != (pool, owner));
     }
 
     /// Commits what belongs to a write of this user.

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use super::{
     InMemoryUsers,
-    state::{UsersState, email_of_pool, find, holders},
+    state::{LinkOwner, UsersState, email_of_pool, find, holders},
 };
 
 impl InMemoryUsers {
@@ -260,7 +260,7 @@ impl UserWriter for InMemoryUsers {
                 changed_at: Some(commit.origin.at),
                 ..before.clone()
             };
-            state.end_links(cx.tenant.pool, after.registration_id.unwrap_or_default());
+            state.end_links(cx.tenant.pool, &LinkOwner::of(&after));
             state.write(cx.tenant.pool, Some(before.crid.clone()), Some(after.clone()));
             state.commit("set_email", &cx.tenant, Some(&after), commit)?;
             Ok((before, after))
@@ -277,7 +277,7 @@ impl UserWriter for InMemoryUsers {
             let stored = self.existing(cx, id)?;
             let number = stored.registration_id.unwrap_or_default();
             state.set_password(cx.tenant.pool, number, None);
-            state.end_links(cx.tenant.pool, number);
+            state.end_links(cx.tenant.pool, &LinkOwner::of(&stored));
             state.write(cx.tenant.pool, Some(stored.crid.clone()), None);
             state.commit("delete", &cx.tenant, Some(&stored), commit)?;
             Ok(stored)
@@ -364,7 +364,7 @@ fn set_password_now(
         ..stored
     };
     state.set_password(cx.tenant.pool, number, password.cloned());
-    state.end_links(cx.tenant.pool, number);
+    state.end_links(cx.tenant.pool, &LinkOwner::of(&changed));
     state.write(cx.tenant.pool, Some(changed.crid.clone()), Some(changed.clone()));
     state.commit(operation, &cx.tenant, Some(&changed), commit)?;
     Ok(changed)

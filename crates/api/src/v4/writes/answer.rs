@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What a write has done.
-pub(crate) struct WriteAnswer {
+pub(crate) struct WrittenAnswer {
     pub(crate) result: WriteResult,
     /// The side that follows later.
     pub(crate) pending: Option<SourceName>,
@@ -50,7 +50,7 @@ pub(crate) enum WriteResult {
     Done(Code),
 }
 
-impl From<WriteResult> for WriteAnswer {
+impl From<WriteResult> for WrittenAnswer {
     /// The answer of a write of which every side is done.
     fn from(result: WriteResult) -> Self {
         Self { result, pending: None }
@@ -115,9 +115,9 @@ impl WriteJson for SignedInView<'_> {
 }
 
 /// The value that answers a request for a link.
-pub(crate) struct EventView<'a>(pub(crate) &'a str);
+pub(crate) struct ResetView<'a>(pub(crate) &'a str);
 
-impl WriteJson for EventView<'_> {
+impl WriteJson for ResetView<'_> {
     fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         out.push(b'{');
         write_key(out, "encryptedEventId");

@@ -9,12 +9,12 @@ use masthead_domain::{
 };
 use masthead_orchestrator::{
     Caller,
-    writes::{EarlierAnswer, KeyClaim, UserWrites, WriteCall},
+    writes::{ClaimedKey, EarlierAnswer, KeyClaim, WriteCall},
 };
-use masthead_ports::{idempotency::IdempotencyTicket, source::SUBSCRIBE};
+use masthead_ports::source::SUBSCRIBE;
 
 use super::{
-    answer::{EventView, IdsView, LinkView, SignedInView, WriteAnswer, WriteResult},
+    answer::{IdsView, LinkView, ResetView, SignedInView, WriteResult, WrittenAnswer},
     body::MAX_BODY_BYTES,
     idempotency,
     operation::WriteOperation,
@@ -53,7 +53,6 @@ pub(crate) struct WriteTarget<'p> {
 /// Answers a call that writes.
 pub(crate) async fn write_user<B: RequestBody>(
     state: &V4State,
-    writes: &UserWrites,
     context: RequestContext,
     parts: &Parts,
     target: WriteTarget<'_>,
@@ -75,7 +74,7 @@ pub(crate) async fn write_user<B: RequestBody>(
     };
     let runner = WriteRunner {
         state,
-        writes,
+        writes: &state.writes,
         operation: target.operation,
         caller,
         grant,
@@ -134,7 +133,7 @@ fn accept(input: &WriteInput<'_>, caller: &Caller, grant: &Grant, state: &V4Stat
     }
 }
 
-fn write_call(caller: &Caller, idempotency: Option<IdempotencyTicket>) -> WriteCall {
+fn write_call(caller: &Caller, idempotency: Option<ClaimedKey>) -> WriteCall {
     WriteCall {
         caller: caller.clone(),
         idempotency,
@@ -151,14 +150,15 @@ async fn once(
 ) -> ApiResponse {
     let (caller, keys) = (runner.caller, &runner.writes.idempotent);
     let (ticket, result) = match keys.claim(caller, key, content).await {
-        Ok(KeyClaim::Go { ticket, written: None }) => {
-            let call = write_call(caller, Some(ticket));
+        Ok(KeyClaim::Go { claimed, written: None }) => {
+            let ticket = claimed.ticket;
+            let call = write_call(caller, Some(claimed));
             (ticket, Box::pin(runner.run(call, request)).await)
         }
         Ok(KeyClaim::Go {
-            ticket,
+            claimed,
             written: Some(crid),
-        }) => (ticket, Box::pin(runner.answer_again(request, crid)).await),
+        }) => (claimed.ticket, Box::pin(runner.answer_again(request, crid)).await),
         Ok(KeyClaim::Answered(EarlierAnswer { status, body })) => {
             let status = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
             return json_response(status, body.into_bytes(), responder.request_id);
@@ -209,7 +209,7 @@ enum KeyEnd {
 }
 
 impl KeyEnd {
-    const fn of(result: &Result<WriteAnswer, V4Error>) -> Self {
+    const fn of(result: &Result<WrittenAnswer, V4Error>) -> Self {
         match result {
             Ok(_) => Self::Answer,
             Err(V4Error::Write(refusal)) => match refusal.code {
@@ -224,8 +224,8 @@ impl KeyEnd {
     }
 }
 
-fn render(runner: WriteRunner<'_>, responder: V4Responder, result: Result<WriteAnswer, V4Error>) -> ApiResponse {
-    let WriteAnswer { result, pending } = match result {
+fn render(runner: WriteRunner<'_>, responder: V4Responder, result: Result<WrittenAnswer, V4Error>) -> ApiResponse {
+    let WrittenAnswer { result, pending } = match result {
         Ok(answer) => answer,
         Err(error) => return responder.error(&error),
     };
@@ -267,7 +267,7 @@ fn render(runner: WriteRunner<'_>, responder: V4Responder, result: Result<WriteA
             responder.success(Code::S200_06, meta, shaped(as_array, data), 512 + USER_BYTES)
         }
         WriteResult::ResetStarted(value) => {
-            responder.success(Code::S200_08, meta, shaped(as_array, EventView(value)), 256)
+            responder.success(Code::S200_08, meta, shaped(as_array, ResetView(value)), 256)
         }
         WriteResult::LinkValid(link) => responder.success(Code::S200_09, meta, shaped(as_array, LinkView(link)), 256),
         WriteResult::Erased(receipt) => {

@@ -17,7 +17,7 @@ use masthead_orchestrator::{
 };
 
 use super::{
-    answer::{WriteAnswer, WriteResult},
+    answer::{WriteResult, WrittenAnswer},
     operation::WriteOperation,
     request::{UpdateOfUser, WriteRequest},
 };
@@ -51,7 +51,7 @@ pub(super) struct WriteRunner<'a> {
 
 impl WriteRunner<'_> {
     /// Does what is requested.
-    pub(super) async fn run(self, call: WriteCall, request: WriteRequest) -> Result<WriteAnswer, V4Error> {
+    pub(super) async fn run(self, call: WriteCall, request: WriteRequest) -> Result<WrittenAnswer, V4Error> {
         let writes = self.writes;
         let done = |code| move |written: Written<()>| answered(written, |()| WriteResult::Done(code));
         match request {
@@ -139,7 +139,7 @@ impl WriteRunner<'_> {
         self,
         request: WriteRequest,
         crid: Option<CustomerRegistrationId>,
-    ) -> Result<WriteAnswer, V4Error> {
+    ) -> Result<WrittenAnswer, V4Error> {
         let corrupt = || WriteRefusal::new(Code::E500, "");
         Ok(match (request, crid) {
             // The link was made once, and only its hash is kept.
@@ -175,7 +175,7 @@ impl WriteRunner<'_> {
         .into())
     }
 
-    async fn update(self, call: WriteCall, update: UpdateOfUser) -> Result<WriteAnswer, V4Error> {
+    async fn update(self, call: WriteCall, update: UpdateOfUser) -> Result<WrittenAnswer, V4Error> {
         let read = if etag::has_condition(self.headers) {
             self.unchanged(&update).await?
         } else {
@@ -215,16 +215,16 @@ impl WriteRunner<'_> {
     }
 
     /// The user after a change.
-    async fn show(self, update: &UpdateOfUser, written: Option<Written<()>>) -> WriteAnswer {
+    async fn show(self, update: &UpdateOfUser, written: Option<Written<()>>) -> WrittenAnswer {
         let answer = self.find(&update.crid, update.ignore_provider).await;
-        WriteAnswer {
+        WrittenAnswer {
             result: WriteResult::Updated(answer.ok().map(Box::new)),
             pending: written.and_then(|written| written.pending),
         }
     }
 
     /// The user that is signed in; one that cannot be read is no wrong password.
-    async fn signed_in(self, crid: CustomerRegistrationId) -> Result<WriteAnswer, V4Error> {
+    async fn signed_in(self, crid: CustomerRegistrationId) -> Result<WrittenAnswer, V4Error> {
         match self.find(&crid, false).await {
             Ok(answer) => Ok(WriteResult::SignedIn(Box::new(answer)).into()),
             Err(ReadError::NoSuchUser { .. }) => Err(WriteRefusal::new(Code::E503, "").into()),
@@ -258,8 +258,8 @@ impl WriteRunner<'_> {
     }
 }
 
-fn answered<T>(written: Written<T>, result: impl FnOnce(T) -> WriteResult) -> WriteAnswer {
-    WriteAnswer {
+fn answered<T>(written: Written<T>, result: impl FnOnce(T) -> WriteResult) -> WrittenAnswer {
+    WrittenAnswer {
         result: result(written.value),
         pending: written.pending,
     }

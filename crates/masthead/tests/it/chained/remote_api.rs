@@ -6,25 +6,33 @@ use axum::{Router, extract::Request};
 use masthead_api::{Api, ApiLimits, ApiState, ExportState, ReadScopeGrants};
 use masthead_domain::{
     access::Scope,
+    caller_address::AuditAddress,
     tenant::{PoolId, Tenant, TenantId},
 };
-use masthead_orchestrator::{Dependencies, ExportLimits, UseCases};
+use masthead_orchestrator::{
+    Dependencies, ExportLimits, UseCases,
+    writes::{UserWrites, WriteDependencies},
+};
 use masthead_ports::rate_limit::Unlimited;
 use masthead_provider_kit::{AdapterOptions, AdapterParts, HttpClient, HttpOptions, Secret, SecretPlace, Secrets};
 use masthead_provider_subscribe::RemoteSubscribe;
 use masthead_testkit::{
+    account_writer::{FakeAccountWriter, FakeProviderWriters},
     audit::{FakeAuditLog, audit_policy},
     clock::StoppedClock,
     contract::TenantAccounts,
     events::RecordingEvents,
     exports::FakeExports,
+    hashing::FakeKeyedHasher,
     mirror::FakeMirror,
     providers::FakeProviders,
     registrations::RecordingRegistrationWriter,
     sealing::FakeSealing,
+    secrets::{CountingSecrets, FakePasswordHasher},
     store::FakeStore,
     tenants::{FakeTenants, tenant},
     tokens::{FakeTokens, grant},
+    users::InMemoryUsers,
     workspaces::FakeWorkspaces,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -55,6 +63,30 @@ impl RemoteApiServer {
             store.put(PoolId(number), loaded.accounts);
             tenants.push(tenant(&name(number), number, settings));
         }
+        let tenants = Arc::new(FakeTenants::new(tenants));
+        let clock = Arc::new(StoppedClock::default());
+        let users = Arc::new(InMemoryUsers::new(store.clone()));
+        let writer = Arc::new(FakeAccountWriter::new(clock.clone()));
+        let writes = WriteDependencies {
+            store: store.clone(),
+            users: users.clone(),
+            remote_records: users.clone(),
+            erasures: users.clone(),
+            writers: Arc::new(FakeProviderWriters {
+                provider: writer.clone(),
+                remote: writer,
+            }),
+            intents: users.clone(),
+            idempotency: users.clone(),
+            attempts: users,
+            passwords: Arc::new(FakePasswordHasher),
+            sealing: Arc::new(FakeSealing),
+            hasher: Arc::new(FakeKeyedHasher(vec![1])),
+            secrets: Arc::new(CountingSecrets::default()),
+            clock: clock.clone(),
+            audit_address: AuditAddress::Network,
+            sends_mail: true,
+        };
         let use_cases = UseCases::new(
             Dependencies {
                 store: store.clone(),
@@ -67,7 +99,7 @@ impl RemoteApiServer {
                 events: Arc::new(RecordingEvents::default()),
                 audit_log: Arc::new(FakeAuditLog::default()),
                 audit: audit_policy(),
-                clock: Arc::new(StoppedClock::default()),
+                clock,
             },
             1_000_000,
         );
@@ -77,10 +109,10 @@ impl RemoteApiServer {
                 Arc::new(FakeWorkspaces::default()),
             )),
             use_cases,
-            writes: None,
+            writes: UserWrites::new(writes, Arc::clone(&tenants) as _),
             reports: None,
             user_tokens: None,
-            tenants: Arc::new(FakeTenants::new(tenants)),
+            tenants,
             rate_limits: Arc::new(Unlimited),
             read_scopes: ReadScopeGrants::default(),
             tokens: Arc::new(FakeTokens::new().granting("reader", grant(&[Scope::UsersRead], &["north/*/*"]))),

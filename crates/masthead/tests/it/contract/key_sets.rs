@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// A server of a key set that counts its requests.
-struct KeySetServer {
-    url: String,
+pub(crate) struct KeySetServer {
+    pub(crate) url: String,
     fetched: Arc<AtomicUsize>,
     set: Arc<Mutex<String>>,
 }
 
 impl KeySetServer {
-    fn serving(set: String) -> Self {
+    pub(crate) fn serving(set: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
         let (fetched, set) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(set)));

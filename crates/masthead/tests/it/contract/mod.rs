@@ -5,7 +5,7 @@ mod documents;
 mod export;
 mod forged;
 mod isolation;
-mod key_sets;
+pub(crate) mod key_sets;
 mod keys;
 mod legacy;
 mod limits;

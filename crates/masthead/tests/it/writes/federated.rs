@@ -73,6 +73,8 @@ fn both_sides_agree_after_each_call() {
             ["4609", "4010"],
             ["4610", "4011"],
             ["4603", "4905"],
+            ["4605", "4006"],
+            ["4605", "4906"],
         ];
         for pair in both {
             assert!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use masthead_dev_postgres::TestDatabase;
-use masthead_sandbox::{Mailbox, MailboxConfig, ReceivedMail, Sandbox};
+use masthead_sandbox::{Mailbox, MailboxConfig, ReceivedMail, Sandbox, UsersApiSettings};
 use masthead_testkit::contract_cases::{CaseAnswer, CaseRequest};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -147,6 +147,36 @@ fn secret_variable(paper: &str) -> String {
     process::secret_variable(&format!("north/daily/{paper}"), "PROVIDER")
 }
 
+/// A remote Users API in place of a tenant's registrations.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteTenant {
+    /// The tenant here.
+    pub(crate) paper: &'static str,
+    /// Where it is.
+    pub(crate) url: String,
+    /// The tenant there.
+    pub(crate) tenant: String,
+    /// Our token there.
+    pub(crate) token: String,
+}
+
+impl RemoteTenant {
+    /// The stand-in of a Users API.
+    pub(crate) fn stand_in(paper: &'static str, sandbox: &Sandbox) -> Self {
+        let settings = UsersApiSettings::default();
+        Self {
+            paper,
+            url: sandbox.url().trim_end_matches('/').to_owned(),
+            tenant: settings.tenant,
+            token: settings.token,
+        }
+    }
+
+    fn secret_variable(&self) -> String {
+        process::secret_variable(&format!("north/daily/{}", self.paper), "FAR")
+    }
+}
+
 fn arguments(paper: &str) -> (String, Vec<String>) {
     let mut pairs = vec![(RETURN_URLS.0.to_owned(), RETURN_URLS.1.to_owned())];
     if let Some((source, more)) = provider(paper) {
@@ -163,14 +193,57 @@ fn arguments(paper: &str) -> (String, Vec<String>) {
     (format!("north/daily/{paper}"), pairs.collect())
 }
 
+/// Sets a setting of a tenant before the server starts; an empty value removes it.
+fn set(database: &TestDatabase, paper: &str, key: &str, value: &str) {
+    let pair = json!({key: value}).to_string();
+    let change = if value.is_empty() {
+        format!("- '{key}'")
+    } else {
+        format!("|| '{pair}'::jsonb")
+    };
+    let change = format!("UPDATE tenants SET settings = (settings::jsonb {change})::json WHERE paper = '{paper}'");
+    database.run(&change).unwrap();
+}
+
 impl WriteServer {
     /// Starts the program with all tenants; `settings` override the usual ones.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         Self::start_as(|database| database.url().unwrap(), settings)
     }
 
+    /// The same with more settings of tenants, `(paper, name, value)`.
+    pub(crate) fn start_with(tenants: &[(&str, &str, &str)], settings: &[(&str, &str)]) -> Self {
+        Self::start_all(|database| database.url().unwrap(), tenants, settings, Vec::new())
+    }
+
+    /// The same with remote Users APIs in place of some tenants' registrations.
+    pub(crate) fn start_before(remotes: &[RemoteTenant]) -> Self {
+        let tokens = remotes
+            .iter()
+            .map(|remote| (remote.secret_variable(), remote.token.clone()));
+        let tokens: Vec<_> = tokens.collect();
+        let settings = remotes.iter().zip(&tokens).flat_map(|(remote, (token, _))| {
+            [
+                (remote.paper, "Subscribe.Url", &*remote.url),
+                (remote.paper, "Subscribe.Tenant", &*remote.tenant),
+                (remote.paper, "Subscribe.TokenEnv", &**token),
+            ]
+        });
+        let settings: Vec<_> = settings.collect();
+        Self::start_all(|database| database.url().unwrap(), &settings, &[], tokens.clone())
+    }
+
     /// The same with the URL that the program uses.
     pub(crate) fn start_as(url: impl FnOnce(&TestDatabase) -> String, settings: &[(&str, &str)]) -> Self {
+        Self::start_all(url, &[], settings, Vec::new())
+    }
+
+    fn start_all(
+        url: impl FnOnce(&TestDatabase) -> String,
+        tenants: &[(&str, &str, &str)],
+        settings: &[(&str, &str)],
+        more: Vec<(String, String)>,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let papers = [HERALD, COURIER, MIRROR, TRIBUNE, DESCRIBED[0], DESCRIBED[1]];
         let database = process::loaded_database(&papers.map(arguments), "");
@@ -180,16 +253,14 @@ impl WriteServer {
         for paper in FEDERATED.into_iter().chain(DESCRIBED) {
             let (source, _) = provider(paper).unwrap();
             let sandbox = runtime.block_on(Sandbox::start((source.stand_in)(Vec::new()))).unwrap();
-            let (key, url) = (source.address, sandbox.url().trim_end_matches('/'));
-            database
-                .run(&format!(
-                    "UPDATE tenants SET settings = jsonb_set(settings::jsonb, '{{{key}}}', '\"{url}\"')::json
-                      WHERE paper = '{paper}'"
-                ))
-                .unwrap();
+            set(&database, paper, source.address, sandbox.url().trim_end_matches('/'));
             all.push((secret_variable(paper), source.secret.to_owned()));
             sandboxes.push((paper, sandbox));
         }
+        for (paper, key, value) in tenants {
+            set(&database, paper, key, value);
+        }
+        all.extend(more);
         let port = mailbox.smtp_address().port().to_string();
         for (key, value) in [
             ("SMTP__HOST", "127.0.0.1"),
@@ -210,6 +281,10 @@ impl WriteServer {
         {
             all.push(setting(key, value));
         }
+        if settings.contains(&("SMTP__HOST", "")) {
+            // Without a host there is no mail server, and the other settings of one are refused.
+            all.retain(|(key, _)| !key.contains("__SMTP__"));
+        }
         Self {
             server: Some(ServerProcess::start(&all)),
             database,
@@ -227,6 +302,16 @@ impl WriteServer {
         let mut claims = jwt::claims(tenants);
         claims["scope"] = "users:read users:write users:authenticate".into();
         hs256_token(&claims, SECRET)
+    }
+
+    /// A tenant of this server, in place of the registrations of a tenant of another one.
+    pub(crate) fn as_remote(&self, paper: &'static str, paper_here: &str) -> RemoteTenant {
+        RemoteTenant {
+            paper,
+            url: format!("http://{}", self.address()),
+            tenant: format!("north/daily/{paper_here}"),
+            token: self.token.clone(),
+        }
     }
 
     /// Where it listens.
@@ -408,7 +493,12 @@ impl WriteServer {
 
     /// Runs a command of the program.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Output {
-        process::run(&self.settings, arguments, "")
+        self.command_with(arguments, "")
+    }
+
+    /// The same with this standard input.
+    pub(crate) fn command_with(&self, arguments: &[&str], input: &str) -> std::process::Output {
+        process::run(&self.settings, arguments, input)
     }
 
     /// Settles all intents with `masthead reconcile`, as if their time had come; returns those that stay open.

@@ -10,13 +10,13 @@ const WRONG_PASSWORD: &str = "Wrong-umbrella-8";
 const NEW_PASSWORD: &str = "Quince-and-thunder-9";
 
 /// The value of a parameter of a link.
-fn parameter(link: &str, name: &str) -> String {
+pub(crate) fn parameter(link: &str, name: &str) -> String {
     let (_, rest) = link.split_once(&format!("{name}=")).unwrap();
     rest.split('&').next().unwrap().to_owned()
 }
 
 /// Everything by which a user can be found, each `GET` or search with whether it is of the legacy API.
-fn look_ups(id: &str, sealed: &str, address: &str) -> Vec<(String, Value)> {
+pub(crate) fn look_ups(id: &str, sealed: &str, address: &str) -> Vec<(String, Value)> {
     let sealed_id = percent_encoded(sealed);
     let get = |target: String| (format!("GET {target}"), Value::Null);
     let search = |body| ("POST /v4/Users/Search".to_owned(), body);

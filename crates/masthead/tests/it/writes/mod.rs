@@ -10,5 +10,7 @@ mod idempotent;
 mod isolation;
 pub(crate) mod journey;
 mod kills;
-mod kinds;
+pub(crate) mod kinds;
 mod legacy;
+mod lines;
+mod rules;
