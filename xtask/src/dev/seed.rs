@@ -29,7 +29,10 @@ pub(super) fn fill(server: &PostgresServer, masthead: &Masthead) -> TaskResult {
             continue;
         }
         println!("seeding {name} with {count} invented registrations");
-        let output = masthead.output_for_input(&["import", "--tenant", &name, "-"], &lines(tenant))?;
+        let output = masthead.output_for_input(
+            &["import", "--from", "masthead", "--tenant", &name, "-"],
+            &lines(tenant),
+        )?;
         println!("  {}", output.trim_end());
         writeln!(seeded, "\n{mark}")?;
         let comment = seeded.trim().replace('\'', "''");

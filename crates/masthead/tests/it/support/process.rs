@@ -59,7 +59,7 @@ pub(crate) fn loaded_database(tenants: &[(String, Vec<String>)], lines: &str) ->
             let arguments: Vec<_> = arguments.chain(own.iter().map(String::as_str)).collect();
             run_ok(&settings, &arguments, "");
         }
-        let output = run_ok(&settings, &["import"], lines);
+        let output = run_ok(&settings, &["import", "--from", "masthead"], lines);
         let report: Value = serde_json::from_str(&output).unwrap();
         let counts = ["imported", "skipped", "unusableHashes"].map(|name| &report[name]);
         assert_eq!(json!(counts), json!([lines.lines().count(), 0, {}]));
