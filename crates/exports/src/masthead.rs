@@ -45,7 +45,11 @@ pub fn write_masthead_line(registration: &ExportedRegistration, out: &mut Vec<u8
         first_name: &account.first_name,
         last_name: &account.last_name,
         verified: account.verified == Some(true),
-        password_hash: registration.password_hash.as_ref().map(PasswordHash::expose),
+        password_hash: registration
+            .password_hash
+            .as_ref()
+            .map(PasswordHash::expose)
+            .filter(|hash| !hash.is_empty()),
         metadata: account.metadata.iter().collect(),
         date_registered: times.registered,
         change_date: times.changed,

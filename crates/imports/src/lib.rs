@@ -18,6 +18,7 @@ mod time_text;
 mod user;
 
 pub use context::{BlockedPolicy, MapContext};
+pub use detect::is_field_name;
 pub use error::{CompressionError, Container, JsonDocumentError, OpenFileError, ReadFileError};
 pub use file::ImportFile;
 pub use input::check_compression;

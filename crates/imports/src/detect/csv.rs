@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Candidates, File, LOOKED_AT, OpenRows, look_at, seen, wrong_format};
+use super::{Candidates, File, LOOKED_AT, OpenRows, is_field_name, look_at, seen, wrong_format};
 use crate::{
     error::OpenFileError,
     mapping::{Apostrophes, CsvToml, Layout, Mapping, all_shipped},
@@ -100,7 +100,7 @@ impl First {
 
     /// What it looks like, without values: a first row that may be no header is counted only.
     fn description(&self) -> String {
-        let is_header = self.cells.iter().all(|cell| cell.is_empty() || seen::is_name(cell));
+        let is_header = self.cells.iter().all(|cell| cell.is_empty() || is_field_name(cell));
         match (is_header, self.cells.len()) {
             (true, 2..) => format!(
                 "CSV with the columns {}",

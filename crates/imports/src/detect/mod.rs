@@ -9,6 +9,7 @@ mod seen;
 use std::{collections::VecDeque, io, sync::Arc};
 
 pub(crate) use open::open_rows;
+pub use seen::is_field_name;
 
 use crate::{
     error::OpenFileError,

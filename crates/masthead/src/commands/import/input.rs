@@ -33,6 +33,10 @@ pub(super) fn open_users(
     arguments: &ImportArguments,
     mapping: Option<Arc<Mapping>>,
 ) -> Result<OpenedInput, CommandError> {
+    let stdin = Path::new("-");
+    if arguments.file == stdin && arguments.hashes.as_deref() == Some(stdin) {
+        return Err(CommandError::new("--hashes and the file cannot both be standard input"));
+    }
     open(&arguments.file, &arguments.from, mapping, arguments.encoding.as_deref())
 }
 

@@ -103,6 +103,9 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
     }
     let tenants = RowTenants::find(store, arguments).await?;
     let run = state.as_ref().map_or(new_run, |state| state.state.run.clone());
+    if let Some(path) = &arguments.rejects {
+        RejectsFile::refuse_input(path, arguments)?;
+    }
     let before = begin_run(&importer, &run, state.as_mut(), arguments).await?;
     let report: ImportReport = match &before.report {
         None => ImportReport::default(),

@@ -11,7 +11,7 @@ use masthead_imports::{RawRow, RejectedRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::command_error::CommandError;
+use crate::{cli::ImportArguments, command_error::CommandError};
 
 const OWNER_ONLY: u32 = 0o600;
 const NOT_WRITTEN: &str = "the file of rejected rows cannot be written";
@@ -37,6 +37,24 @@ struct RejectedLine<'a> {
 }
 
 impl RejectsFile {
+    /// Refuses a file that the import reads, which it would empty.
+    pub(super) fn refuse_input(path: &Path, arguments: &ImportArguments) -> Result<(), CommandError> {
+        let Ok(rejects) = path.canonicalize() else {
+            return Ok(());
+        };
+        let inputs = [Some(&arguments.file), arguments.hashes.as_ref(), arguments.map.as_ref()];
+        let mut inputs = inputs
+            .into_iter()
+            .flatten()
+            .filter_map(|input| input.canonicalize().ok());
+        if inputs.any(|input| input == rejects) {
+            return Err(CommandError::new(
+                "--rejects: this file is read by the import; name another one",
+            ));
+        }
+        Ok(())
+    }
+
     /// Opens the file, and drops what is after these bytes: rejected rows of a batch that was not stored.
     pub(super) fn open(path: &Path, bytes: u64) -> Result<Self, CommandError> {
         Self::try_open(path, bytes).map_err(CommandError::context("the file of rejected rows cannot be opened"))

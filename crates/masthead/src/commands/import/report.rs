@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use masthead_imports::{RejectedRow, RowNotes};
+use masthead_imports::{RejectedRow, RowNotes, is_field_name};
 use masthead_subscribe_store::{Duplicate, DuplicateKey, DuplicatePlace, RowOutcome, RowResult, SkipReason};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -116,11 +116,8 @@ impl ImportReport {
         }
         for field in &notes.unmapped {
             let is_known = self.unmapped_fields.contains_key(&**field);
-            let name = if is_known || self.unmapped_fields.len() < MOST_NAMES {
-                field
-            } else {
-                OTHER_NAMES
-            };
+            let is_shown = is_known || self.unmapped_fields.len() < MOST_NAMES && field.split('.').all(is_field_name);
+            let name = if is_shown { field } else { OTHER_NAMES };
             add(&mut self.unmapped_fields, name);
         }
         self.verified_missing += u64::from(notes.verified_missing);

@@ -12,6 +12,9 @@ use crate::{cli::ImportArguments, command_error::CommandError};
 /// The most tenants that are remembered: a file may name any number of them that do not exist.
 const MOST: usize = 10_000;
 
+/// Why nothing is imported into a tenant: nobody would read it.
+const REMOTE_STORE: &str = "its registrations are at a remote Users API (Subscribe.Url)";
+
 /// The tenants of an import.
 pub(super) struct RowTenants<'a> {
     store: &'a Store,
@@ -31,8 +34,12 @@ impl<'a> RowTenants<'a> {
             known: HashMap::new(),
         };
         for id in arguments.tenant.iter().chain(&arguments.allow_tenants) {
-            if tenants.look_up(id).await?.is_none() {
-                return Err(CommandError::new(format!("there is no tenant {id}")));
+            match tenants.look_up(id).await? {
+                None => return Err(CommandError::new(format!("there is no tenant {id}"))),
+                Some(tenant) if tenant.settings.has_remote_store() => {
+                    return Err(CommandError::new(format!("{id}: {REMOTE_STORE}")));
+                }
+                Some(_) => {}
             }
         }
         Ok(tenants)
@@ -59,8 +66,11 @@ impl<'a> RowTenants<'a> {
                 "another tenant than --tenant or --allow-tenants",
             )));
         }
-        let found = self.look_up(&id).await?;
-        Ok(found.ok_or_else(|| rejected(RejectCode::OtherTenant, "there is no such tenant")))
+        Ok(match self.look_up(&id).await? {
+            None => Err(rejected(RejectCode::OtherTenant, "there is no such tenant")),
+            Some(tenant) if tenant.settings.has_remote_store() => Err(rejected(RejectCode::OtherTenant, REMOTE_STORE)),
+            Some(tenant) => Ok(tenant),
+        })
     }
 
     async fn look_up(&mut self, id: &TenantId) -> Result<Option<Arc<Tenant>>, CommandError> {

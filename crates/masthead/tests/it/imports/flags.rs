@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use super::fixture::{HERALD, ImportFixture};
+use super::fixture::{HERALD, ImportFixture, TIMES};
 use crate::support::process;
 
 const AUTH0: &str = include_str!("auth0-export.ndjson");
@@ -134,6 +134,56 @@ fn progress_is_lines_where_there_is_no_terminal() {
     assert!(!ended.messages.contains("quillan"));
     let quiet = fixture.import(&["--progress-every", "0", &file]);
     assert_eq!(quiet.messages, "");
+}
+
+#[test]
+fn rejects_do_not_replace_an_input() {
+    let fixture = ImportFixture::new("rejects-input");
+    let line = json!({"customerRegistrationId": "1"}).to_string();
+    let file = fixture.write("users.ndjson", &line);
+    let refused = fixture.import(&["--rejects", &file, &file]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.messages.contains("--rejects"), "{}", refused.messages);
+    assert_eq!(fixture.read("users.ndjson"), line);
+}
+
+#[test]
+fn one_standard_input_is_not_two_files() {
+    let fixture = ImportFixture::new("one-input");
+    let refused = fixture.import(&["--hashes", "-", "--join", "user_id", "-"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.messages.contains("--hashes"), "{}", refused.messages);
+}
+
+#[test]
+fn remote_store_takes_no_import() {
+    let fixture = ImportFixture::new("remote");
+    let remote = [
+        "tenant",
+        "set",
+        TIMES,
+        "Subscribe.Url=https://users.example",
+        "Subscribe.TokenEnv=REMOTE",
+    ];
+    process::run_ok(&fixture.settings, &remote, "");
+    let refused = process::run(&fixture.settings, &["import", "--tenant", TIMES], "");
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("Subscribe.Url"));
+    let line = json!({"tenant": TIMES, "customerRegistrationId": "1"}).to_string();
+    let rejected = process::run(&fixture.settings, &["import", "--report"], &line);
+    let report: Value = serde_json::from_slice(&rejected.stdout).unwrap();
+    assert_eq!(report["rejectedBecause"], json!({"other_tenant": 1}));
+}
+
+#[test]
+fn names_that_may_be_values_are_not_reported() {
+    let fixture = ImportFixture::new("names");
+    let line = json!({"user_id": "auth0|1", "logins_count": 1, "devices": {"ann@example.com": 1, "07911123456": 2}});
+    let report = fixture.import_text(&["--dry-run"], &line.to_string()).report;
+    assert_eq!(report["imported"], 1);
+    assert!(
+        !report.to_string().contains("example") && !report.to_string().contains("07911"),
+        "{report}"
+    );
 }
 
 #[test]
