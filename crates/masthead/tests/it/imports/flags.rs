@@ -163,12 +163,12 @@ fn remote_store_takes_no_import() {
         "set",
         TIMES,
         "Subscribe.Url=https://users.example",
-        "Subscribe.TokenEnv=REMOTE",
+        "Subscribe.TokenEnv=MASTHEAD_SECRET__NORTH__DAILY__TIMES__REMOTE",
     ];
     process::run_ok(&fixture.settings, &remote, "");
-    let refused = process::run(&fixture.settings, &["import", "--tenant", TIMES], "");
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("Subscribe.Url"));
     let line = json!({"tenant": TIMES, "customerRegistrationId": "1"}).to_string();
+    let refused = process::run(&fixture.settings, &["import", "--tenant", TIMES], &line);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("Subscribe.Url"));
     let rejected = process::run(&fixture.settings, &["import", "--report"], &line);
     let report: Value = serde_json::from_slice(&rejected.stdout).unwrap();
     assert_eq!(report["rejectedBecause"], json!({"other_tenant": 1}));

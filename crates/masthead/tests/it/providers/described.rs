@@ -247,7 +247,7 @@ fn generic_provider_is_checked_and_read() {
 fn impossible_check_reports_the_reason() {
     let server = ProviderTestServer::start(&[FederatedTenant::new("alone")], &[]);
     for (settings, words) in [
-        ("Flow.UserProvider=Unknown", "contains no known provider"),
+        ("Flow.UserProvider=Unknown", "contains a known provider"),
         ("Flow.UserProvider=Auth0", "Auth0.ClientId"),
         ("Flow.UserProvider", "line 3"),
     ] {
