@@ -13,7 +13,8 @@ use crate::{
     return_url::{RETURN_URLS, ReturnUrlPolicy},
     setting_groups::{key_address, token_text},
     setting_values::{
-        CONFIRMATIONS, FLOOR, HOURS, MINUTES, boolean, event_days, inactive_action, inactive_months, is_provider_setting, number,
+        CONFIRMATIONS, FLOOR, HOURS, MINUTES, boolean, event_days, inactive_action, inactive_months,
+        is_provider_setting, number,
     },
     suggestion::did_you_mean,
     user_rules::UserRules,

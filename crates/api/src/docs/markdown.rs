@@ -4,8 +4,8 @@
 use std::{env, fs, path::Path};
 
 use super::{
-    audit_operation, export_operations, legacy_calls, legacy_writes, report_operation, users_export_operation, v4_operations,
-    write_operations,
+    audit_operation, export_operations, legacy_calls, legacy_writes, report_operation, users_export_operation,
+    v4_operations, write_operations,
 };
 use crate::{
     auth::headers::REQUIRED,

@@ -41,7 +41,11 @@ pub(super) fn document() -> DocNode {
 fn paths() -> DocNode {
     let v4 = v4_operations::operations()
         .chain(write_operations::operations())
-        .chain([users_export_operation::operation(), audit_operation::operation(), report_operation::operation()]);
+        .chain([
+            users_export_operation::operation(),
+            audit_operation::operation(),
+            report_operation::operation(),
+        ]);
     let legacy = legacy_operations::operations().chain(legacy_writes::operations());
     let mut paths: Vec<(&'static str, DocNode)> = Vec::new();
     for (path, method, operation) in v4.chain(legacy) {
