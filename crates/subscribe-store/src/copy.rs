@@ -156,7 +156,13 @@ impl CopyRows {
         [HEADER, &self.bytes[rows], &END].concat()
     }
 
-    /// The complete data, with the trailer.
+    /// Takes the data so far, to be sent before the rest.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let room = self.bytes.capacity();
+        std::mem::replace(&mut self.bytes, Vec::with_capacity(room))
+    }
+
+    /// The complete data, or the rest of it, with the trailer.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.extend(END);
         self.bytes

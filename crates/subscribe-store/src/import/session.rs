@@ -30,8 +30,11 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 const TRIES: usize = 5;
 /// From this number of written users on, an import ends with `VACUUM ANALYZE`.
 const MANY: u64 = 5000;
-/// The number of written users after which statistics are taken first.
-const FIRST_STATISTICS: u64 = 2000;
+/// The number of written users after which statistics are taken first: the look-ups of the second batch read the whole pool for each
+/// key where there are none, since the planner takes any index of the pool for as good.
+const FIRST_STATISTICS: u64 = 100;
+/// Statistics are taken again when there are so many times more users: those of ids and addresses hold for a table that has grown.
+const STATISTICS_GROWTH: u64 = 16;
 
 /// An import that goes on.
 pub struct ImportSession {
@@ -135,7 +138,7 @@ impl ImportSession {
             .await?;
         self.written += batch.written;
         if self.written >= self.next_statistics {
-            self.next_statistics = self.written * 2;
+            self.next_statistics = self.written * STATISTICS_GROWTH;
             self.parts.take_statistics(self.written).await?;
         }
         Ok(())
@@ -146,17 +149,21 @@ impl ImportSession {
     /// # Errors
     /// The database is unavailable.
     pub async fn put_hashes(&mut self, hashes: &HashMap<String, String>) -> Result<(), ImportStopError> {
-        self.put_aside(ScratchKind::Hash, hashes).await
+        self.put_aside(ScratchKind::Hash, hashes, None).await
     }
 
     /// Marks the hashes as complete, with what was counted, for
-    /// [`ImportRun::complete_hashes`](super::runs::ImportRun::complete_hashes).
+    /// [`ImportRun::complete_hashes`](super::runs::ImportRun::complete_hashes), and with how far the import has come.
     ///
     /// # Errors
-    /// The database is unavailable.
-    pub async fn complete_hashes(&mut self, counted: String) -> Result<(), ImportStopError> {
+    /// The database is unavailable, or another process has gone on with the run.
+    pub async fn complete_hashes(
+        &mut self,
+        counted: String,
+        progress: Option<Checkpoint<'_>>,
+    ) -> Result<(), ImportStopError> {
         let mark = HashMap::from([(String::new(), counted)]);
-        self.put_aside(ScratchKind::HashesComplete, &mark).await
+        self.put_aside(ScratchKind::HashesComplete, &mark, progress).await
     }
 
     /// The hashes of these keys.
@@ -183,11 +190,19 @@ impl ImportSession {
         Ok(())
     }
 
-    async fn put_aside(&mut self, kind: ScratchKind, texts: &HashMap<String, String>) -> Result<(), ImportStopError> {
+    async fn put_aside(
+        &mut self,
+        kind: ScratchKind,
+        texts: &HashMap<String, String>,
+        progress: Option<Checkpoint<'_>>,
+    ) -> Result<(), ImportStopError> {
         let mut transaction = self.begin().await?;
         transaction.allow_long_statements().await?;
         scratch::put(&mut transaction, &self.run, kind, texts).await?;
         if self.parts.keeps {
+            if let Some(progress) = progress {
+                checkpoint(&mut transaction, progress).await?;
+            }
             transaction.commit().await?;
         } else {
             self.dry = Some(transaction);

@@ -25,6 +25,9 @@ const COPY: &str = "COPY registrations (pool, registered_at, changed_at, last_lo
                     masters_accounts, crid, email_key, first_key, last_key, email_typed, first_name, last_name, \
                     password_hash, metadata, search_terms) FROM STDIN (FORMAT binary)";
 
+/// Rows are sent in pieces of so many bytes: the server writes the first while the others are encoded.
+const COPY_BYTES: usize = 64 * 1024;
+
 /// Writes the users, lets the mirrors follow, and writes an event for each tenant. Returns the number of users.
 pub(super) async fn write(
     transaction: &mut Transaction,
@@ -83,6 +86,7 @@ async fn copy(
     if new.is_empty() {
         return Ok(());
     }
+    let mut copy = transaction.copy_in(COPY).await?;
     let mut rows = CopyRows::new(17);
     for (user, PreparedRegistration { new, computed }) in new {
         let pool = user.tenant.pool.0;
@@ -108,8 +112,10 @@ async fn copy(
         rows.optional_text(new.password_hash.as_deref())?;
         rows.text(&computed.metadata)?;
         rows.int4_array(&computed.search_terms)?;
+        if rows.end() >= COPY_BYTES {
+            copy.send(rows.take()).await?;
+        }
     }
-    let mut copy = transaction.copy_in(COPY).await?;
     copy.send(rows.finish()).await?;
     copy.finish().await?;
     Ok(())

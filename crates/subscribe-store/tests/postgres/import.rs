@@ -479,7 +479,19 @@ async fn hashes_are_put_aside_and_found() {
     session.put_hashes(&hashes(&[("a", "1"), ("b", "2")])).await.unwrap();
     session.put_hashes(&hashes(&[("b", "3")])).await.unwrap();
     assert_eq!(importer.runs().complete_hashes("run-1").await.unwrap(), None);
-    session.complete_hashes("2 rows".to_owned()).await.unwrap();
+    importer.runs().begin("run-1", CHANGED).await.unwrap();
+    let with_rejected = Checkpoint {
+        run: "run-1",
+        before: 0,
+        rows: 0,
+        rejects_bytes: 9,
+        report: "{}",
+        at: CHANGED,
+    };
+    let completed = session.complete_hashes("2 rows".to_owned(), Some(with_rejected));
+    completed.await.unwrap();
+    let run = importer.runs().find("run-1").await.unwrap().unwrap();
+    assert_eq!((run.rows, run.rejects_bytes), (0, 9));
     let complete = importer.runs().complete_hashes("run-1").await.unwrap();
     assert_eq!(complete.as_deref(), Some("2 rows"));
     let keys = ["b", "c"].map(str::to_owned);

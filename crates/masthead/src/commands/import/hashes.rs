@@ -1,6 +1,9 @@
 //! The password hashes of a second file: put aside by their keys, and joined to the rows of the first.
 
-use std::{collections::HashMap, sync::atomic::Ordering};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use masthead_imports::{MapContext, RejectedRow, UnusableHash};
 use masthead_subscribe_store::{ImportSession, ImportStopError, UnstorableFieldError};
@@ -10,6 +13,7 @@ use super::{
     mapped::{MappedRow, MappedUser, RowMapper, unstorable},
     pipeline::MappedRows,
     progress::ImportProgress,
+    rejects::RejectsFile,
     report::HashFileReport,
 };
 use crate::command_error::CommandError;
@@ -19,30 +23,35 @@ const STOPPED: &str = "the import stopped while it read the hashes";
 /// Separates the family of a hash from its text, and begins the reason why there is none.
 const SEPARATOR: char = '\n';
 
-/// Puts the hashes of a file aside, and counts its rows.
+/// Puts the hashes of a file of this name aside, and counts its rows.
 pub(super) async fn put_aside(
-    session: &mut ImportSession,
-    input: OpenedInput,
+    (session, rejects): (&mut ImportSession, Option<&mut RejectsFile>),
+    (name, input): (Option<Arc<str>>, OpenedInput),
     (context, progress): (MapContext, &mut ImportProgress),
 ) -> Result<HashFileReport, CommandError> {
     let OpenedInput { file, read, .. } = input;
+    // They are read again after a crash of the server, which empties the unlogged table; the rejected rows are still there.
+    let mut rejects = rejects.filter(|rejects| rejects.bytes == 0);
     let mapper = RowMapper {
         mapping: file.mapping(),
         context,
-        keeps_originals: false,
+        keeps_originals: rejects.is_some(),
         join: None,
     };
     let mut rows = MappedRows::start(file, mapper)?;
     let mut counted = HashFileReport::default();
     loop {
-        let batch = rows.next_batch().await?;
+        let mut batch = rows.next_batch().await?;
         if batch.is_empty() {
-            let text = serde_json::to_string(&counted).map_err(CommandError::context(STOPPED))?;
-            session
-                .complete_hashes(text)
-                .await
-                .map_err(CommandError::context(STOPPED))?;
             return Ok(counted);
+        }
+        if let Some(rejects) = &mut rejects {
+            for row in &mut batch {
+                if let (Err(rejected), Some(original)) = (&row.content, &mut row.original) {
+                    original.member = original.member.take().or_else(|| name.clone());
+                    rejects.write(row.line, rejected, Some(original))?;
+                }
+            }
         }
         let hashes: HashMap<String, String> = batch.iter().filter_map(|row| to_entry(row, &mut counted)).collect();
         session

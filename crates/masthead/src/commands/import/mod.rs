@@ -11,7 +11,7 @@ mod state;
 mod tenants;
 mod writer;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use masthead_imports::{MapContext, Mapping};
 use masthead_ports::clock::Clock;
@@ -56,6 +56,8 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &ImportArgumen
         })?;
         return print_line(text.trim_end());
     }
+    // Huge pages double the memory of an import, and make it no faster. Where the system refuses, it only takes more memory.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     // Before the database: a wrong file is refused by what it is.
     let files = Files::open(arguments)?;
     with_store(settings_source, async |store| import(store, arguments, files).await)
@@ -96,7 +98,7 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
     let state = arguments
         .state
         .as_deref()
-        .map(|path| StateFile::read_or_new(path, &new_run, identity));
+        .map(|path| StateFile::read_or_new(path, (&new_run, clock.now()), identity));
     let mut state = state.transpose()?;
     if let Some(ended) = state.as_ref().filter(|state| state.state.report.is_some()) {
         return end_again(store, &importer, arguments, ended).await;
@@ -131,7 +133,11 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
         run: state.as_ref().map(|_| run.as_str()),
         joins_hashes: files.hashes.is_some(),
     };
-    let written = write_all(&importer, &mut writer, &run, arguments, files).await;
+    let context = MapContext {
+        now: state.as_ref().map_or_else(|| Ok(clock.now()), StateFile::started_at)?,
+        blocked: blocked_policy(arguments),
+    };
+    let written = write_all(&importer, &mut writer, (&run, context), arguments, files).await;
     let rejects_kept = writer.rejects.as_mut().map_or(Ok(()), RejectsFile::sync);
     let ImportWriter { session, report, .. } = writer;
     let finished = match written {
@@ -195,23 +201,24 @@ async fn begin_run(
 async fn write_all(
     importer: &Importer,
     writer: &mut ImportWriter<'_>,
-    run: &str,
+    (run, context): (&str, MapContext),
     arguments: &ImportArguments,
     files: Files,
 ) -> Result<(), CommandError> {
-    let context = MapContext {
-        now: SystemClock.now(),
-        blocked: blocked_policy(arguments),
-    };
     if let Some(hashes) = files.hashes {
         let complete = importer.runs().complete_hashes(run).await;
         let counted = if let Some(text) = complete.map_err(CommandError::context(STOPPED))? {
             serde_json::from_str(&text).map_err(CommandError::context(INVALID_STATE))?
         } else {
             let mut progress = ImportProgress::start("hashes", hashes.length, arguments.progress_every);
-            let counted = hashes::put_aside(&mut writer.session, hashes, (context, &mut progress)).await;
+            let name = arguments.hashes.as_deref().and_then(Path::file_name);
+            let named = (name.map(|name| name.to_string_lossy().into()), hashes);
+            let place = (&mut writer.session, writer.rejects.as_mut());
+            let counted = hashes::put_aside(place, named, (context, &mut progress)).await;
             progress.finish();
-            counted?
+            let counted = counted?;
+            writer.complete_hashes(&counted).await?;
+            counted
         };
         writer.report.hash_file = Some(counted);
     }

@@ -10,6 +10,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::{input::length_of, report::ImportReport};
 use crate::{cli::ImportArguments, command_error::CommandError};
@@ -22,6 +23,8 @@ pub(super) struct ImportState {
     pub(super) run: String,
     /// The arguments that the result depends on.
     import: BTreeMap<String, String>,
+    /// When it was first started, in seconds since 1970: which dates are too far ahead depends on it.
+    pub(super) started_at: i64,
     /// Whether the database knows the run.
     pub(super) begun: bool,
     /// The final report, once all rows are dealt with.
@@ -36,7 +39,11 @@ pub(super) struct StateFile {
 
 impl StateFile {
     /// The state in this file, or a new one with this run.
-    pub(super) fn read_or_new(path: &Path, run: &str, import: BTreeMap<String, String>) -> Result<Self, CommandError> {
+    pub(super) fn read_or_new(
+        path: &Path,
+        (run, now): (&str, OffsetDateTime),
+        import: BTreeMap<String, String>,
+    ) -> Result<Self, CommandError> {
         let path = path.to_path_buf();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -44,6 +51,7 @@ impl StateFile {
                 let state = ImportState {
                     run: run.to_owned(),
                     import,
+                    started_at: now.unix_timestamp(),
                     begun: false,
                     report: None,
                 };
@@ -63,6 +71,12 @@ impl StateFile {
                 "the state belongs to another import: {name} differs; remove the file to start again"
             ))),
         }
+    }
+
+    /// When the import was first started.
+    pub(super) fn started_at(&self) -> Result<OffsetDateTime, CommandError> {
+        OffsetDateTime::from_unix_timestamp(self.state.started_at)
+            .map_err(|_| CommandError::new("the state file is invalid"))
     }
 
     /// Writes a new file and renames it: a truncated state would pass for a valid one.
@@ -147,19 +161,22 @@ mod tests {
     fn state_is_resumed_only_by_the_same_import() {
         let path = std::env::temp_dir().join(format!("masthead-import-state-{}.json", std::process::id()));
         let _ = fs::remove_file(&path);
-        let mut file = StateFile::read_or_new(&path, "r-1", import("a")).unwrap();
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let later = now + time::Duration::days(1);
+        let mut file = StateFile::read_or_new(&path, ("r-1", now), import("a")).unwrap();
         file.state.begun = true;
         file.write().unwrap();
-        let again = StateFile::read_or_new(&path, "r-2", import("a")).unwrap();
+        let again = StateFile::read_or_new(&path, ("r-2", later), import("a")).unwrap();
         assert_eq!(again.state, file.state);
-        let refused = StateFile::read_or_new(&path, "r-2", import("b"))
+        assert_eq!(again.started_at().unwrap(), now);
+        let refused = StateFile::read_or_new(&path, ("r-2", later), import("b"))
             .err()
             .unwrap()
             .to_string();
         assert!(refused.contains("another import: file differs"), "{refused}");
         fs::write(&path, "{").unwrap();
         assert!(
-            StateFile::read_or_new(&path, "r-2", import("a")).is_err(),
+            StateFile::read_or_new(&path, ("r-2", later), import("a")).is_err(),
             "a truncated state"
         );
         file.remove().unwrap();

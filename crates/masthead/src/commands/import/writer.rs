@@ -17,12 +17,13 @@ use super::{
     pipeline::MappedRows,
     progress::ImportProgress,
     rejects::RejectsFile,
-    report::{ImportReport, RowHash},
+    report::{HashFileReport, ImportReport, RowHash},
     tenants::RowTenants,
 };
 use crate::{clock::SystemClock, command_error::CommandError};
 
 const STOPPED: &str = "the import stopped";
+const NOT_KEPT: &str = "the report cannot be kept";
 
 /// An import that goes on.
 pub(super) struct ImportWriter<'a> {
@@ -49,7 +50,7 @@ struct PendingUser {
     notes: RowNotes,
 }
 
-impl ImportWriter<'_> {
+impl<'a> ImportWriter<'a> {
     /// Stores all rows after those that an earlier process has dealt with.
     pub(super) async fn write_all(
         &mut self,
@@ -110,27 +111,39 @@ impl ImportWriter<'_> {
         for (row, result) in pending.into_iter().zip(std::mem::take(&mut stored.results)) {
             self.count(row, result)?;
         }
-        let text;
-        let checkpoint = match self.run {
-            None => None,
-            Some(run) => {
-                if let Some(rejects) = &mut self.rejects {
-                    rejects.sync()?;
-                }
-                text =
-                    serde_json::to_string(&self.report).map_err(CommandError::context("the report cannot be kept"))?;
-                Some(Checkpoint {
-                    run,
-                    before,
-                    rows: self.report.rows,
-                    rejects_bytes: self.rejects.as_ref().map_or(0, |rejects| rejects.bytes),
-                    report: &text,
-                    at: SystemClock.now(),
-                })
-            }
-        };
+        let mut text = String::new();
+        let checkpoint = self.checkpoint(before, &mut text)?;
         let committed = self.session.commit(stored, checkpoint).await;
         committed.map_err(CommandError::context(STOPPED))
+    }
+
+    /// Keeps that the hashes of the second file are all put aside, and how long the file of rejected rows is with its.
+    pub(super) async fn complete_hashes(&mut self, counted: &HashFileReport) -> Result<(), CommandError> {
+        let counted = serde_json::to_string(counted).map_err(CommandError::context(NOT_KEPT))?;
+        let mut text = String::new();
+        let checkpoint = self.checkpoint(self.report.rows, &mut text)?;
+        let completed = self.session.complete_hashes(counted, checkpoint).await;
+        completed.map_err(CommandError::context(STOPPED))
+    }
+
+    /// How far a run that can be resumed has come. The rejected rows are on the disk by then.
+    fn checkpoint<'t>(&mut self, before: u64, text: &'t mut String) -> Result<Option<Checkpoint<'t>>, CommandError>
+    where
+        'a: 't,
+    {
+        let Some(run) = self.run else { return Ok(None) };
+        if let Some(rejects) = &mut self.rejects {
+            rejects.sync()?;
+        }
+        *text = serde_json::to_string(&self.report).map_err(CommandError::context(NOT_KEPT))?;
+        Ok(Some(Checkpoint {
+            run,
+            before,
+            rows: self.report.rows,
+            rejects_bytes: self.rejects.as_ref().map_or(0, |rejects| rejects.bytes),
+            report: text,
+            at: SystemClock.now(),
+        }))
     }
 
     /// Gives each row its tenant.

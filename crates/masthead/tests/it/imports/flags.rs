@@ -71,6 +71,32 @@ fn second_file_gives_the_hashes() {
 }
 
 #[test]
+fn rejected_rows_of_second_file_are_kept() {
+    let fixture = ImportFixture::new("rejected-hashes");
+    let users = fixture.write("users.ndjson", AUTH0);
+    let hashes = fixture.write("hashes.ndjson", format!("{AUTH0_HASHES}{{\n"));
+    let [state, rejects] = ["state.json", "rejects.ndjson"].map(|name| fixture.path(name));
+    let arguments = [
+        "--hashes",
+        &hashes,
+        "--join",
+        "user_id",
+        "--blocked",
+        "lite",
+        "--rejects",
+        &rejects,
+    ];
+    let ended = fixture.import(&[&arguments[..], &["--state", &state, &users]].concat());
+    assert_eq!(ended.report["hashFile"]["rejected"], 1, "{}", ended.messages);
+    let kept = fixture.read("rejects.ndjson");
+    let first: Value = serde_json::from_str(kept.lines().next().unwrap()).unwrap();
+    assert_eq!(first["file"], "hashes.ndjson");
+    assert_eq!(first["code"], "malformed");
+    assert_eq!(first["line"], AUTH0_HASHES.lines().count() + 1);
+    assert_eq!(ended.report["rejected"], kept.lines().count() - 1);
+}
+
+#[test]
 fn blocked_accounts_are_rejected_or_lite() {
     let fixture = ImportFixture::new("blocked");
     let users = fixture.write("users.ndjson", AUTH0);
