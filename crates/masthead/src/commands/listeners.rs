@@ -6,9 +6,13 @@ use tokio::net::TcpListener;
 
 use crate::{command_error::CommandError, settings::MetricsSettings};
 
-/// The socket of the API.
-pub(super) async fn bind_api(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    bind(address).await.map_err(refused(address, "http.listen"))
+/// The socket of the API, and its address.
+pub(super) async fn bind_api(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CommandError> {
+    let listener = bind(address).await.map_err(refused(address, "http.listen"))?;
+    let address = listener
+        .local_addr()
+        .map_err(CommandError::context("the listening socket has no address"))?;
+    Ok((listener, address))
 }
 
 /// The operations port; `None` where there is none. Where the default address is taken, the server goes on without it: the

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
-use masthead_orchestrator::{Dependencies, MailRelay, UseCases};
+use masthead_orchestrator::{Dependencies, MailRelay, UseCases, writes::UserWrites};
 use masthead_ports::{audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing};
 use masthead_subscribe_store::{SchemaError, Store};
 use masthead_telemetry::{RunningTelemetry, Telemetry};
@@ -87,10 +87,7 @@ async fn serve(
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
     let mail = MailDelivery::new(&settings.mail).map_err(CommandError::context(NO_MAIL))?;
     let certificate = wiring::certificate(settings.http.tls.as_ref(), &clock)?;
-    let listener = bind_api(settings.http.listen).await?;
-    let address = listener
-        .local_addr()
-        .map_err(CommandError::context("the listening socket has no address"))?;
+    let (listener, address) = bind_api(settings.http.listen).await?;
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, &settings.sealing, settings.exports.at_once)?;
     refuse_wrong_schema(&store).await?;
@@ -159,12 +156,7 @@ async fn serve(
         reloader(followers),
         Arc::clone(&logs.control),
     ));
-    tasks.spawn(purge::run(Purger {
-        users: store.users(),
-        erase: user_writes.erase.clone(),
-        tenants: store.tenants(),
-        clock: Arc::clone(&clock),
-    }));
+    tasks.spawn(purge::run(purger(&store, &user_writes, &clock)));
     tasks.spawn(audit::keep_partitions(store.event_partitions(), Arc::clone(&clock)));
     store.read_events().announce();
     if let Some(listener) = ops_listener {
@@ -188,6 +180,15 @@ async fn serve(
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, settings.http.drain_delay, background).await;
     tasks.shutdown().await;
     ended
+}
+
+fn purger(store: &Store, writes: &UserWrites, clock: &Arc<dyn Clock>) -> Purger {
+    Purger {
+        users: store.users(),
+        erase: writes.erase.clone(),
+        tenants: store.tenants(),
+        clock: Arc::clone(clock),
+    }
 }
 
 fn log_warnings(settings: &ServerSettings) {

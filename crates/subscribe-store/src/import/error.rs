@@ -30,6 +30,9 @@ pub enum ImportStopError {
     /// Other writers take ids or addresses of the batch again and again.
     #[error("concurrent writes take the ids or addresses of the batch")]
     Contention,
+    /// The database server has crashed meanwhile, which empties the table in which the hashes are put aside.
+    #[error("the database has lost the hashes of the second file; start the import again")]
+    HashesLost,
     /// Another process has gone on with the run, or has ended it.
     #[error("another process has gone on with this import")]
     RunTaken,

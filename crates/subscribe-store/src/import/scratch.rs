@@ -10,7 +10,8 @@ use crate::database::Transaction;
 pub(super) enum ScratchKind {
     /// The password hash of a key of the second file.
     Hash,
-    /// One row, once all hashes are there, with what was counted: an unlogged table is empty after a crash.
+    /// A row with the key [`BEGUN`] with the first hashes, and one with the key `""` once all are there, with what was counted: an
+    /// unlogged table is empty after a crash.
     HashesComplete,
     /// A user that a dry run would have written, by pool and id.
     User,
@@ -28,6 +29,9 @@ impl ScratchKind {
         }
     }
 }
+
+/// The key of the mark of the first hashes.
+pub(super) const BEGUN: &str = "begun";
 
 /// Writes texts; a later one of a key replaces the one before.
 pub(super) async fn put(

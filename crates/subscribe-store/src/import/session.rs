@@ -19,7 +19,7 @@ use super::{
     result::{DuplicateKey, RowResult},
     row::{ImportRow, SeenBefore},
     runs::{Checkpoint, checkpoint},
-    scratch::{self, ScratchKind},
+    scratch::{self, BEGUN, ScratchKind},
     seen::SeenKeys,
     write::write,
 };
@@ -48,6 +48,8 @@ pub struct ImportSession {
     masters: HashMap<i64, bool>,
     /// The transaction of a dry run; it is never committed.
     dry: Option<Transaction>,
+    /// Whether the mark of the first hashes was written.
+    has_begun_hashes: bool,
     written: u64,
     next_statistics: u64,
 }
@@ -74,6 +76,7 @@ impl ImportSession {
             seen: SeenKeys::new(),
             masters: HashMap::new(),
             dry: None,
+            has_begun_hashes: false,
             written: 0,
             next_statistics: FIRST_STATISTICS,
         }
@@ -149,6 +152,11 @@ impl ImportSession {
     /// # Errors
     /// The database is unavailable.
     pub async fn put_hashes(&mut self, hashes: &HashMap<String, String>) -> Result<(), ImportStopError> {
+        if !self.has_begun_hashes {
+            let mark = HashMap::from([(BEGUN.to_owned(), String::new())]);
+            self.put_aside(ScratchKind::HashesComplete, &mark, None).await?;
+            self.has_begun_hashes = true;
+        }
         self.put_aside(ScratchKind::Hash, hashes, None).await
     }
 
@@ -156,12 +164,16 @@ impl ImportSession {
     /// [`ImportRun::complete_hashes`](super::runs::ImportRun::complete_hashes), and with how far the import has come.
     ///
     /// # Errors
-    /// The database is unavailable, or another process has gone on with the run.
+    /// The database is unavailable or has lost hashes, or another process has gone on with the run.
     pub async fn complete_hashes(
         &mut self,
         counted: String,
         progress: Option<Checkpoint<'_>>,
     ) -> Result<(), ImportStopError> {
+        if self.has_begun_hashes {
+            self.find_put_aside(ScratchKind::HashesComplete, &[BEGUN.to_owned()], BEGUN)
+                .await?;
+        }
         let mark = HashMap::from([(String::new(), counted)]);
         self.put_aside(ScratchKind::HashesComplete, &mark, progress).await
     }
@@ -169,14 +181,9 @@ impl ImportSession {
     /// The hashes of these keys.
     ///
     /// # Errors
-    /// The database is unavailable.
+    /// The database is unavailable, or has lost them.
     pub async fn find_hashes(&mut self, keys: &[String]) -> Result<HashMap<String, String>, ImportStopError> {
-        let mut transaction = self.begin().await?;
-        let found = scratch::find(&mut transaction, &self.run, ScratchKind::Hash, keys).await?;
-        if !self.parts.keeps {
-            self.dry = Some(transaction);
-        }
-        Ok(found)
+        self.find_put_aside(ScratchKind::Hash, keys, "").await
     }
 
     /// Ends the import: after many written users with `VACUUM ANALYZE`.
@@ -188,6 +195,31 @@ impl ImportSession {
             self.parts.tidy().await?;
         }
         Ok(())
+    }
+
+    /// What was put aside by these keys, if the mark with this key is still there.
+    async fn find_put_aside(
+        &mut self,
+        kind: ScratchKind,
+        keys: &[String],
+        mark: &str,
+    ) -> Result<HashMap<String, String>, ImportStopError> {
+        let mut transaction = self.begin().await?;
+        let marks = scratch::find(
+            &mut transaction,
+            &self.run,
+            ScratchKind::HashesComplete,
+            &[mark.to_owned()],
+        )
+        .await?;
+        if marks.is_empty() {
+            return Err(ImportStopError::HashesLost);
+        }
+        let found = scratch::find(&mut transaction, &self.run, kind, keys).await?;
+        if !self.parts.keeps {
+            self.dry = Some(transaction);
+        }
+        Ok(found)
     }
 
     async fn put_aside(

@@ -225,7 +225,7 @@ async fn server_ends_an_export_that_is_not_read() {
     let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     import_users(&fixture.store, &tenant, 0..900).await;
     let short = ExportSelection {
-        idle_limit: Duration::from_millis(1),
+        idle_limit: Duration::from_secs(1),
         ..selection(UserFilter::default())
     };
     let mut export = open(&fixture.store, &tenant, &short).await;

@@ -1,14 +1,14 @@
 //! Imports account for every row, decide about duplicates by their policy, and store whole batches or none.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId, email::Email, metadata::Metadata, state::UserState,
     tenant::Tenant,
 };
 use masthead_subscribe_store::{
-    Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportRow, ImportSession, Importer,
-    NewRegistration, OnDuplicate, PreparedRegistration, RowError, RowOutcome, RowResult, RunProgress,
+    Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportRow, ImportSession, ImportStopError,
+    Importer, NewRegistration, OnDuplicate, PreparedRegistration, RowError, RowOutcome, RowResult, RunProgress,
     UnstorableFieldError,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -501,10 +501,32 @@ async fn hashes_are_put_aside_and_found() {
 
     let mut dry = begin(&importer.clone().dry_run(), DuplicatePolicy::default());
     dry.put_hashes(&hashes(&[("a", "1")])).await.unwrap();
+    dry.complete_hashes("1 row".to_owned(), None).await.unwrap();
     let keys = ["a".to_owned()];
     assert_eq!(dry.find_hashes(&keys).await.unwrap(), hashes(&[("a", "1")]));
     drop(dry);
     assert_eq!(fixture.count("import_scratch"), 0);
+}
+
+/// A crash of the server empties an unlogged table.
+#[tokio::test]
+async fn lost_hashes_stop_the_import() {
+    let (fixture, _) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begin(&importer, DuplicatePolicy::default());
+    let hashes = HashMap::from([("a".to_owned(), "1".to_owned())]);
+    session.put_hashes(&hashes).await.unwrap();
+    fixture.sql("TRUNCATE import_scratch");
+    session.put_hashes(&hashes).await.unwrap();
+    let completed = session.complete_hashes("1 row".to_owned(), None).await;
+    assert!(matches!(completed, Err(ImportStopError::HashesLost)), "{completed:?}");
+
+    let mut session = begin(&importer, DuplicatePolicy::default());
+    session.put_hashes(&hashes).await.unwrap();
+    session.complete_hashes("1 row".to_owned(), None).await.unwrap();
+    fixture.sql("TRUNCATE import_scratch");
+    let found = session.find_hashes(&["a".to_owned()]).await;
+    assert!(matches!(found, Err(ImportStopError::HashesLost)), "{found:?}");
 }
 
 #[tokio::test]

@@ -34,6 +34,9 @@ const WRITTEN_BY_VERSION_8: &str = "
 
 /// Reverts migrations 0014 and 0016, so that a database of this version is one of version 13. Its search terms are lost.
 const REVERT_TO_VERSION_13: &str = "
+    ALTER TABLE reset_links DROP COLUMN crid, ALTER COLUMN registration_id SET NOT NULL;
+    DROP INDEX write_intents_crid_idx; DROP FUNCTION forget_event_user;
+    DROP TABLE erasures, last_sign_ins, import_runs, import_scratch;
     ALTER TABLE workspace_keys DROP COLUMN last_used_at;
     DROP TABLE rate_usage, caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,

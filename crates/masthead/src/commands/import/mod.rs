@@ -150,16 +150,16 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
         state.write()?;
     }
     // Also after an error: what was imported stays.
-    record(store, arguments, &report).await?;
-    if !arguments.dry_run && (finished.is_ok() || state.is_none()) {
-        importer
-            .runs()
-            .end(&run)
-            .await
-            .map_err(CommandError::context(STOPPED))?;
-    }
+    let recorded = record(store, arguments, &report).await;
+    let ended = if !arguments.dry_run && (finished.is_ok() || state.is_none()) {
+        importer.runs().end(&run).await
+    } else {
+        Ok(())
+    };
     print_report(arguments, &report)?;
     finished?;
+    recorded?;
+    ended.map_err(CommandError::context(STOPPED))?;
     if let Some(state) = &state {
         state.remove()?;
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -35,6 +35,8 @@ pub(super) struct ImportState {
 pub(super) struct StateFile {
     path: PathBuf,
     pub(super) state: ImportState,
+    /// Locked: of two processes with one state, the later one stops before it opens anything else.
+    _lock: File,
 }
 
 impl StateFile {
@@ -45,6 +47,7 @@ impl StateFile {
         import: BTreeMap<String, String>,
     ) -> Result<Self, CommandError> {
         let path = path.to_path_buf();
+        let lock = lock(&path)?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,7 +58,11 @@ impl StateFile {
                     begun: false,
                     report: None,
                 };
-                return Ok(Self { path, state });
+                return Ok(Self {
+                    path,
+                    state,
+                    _lock: lock,
+                });
             }
             Err(error) => return Err(CommandError::context("the state cannot be read")(error)),
         };
@@ -66,7 +73,11 @@ impl StateFile {
             .into_iter()
             .find(|name| state.import.get(*name) != import.get(*name));
         match other {
-            None => Ok(Self { path, state }),
+            None => Ok(Self {
+                path,
+                state,
+                _lock: lock,
+            }),
             Some(name) => Err(CommandError::new(format!(
                 "the state belongs to another import: {name} differs; remove the file to start again"
             ))),
@@ -96,12 +107,30 @@ impl StateFile {
 
     /// Removes the file at the end of the import.
     pub(super) fn remove(&self) -> Result<(), CommandError> {
+        // A lock file that is left does no harm.
+        let _ = fs::remove_file(lock_path(&self.path));
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::context(
                 "all rows are dealt with, but the state cannot be removed",
             )(error)),
             _ => Ok(()),
         }
+    }
+}
+
+fn lock_path(state: &Path) -> PathBuf {
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+/// Locks a file beside the state, which itself is replaced at each change. The lock ends with the process.
+fn lock(state: &Path) -> Result<File, CommandError> {
+    let file = File::create(lock_path(state)).map_err(CommandError::context("the state cannot be locked"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CommandError::new("another process runs the import of this state file")),
+        Err(TryLockError::Error(error)) => Err(CommandError::context("the state cannot be locked")(error)),
     }
 }
 

@@ -108,12 +108,16 @@ impl<'a> ImportWriter<'a> {
             .await
             .map_err(CommandError::context(STOPPED))?;
         drop(rows);
+        let counted_before = self.report.clone();
         for (row, result) in pending.into_iter().zip(std::mem::take(&mut stored.results)) {
             self.count(row, result)?;
         }
         let mut text = String::new();
         let checkpoint = self.checkpoint(before, &mut text)?;
         let committed = self.session.commit(stored, checkpoint).await;
+        if committed.is_err() {
+            self.report = counted_before;
+        }
         committed.map_err(CommandError::context(STOPPED))
     }
 

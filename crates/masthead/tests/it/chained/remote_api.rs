@@ -66,15 +66,15 @@ impl RemoteApiServer {
         let tenants = Arc::new(FakeTenants::new(tenants));
         let clock = Arc::new(StoppedClock::default());
         let users = Arc::new(InMemoryUsers::new(store.clone()));
-        let writer = Arc::new(FakeAccountWriter::new(clock.clone()));
+        let accounts = Arc::new(FakeAccountWriter::new(clock.clone()));
         let writes = WriteDependencies {
             store: store.clone(),
             users: users.clone(),
             remote_records: users.clone(),
             erasures: users.clone(),
             writers: Arc::new(FakeProviderWriters {
-                provider: writer.clone(),
-                remote: writer,
+                provider: accounts.clone(),
+                remote: accounts,
             }),
             intents: users.clone(),
             idempotency: users.clone(),

@@ -34,13 +34,13 @@ impl Chain {
         Self { front, remote }
     }
 
-    fn post(&self, paper: &str, path: &str, body: Value) -> Answer {
-        self.front.call(paper, &format!("POST /v4/Users{path}"), &body)
+    fn post(&self, paper: &str, path: &str, body: &Value) -> Answer {
+        self.front.call(paper, &format!("POST /v4/Users{path}"), body)
     }
 
     fn finish(&self, paper: &str, link: &str, password: &str) -> Answer {
         let body = json!({"encryptedEventId": link, "password": password});
-        self.post(paper, "/ForgotPassword/Finish", body)
+        self.post(paper, "/ForgotPassword/Finish", &body)
     }
 
     /// The value of a parameter of the link in the mail with this number.
@@ -78,7 +78,7 @@ fn reader_lives_in_a_chain() {
     let chain = Chain::start();
     let (front, remote) = (&chain.front, &chain.remote);
     let (address, moved) = ("nell.j@readers.example", "nell.new@readers.example");
-    let post = |path: &str, body: Value| chain.post(HERALD, path, body);
+    let post = |path: &str, body: Value| chain.post(HERALD, path, &body);
 
     // Registers: nothing is created there before the address is verified.
     let registration = json!({
@@ -189,10 +189,10 @@ fn update_reaches_every_field_of_the_remote_store() {
 
     // A user there who is not verified is verified by a code of the front.
     let body = json!({"email": email("uma"), "returnUrl": RETURN_URL});
-    chain.post(HERALD, "/VerificationCode", body).expect("S200_13");
+    chain.post(HERALD, "/VerificationCode", &body).expect("S200_13");
     let code = chain.mailed(&email("uma"), 1, "verificationCode");
     let verify = json!({"email": email("uma"), "verificationCode": code});
-    assert_eq!(chain.post(HERALD, "/Verification", verify).expect("S200_07").id(), id);
+    assert_eq!(chain.post(HERALD, "/Verification", &verify).expect("S200_07").id(), id);
     front.sign_in(HERALD, &email("uma"), PASSWORD).expect("S200_06");
     chain.end(&[&email("uma"), PASSWORD]);
 }
@@ -315,12 +315,12 @@ fn provider_and_remote_store_agree_after_each_call() {
     let mut pending = new_user("ada");
     pending["verifyEmail"] = json!(true);
     pending["returnUrl"] = json!(RETURN_URL);
-    chain.post(MIRROR, "", pending.clone()).expect("S200_04");
-    chain.post(MIRROR, "", pending).expect("E400_07");
+    chain.post(MIRROR, "", &pending).expect("S200_04");
+    chain.post(MIRROR, "", &pending).expect("E400_07");
     agreed(&[]);
     let code = chain.mailed(&address, 1, "verificationCode");
     let verify = json!({"email": address, "verificationCode": code});
-    let id = chain.post(MIRROR, "/Verification", verify).expect("S200_07").id();
+    let id = chain.post(MIRROR, "/Verification", &verify).expect("S200_07").id();
     agreed(&[format!("{id} {address} Nova")]);
     assert_eq!(
         remote.rows("SELECT count(*) FROM registrations WHERE password_hash IS NOT NULL"),
@@ -331,7 +331,7 @@ fn provider_and_remote_store_agree_after_each_call() {
     chain.finish(MIRROR, &first, PASSWORD).expect("S200_10");
     front.sign_in(MIRROR, &address, PASSWORD).expect("S200_06");
     let forgot = json!({"loginName": address, "returnUrl": RETURN_URL});
-    chain.post(MIRROR, "/ForgotPassword", forgot).expect("S200_08");
+    chain.post(MIRROR, "/ForgotPassword", &forgot).expect("S200_08");
     let link = chain.mailed(&address, 3, "encryptedEventId");
     chain.finish(MIRROR, &link, NEW_PASSWORD).expect("S200_10");
     chain.finish(MIRROR, &link, PASSWORD).expect("E400_17");
@@ -402,10 +402,10 @@ fn belongings_of_another_tenant_of_the_chain_are_worth_nothing() {
     let remote = WriteServer::start(&[]);
     let remotes = [(HERALD, HERALD), (COURIER, COURIER)].map(|(paper, there)| remote.as_remote(paper, there));
     let front = WriteServer::start_before(&remotes);
-    let post = |paper: &str, path: &str, body: Value| front.call(paper, &format!("POST /v4/Users{path}"), &body);
+    let post = |paper: &str, path: &str, body: Value| front.call(paper, &format!("POST /v4/Users{path}"), body);
     let id = front.create(HERALD, "owner").expect("S200_03").id();
     let forgot = json!({"loginName": email("owner"), "returnUrl": RETURN_URL});
-    post(HERALD, "/ForgotPassword", forgot).expect("S200_08");
+    post(HERALD, "/ForgotPassword", &forgot).expect("S200_08");
     let link = parameter(&front.mails(&email("owner"), 1)[0].links[0], "encryptedEventId");
     // A registration that our store had before is not seen.
     let replaced = format!(
@@ -450,7 +450,7 @@ fn belongings_of_another_tenant_of_the_chain_are_worth_nothing() {
 
     // With their owner they are worth what they were.
     post(HERALD, "/ForgotPassword/Finish", finish).expect("S200_10");
-    post(HERALD, "/Verification", verify).expect("S200_07");
+    post(HERALD, "/Verification", &verify).expect("S200_07");
     front.sign_in(HERALD, &email("owner"), NEW_PASSWORD).expect("S200_06");
 }
 

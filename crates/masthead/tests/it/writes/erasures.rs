@@ -72,7 +72,7 @@ fn opened(text: &str) -> String {
             let plain = purposes
                 .iter()
                 .filter_map(|purpose| sealer.open(tenant, *purpose, part).ok());
-            plain.for_each(|plain| all += &format!("\n{plain}"));
+            plain.for_each(|plain| all.extend(["\n", &plain]));
         }
     }
     all
@@ -80,7 +80,11 @@ fn opened(text: &str) -> String {
 
 /// A text in the forms in which it could be stored: as it is, folded, in hexadecimal digits and in base64.
 fn forms(text: &str) -> Vec<String> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digit = |four: u8| char::from_digit(four.into(), 16).unwrap();
+    let hex = |bytes: &[u8]| -> String {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.map(digit).collect()
+    };
     let spellings = [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
     let mut forms = Vec::new();
     for spelling in spellings {

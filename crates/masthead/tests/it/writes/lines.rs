@@ -625,8 +625,8 @@ fn every_line_has_a_test() {
         for name in named {
             let (module, test) = name.rsplit_once("::").unwrap();
             let file = folder.join("tests/it").join(module.replace("::", "/") + ".rs");
-            let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(text.contains(&format!("fn {test}()")), "{name}");
+            let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(source.contains(&format!("fn {test}()")), "{name}");
         }
     }
 }

@@ -389,7 +389,7 @@ fn failures_of_an_address_are_counted_by_all_servers() {
     }
     let sign_in = |name: &str, password: &str, address: &str| {
         let body = json!({"loginName": email(name), "password": password});
-        let to = if name.len() % 2 == 0 {
+        let to = if name.len().is_multiple_of(2) {
             other.address
         } else {
             server.address()
