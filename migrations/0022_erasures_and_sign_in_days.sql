@@ -36,6 +36,12 @@ CREATE TABLE last_sign_ins (
     CONSTRAINT last_sign_ins_pkey PRIMARY KEY (pool, registration_id)
 );
 
+-- The day on which the row was stored, as an activity: imports bring dates of the past. Rows of before have the day of this migration.
+ALTER TABLE registrations ADD COLUMN stored_on date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date;
+
+-- The day since which every sign-in of the pool's users is known: anew when a tenant's users no longer sign in elsewhere.
+ALTER TABLE pools ADD COLUMN sign_ins_since date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date;
+
 -- An erasure ends the open writes of the person.
 -- allowed: the table has the writes that are not finished, a few
 CREATE INDEX write_intents_crid_idx ON write_intents (pool, crid) WHERE crid IS NOT NULL;

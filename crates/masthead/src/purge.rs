@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use masthead_domain::customer_registration_id::CustomerRegistrationId;
 use masthead_orchestrator::{
     Caller,
     writes::{ErasePerson, EraseRequest, WriteCall},
@@ -75,20 +76,52 @@ pub(crate) async fn run(purger: Purger) {
 /// The database is unavailable. What was done before stays done.
 pub(crate) async fn purge(purger: &Purger) -> Result<PurgeOutcome, SourceError> {
     let mut outcome = PurgeOutcome::default();
+    let mut failed = None;
     for _ in 0..ROUNDS {
-        let round = purger.users.purge_expired(purger.clock.now(), ROWS).await?;
-        if round == Purged::default() {
-            break;
+        match purger.users.purge_expired(purger.clock.now(), ROWS).await {
+            Ok(round) if round == Purged::default() => break,
+            Ok(round) => {
+                outcome.deleted.registrations += round.registrations;
+                outcome.deleted.others += round.others;
+            }
+            // Inactive users go all the same.
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
         }
-        outcome.deleted.registrations += round.registrations;
-        outcome.deleted.others += round.others;
     }
-    for pool in purger.users.inactive_pools(purger.clock.now()).await? {
-        if pool.erases {
-            erase_of_pool(purger, &pool, &mut outcome).await?;
-        }
+    erase_inactive(purger, &mut outcome).await?;
+    failed.map_or(Ok(outcome), Err)
+}
+
+async fn erase_inactive(purger: &Purger, outcome: &mut PurgeOutcome) -> Result<(), SourceError> {
+    let mut pools = purger.users.inactive_pools(purger.clock.now()).await?;
+    pools.retain(|pool| pool.erases && pool.is_known);
+    if pools.is_empty() {
+        return Ok(());
     }
-    Ok(outcome)
+    // One process at a time; the others purge the next time.
+    let Some(_erasing) = purger.users.begin_erasing_inactive().await? else {
+        return Ok(());
+    };
+    for pool in &pools {
+        erase_of_pool(purger, pool, outcome).await?;
+    }
+    Ok(())
+}
+
+async fn is_inactive_still(
+    purger: &Purger,
+    pool: &InactivePool,
+    crid: &CustomerRegistrationId,
+) -> Result<bool, SourceError> {
+    let rules = purger.users.inactive_pools(purger.clock.now()).await?;
+    let rule = rules.iter().find(|now| now.pool == pool.pool && now.erases);
+    match rule {
+        Some(rule) => purger.users.is_inactive(rule, crid).await,
+        None => Ok(false),
+    }
 }
 
 async fn erase_of_pool(purger: &Purger, pool: &InactivePool, outcome: &mut PurgeOutcome) -> Result<(), SourceError> {
@@ -97,6 +130,10 @@ async fn erase_of_pool(purger: &Purger, pool: &InactivePool, outcome: &mut Purge
         return Ok(());
     };
     for crid in inactive {
+        // The user may have come back since the list was read, or the tenants have another rule.
+        if !is_inactive_still(purger, pool, &crid).await? {
+            continue;
+        }
         let call = WriteCall {
             caller: Caller {
                 tenant: Arc::clone(&tenant),

@@ -74,15 +74,22 @@ pub(crate) fn person_reports(
     })
 }
 
-/// Settles intents, and goes on with erasures, until the end.
-pub(crate) async fn reconcile(reconcile: ReconcileWrites, erase: ErasePerson, end: CancellationToken) {
+/// Goes on with erasures until the end: apart from [`reconcile`], since one may take minutes.
+pub(crate) async fn go_on_erasing(erase: ErasePerson, end: CancellationToken) {
     while wait(RECONCILE, &end).await {
-        if let Err(error) = erase.run_once().await {
+        let swept = end.run_until_cancelled(erase.run_once()).await;
+        if let Some(Err(error)) = swept {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "erasures do not go on for now"
             );
         }
+    }
+}
+
+/// Settles intents until the end.
+pub(crate) async fn reconcile(reconcile: ReconcileWrites, end: CancellationToken) {
+    while wait(RECONCILE, &end).await {
         match reconcile.run_once().await {
             Ok(settled) => {
                 for (_, outcome) in settled {

@@ -222,12 +222,14 @@ pub trait Erasures: Send + Sync {
 
     /// Removes the rest: idempotency keys, counters, mails that wait, writes that create the person, and the person's name in
     /// events. Done at once after [`Self::erase`], and again minutes later for what other servers still held in memory.
-    /// `None` if there is no such erasure.
+    /// The events are gone through for this long at most: the receipt is not finished if that is not enough. `None` if there is no
+    /// such erasure, or if another sweep of it runs.
     async fn sweep(
         &self,
         id: ErasureId,
         texts: &dyn StoredTexts,
         at: OffsetDateTime,
+        events_within: Duration,
     ) -> Result<Option<Receipt>, SourceError>;
 
     /// The receipt with this number, of this tenant's pool.

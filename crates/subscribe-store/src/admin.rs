@@ -205,6 +205,7 @@ impl Admin {
             let mut transaction = self.pool.begin().await?;
             let (pool, stored) = lock_tenant(&mut transaction, id).await?;
             let mut settings = settings_json::parse(&stored).map_err(corrupt)?;
+            let was_elsewhere = signs_in_elsewhere(&settings_json::evaluate(&settings).0);
             for (name, value) in changes {
                 if value.is_empty() {
                     settings.remove(name);
@@ -212,7 +213,7 @@ impl Admin {
                     settings.insert(name.clone(), value.clone());
                 }
             }
-            let (_, warnings) = check_settings(&settings)?;
+            let (parsed, warnings) = check_settings(&settings)?;
             sqlx::query!(
                 "UPDATE tenants SET settings = $4::text::json, changed_at = now()
                   WHERE client_group = $1 AND client = $2 AND paper = $3",
@@ -224,6 +225,9 @@ impl Admin {
             .execute(&mut transaction)
             .await?;
             decide_master(&mut transaction, pool).await?;
+            if was_elsewhere && !signs_in_elsewhere(&parsed) {
+                forget_sign_ins(&mut transaction, pool).await?;
+            }
             transaction.commit().await?;
             Ok((settings, warnings))
         })
@@ -238,7 +242,7 @@ impl Admin {
     pub async fn remove_tenant(&self, id: &TenantId, orphan: bool) -> Result<(), AdminError> {
         self.within_time_limit(async {
             let mut transaction = self.pool.begin().await?;
-            let (pool, _) = lock_tenant(&mut transaction, id).await?;
+            let (pool, stored) = lock_tenant(&mut transaction, id).await?;
             sqlx::query!(
                 "DELETE FROM tenants WHERE client_group = $1 AND client = $2 AND paper = $3",
                 id.group(),
@@ -258,6 +262,10 @@ impl Admin {
                 return Err(AdminError::WouldOrphan(left.people));
             }
             decide_master(&mut transaction, pool).await?;
+            let settings = settings_json::parse(&stored).unwrap_or_default();
+            if signs_in_elsewhere(&settings_json::evaluate(&settings).0) {
+                forget_sign_ins(&mut transaction, pool).await?;
+            }
             transaction.commit().await?;
             Ok(())
         })
@@ -314,6 +322,22 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Whether users sign in where this database does not record it.
+fn signs_in_elsewhere(settings: &TenantSettings) -> bool {
+    settings.is_federated() || settings.has_remote_store()
+}
+
+/// Sign-ins of the pool's users are known from today on: those of before were elsewhere.
+async fn forget_sign_ins(transaction: &mut Transaction, pool: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE pools SET sign_ins_since = (now() AT TIME ZONE 'UTC')::date WHERE id = $1",
+        pool
+    )
+    .execute(transaction)
+    .await
+    .map(|_| ())
 }
 
 fn check_settings(settings: &BTreeMap<String, String>) -> Result<(TenantSettings, Vec<SettingError>), AdminError> {

@@ -105,6 +105,6 @@ pub use stored_keys::KeysMade;
 pub use stored_user::{StoredRegistration, StoredUser, StoredUsers};
 pub use tenants::PgTenants;
 pub use tombstones::StoredTombstone;
-pub use users::{InactivePool, PgUsers, Purged};
+pub use users::{ErasingInactive, InactivePool, PgUsers, Purged};
 pub use workspace_admin::{KeyRow, WorkspaceChange, WorkspaceRow};
 pub use workspaces::PgWorkspaces;

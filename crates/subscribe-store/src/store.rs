@@ -48,12 +48,16 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// The best plan of most statements does not depend on their values, and a custom plan for the values of a new pool, which
 /// the statistics do not know, may read the whole pool for each key.
+/// A task that sweeps erasures, one that erases inactive users, and a request; opened on use.
+const SLOW_CONNECTIONS: u32 = 3;
+
 const GENERIC_PLANS: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan")];
 
 /// The Postgres store.
 pub struct Store {
     service: PgDatabase,
     writing: PgDatabase,
+    slow: PgDatabase,
     search: Reads,
     exports: Arc<PgRegistrationExports>,
     migrations_url: String,
@@ -91,12 +95,7 @@ impl Store {
         let to_server = DatabaseServers::parse(direct)?;
         let queue = SearchQueue::new(options.search_limits(&to_server), options.statement_timeout);
         let queue = Arc::new(queue);
-        // Without a direct way to the server, the time limit is that of the role.
-        let maintenance = if options.pooler && direct == options.url {
-            Connector::new(options.pooler, &to_server, &[])
-        } else {
-            Connector::direct(&to_server, &[("statement_timeout", "0")])
-        };
+        let maintenance = maintenance(options, direct, &to_server);
 
         let log = options
             .logs_failed_connections
@@ -110,6 +109,7 @@ impl Store {
         let writing = options
             .database(generic.clone(), options.writing_connections)
             .with_writes(writes());
+        let slow = options.database(generic.clone(), SLOW_CONNECTIONS);
         let searching = options.connector(&plain, BY_INDEX).with_log(log.clone());
         let search = options.database(searching.clone(), options.search_connections);
         let exports = options.database(searching.clone(), options.export_connections);
@@ -159,7 +159,12 @@ impl Store {
                 searches,
                 tombstones.clone(),
             )),
-            users: Arc::new(PgUsers::new(service.clone(), writing.clone(), tombstones.clone())),
+            users: Arc::new(PgUsers::new(
+                service.clone(),
+                writing.clone(),
+                slow.clone(),
+                tombstones.clone(),
+            )),
             tombstones,
             patience: options.statement_timeout,
             started: Mutex::new(vec![lookups]),
@@ -181,6 +186,7 @@ impl Store {
             maintenance,
             service,
             writing,
+            slow,
             search,
             exports: Arc::new(exports),
         })
@@ -376,8 +382,18 @@ impl Store {
         tokio::join!(
             self.service.close(),
             self.writing.close(),
+            self.slow.close(),
             self.search.close(),
             self.exports.close()
         );
+    }
+}
+
+/// Connections without a time limit; without a direct way to the server, it is that of the role.
+fn maintenance(options: &StoreOptions, direct: &str, to_server: &DatabaseServers) -> Connector {
+    if options.pooler && direct == options.url {
+        Connector::new(options.pooler, to_server, &[])
+    } else {
+        Connector::direct(to_server, &[("statement_timeout", "0")])
     }
 }

@@ -45,8 +45,6 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
         };
     }
     if !arguments.list {
-        let swept = operations.writes.erase.run_once().await;
-        swept.map_err(CommandError::context("the erasures that wait cannot be read"))?;
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
         let mut done = 0_usize;
         for (intent, outcome) in settled {
@@ -58,6 +56,8 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
         if done > 0 {
             record(operations, json!({"taken": done})).await?;
         }
+        let swept = operations.writes.erase.run_once().await;
+        swept.map_err(CommandError::context("erasures that wait do not go on"))?;
     }
     let open = reconcile
         .list(None, LISTED)

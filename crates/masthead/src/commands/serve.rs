@@ -168,7 +168,8 @@ async fn serve(
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
     background.spawn(|end| key_uses::run(store.workspaces(), end));
-    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), user_writes.erase.clone(), end));
+    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+    background.spawn(|end| writes::go_on_erasing(user_writes.erase.clone(), end));
     let hasher = wiring::keyed_hasher(&settings.sealing)?;
     background.spawn(|end| forget::run(store.users(), adapters.clone(), hasher, Arc::clone(&clock), end));
     if settings.limits.shared {

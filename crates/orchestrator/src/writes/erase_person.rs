@@ -9,7 +9,7 @@ use masthead_domain::{
     user_key::UserKey,
 };
 use masthead_ports::{
-    accounts::{Ability, AccountWriter, MissingSetting},
+    accounts::{Ability, MissingSetting},
     erasure::{ErasureId, ErasureOutcome, NewErasure, Person, Receipt, ReceiptLine},
     intents::{IntentId, IntentKind},
     keyed_hash::{HashPurpose, KeyedHash, KeyedHasher},
@@ -20,7 +20,7 @@ use masthead_ports::{
 };
 
 use super::{
-    error::{WriteUserError, provider_read_error, store_error},
+    error::{WriteUserError, store_error},
     intent_content::IntentContent,
     services::{Services, WriteCall, Written},
     settle,
@@ -28,12 +28,15 @@ use super::{
     two_sided::Intended,
 };
 
-/// How long an erasure is kept from other servers, and how many are taken at once.
+/// How long an erasure is kept from other servers: longer than a sweep may take.
 const LEASE: Duration = Duration::from_mins(15);
-const BATCH: u16 = 10;
 
-/// How many accounts of a provider one person may have.
-const MOST_ACCOUNTS: usize = 20;
+/// How many erasures go on at a time, one after another.
+const BATCH: usize = 1000;
+
+/// How long the events may be gone through: a request waits for a small log alone, a task also for that of years.
+const EVENTS_WITHIN: Duration = Duration::from_mins(10);
+const EVENTS_WITHIN_REQUEST: Duration = Duration::from_secs(1);
 
 /// A person to erase.
 #[derive(Debug, Clone)]
@@ -87,6 +90,7 @@ impl ErasePerson {
                 services
                     .accounts(&cx, &*both.writer, &request.key, &mut person)
                     .await?
+                    .own
                     .len(),
             ),
             Eraser::None(_) => None,
@@ -107,18 +111,24 @@ impl ErasePerson {
         receipt.map_err(|error| store_error(&error))
     }
 
-    /// Goes on with the erasures whose rest is due, and returns their receipts. Several servers share the work.
+    /// Goes on with the erasures whose rest is due, one at a time, and returns their receipts. Several servers share the work.
     ///
     /// # Errors
-    /// The store did not answer.
+    /// The store did not answer, or the first reason why one could not go on; the others are done all the same.
     pub async fn run_once(&self) -> Result<Vec<Receipt>, SourceError> {
         let services = &self.services;
-        let due = services.ports.erasures.claim_due(services.now(), LEASE, BATCH).await?;
-        let mut swept = Vec::new();
-        for id in due {
-            swept.extend(services.sweep(id).await?);
+        let (mut swept, mut failed) = (Vec::new(), None);
+        for _ in 0..BATCH {
+            let due = services.ports.erasures.claim_due(services.now(), LEASE, 1).await?;
+            let Some(id) = due.first() else { break };
+            match services.sweep(*id, EVENTS_WITHIN).await {
+                Ok(receipt) => swept.extend(receipt),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        Ok(swept)
+        failed.map_or(Ok(swept), Err)
     }
 }
 
@@ -140,16 +150,13 @@ impl Services {
         let mut has_account = false;
         match self.eraser(&cx, request.ignore_provider) {
             Eraser::Writer(both) => {
-                let accounts = self.accounts(&cx, &*both.writer, &request.key, &mut person).await?;
-                for id in &accounts {
+                let found = self.accounts(&cx, &*both.writer, &request.key, &mut person).await?;
+                let accounts = &found.own;
+                for id in accounts {
                     intent = Some((self.erase_account(call, &cx, &both, id).await?, id.clone()));
                 }
                 has_account = !accounts.is_empty();
-                lines.push(ReceiptLine::of_count(
-                    sources::PROVIDER,
-                    accounts.len() as u64,
-                    self.now(),
-                ));
+                lines.extend(found.lines(self.now()));
                 if has_account {
                     events.push(EventKind::AuthSystemUserDelete);
                 }
@@ -161,6 +168,12 @@ impl Services {
             let earlier = self.ports.erasures.receipts_of(&cx, &person).await;
             let earlier = earlier.map_err(|error| store_error(&error))?;
             let earlier = earlier.into_iter().next().ok_or(WriteUserError::NoSuchUser)?;
+            if earlier.finished_at.is_some() {
+                return Ok(Written {
+                    value: earlier,
+                    pending: None,
+                });
+            }
             return Ok(self.swept(&cx, earlier).await);
         }
         events.extend([EventKind::SubscribeUserDelete, EventKind::SubscribeUserErase]);
@@ -213,7 +226,7 @@ impl Services {
     /// The receipt after the rest is removed too, as far as the caller's time allows: otherwise servers go on.
     async fn swept(&self, cx: &CallContext, receipt: Receipt) -> Written<Receipt> {
         let until = Self::following(cx).deadline;
-        let swept = tokio::time::timeout_at(until.into(), self.sweep(receipt.id)).await;
+        let swept = tokio::time::timeout_at(until.into(), self.sweep(receipt.id, EVENTS_WITHIN_REQUEST)).await;
         let receipt = match swept {
             Ok(Ok(Some(swept))) => swept,
             Ok(Ok(None)) | Err(_) => receipt,
@@ -228,9 +241,10 @@ impl Services {
         }
     }
 
-    async fn sweep(&self, id: ErasureId) -> Result<Option<Receipt>, SourceError> {
+    async fn sweep(&self, id: ErasureId, events_within: Duration) -> Result<Option<Receipt>, SourceError> {
         let texts = self.opened_texts();
-        self.ports.erasures.sweep(id, &texts, self.now()).await
+        let erasures = &self.ports.erasures;
+        erasures.sweep(id, &texts, self.now(), events_within).await
     }
 
     async fn identify(&self, cx: &CallContext, key: &UserKey) -> Result<Person, WriteUserError> {
@@ -258,33 +272,6 @@ impl Services {
             }
             Err(error) => Eraser::None(Some((ErasureOutcome::NotPossible, error.to_string()))),
         }
-    }
-
-    /// The accounts that the provider has of the person, whose ids are added to it.
-    async fn accounts(
-        &self,
-        cx: &CallContext,
-        writer: &dyn AccountWriter,
-        key: &UserKey,
-        person: &mut Person,
-    ) -> Result<Vec<CustomerRegistrationId>, WriteUserError> {
-        let mut found = Vec::new();
-        let ids: Vec<UserKey> = person.ids.iter().cloned().map(UserKey::Id).collect();
-        let address = Some(key).filter(|key| matches!(key, UserKey::Email(_))).cloned();
-        for key in ids.into_iter().chain(address).take(MOST_ACCOUNTS) {
-            let accounts = writer.find_written(cx, &key).await;
-            let accounts = accounts.map_err(|error| provider_read_error(&error, writer.name()))?;
-            for account in accounts {
-                person.add_id(account.crid.clone());
-                if let Some(email) = account.email {
-                    person.add_email(email);
-                }
-                if !found.contains(&account.crid) {
-                    found.push(account.crid);
-                }
-            }
-        }
-        Ok(found)
     }
 
     /// Deletes one account of the provider. Its intent stays open: the step of our store ends the intents of all accounts.

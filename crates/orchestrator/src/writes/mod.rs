@@ -9,6 +9,7 @@ mod error;
 mod first_login;
 mod idempotent;
 mod intent_content;
+mod person_accounts;
 mod reconcile;
 mod remote_store;
 mod repeat_in_store;

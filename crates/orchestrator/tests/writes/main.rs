@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed setup may stop a test")]
 
 mod credentials;
+mod erasures;
 mod faults;
 mod first_login;
 mod fixture;

@@ -135,7 +135,7 @@ impl PgPersonRecords {
         add(sources::MIRROR, rows::mirror(database, pool, person).await);
         add(sources::PENDING, rows::pending(database, pool, person, texts).await);
         add(sources::CODES, rows::codes(database, pool, person).await);
-        add(sources::LINKS, rows::links(database, pool, &numbers).await);
+        add(sources::LINKS, rows::links(database, pool, person, &numbers).await);
         add(
             sources::SIGN_IN_DAYS,
             rows::sign_in_days(database, pool, &numbers).await,
@@ -191,7 +191,9 @@ impl PgPersonRecords {
                     .with("createdAt", Some(stone.created_at))
                     .with("seenBySyncAt", stone.scanned_at)
             };
-            records.extend(found.unwrap_or_default().into_iter().map(record));
+            // Without the key nothing is known of them.
+            let found = found.ok_or_else(|| SourceError::new(OPERATION, SourceErrorKind::Unavailable))?;
+            records.extend(found.into_iter().map(record));
         }
         transaction.rollback().await?;
         Ok(SourceAnswer::all(records))

@@ -138,11 +138,18 @@ pub(super) async fn codes(database: &PgDatabase, pool: PoolId, person: &Person) 
     Ok(SourceAnswer::all(records.collect()))
 }
 
-pub(super) async fn links(database: &PgDatabase, pool: PoolId, numbers: &[i64]) -> Result<SourceAnswer, PersonError> {
+pub(super) async fn links(
+    database: &PgDatabase,
+    pool: PoolId,
+    person: &Person,
+    numbers: &[i64],
+) -> Result<SourceAnswer, PersonError> {
     let rows = sqlx::query!(
-        "SELECT created_at, expires_at FROM reset_links WHERE pool = $1 AND registration_id = ANY ($2) ORDER BY id",
+        "SELECT created_at, expires_at FROM reset_links
+          WHERE pool = $1 AND (registration_id = ANY ($2) OR crid = ANY ($3)) ORDER BY id",
         pool.0,
         numbers,
+        &ids(person) as &[&str],
     )
     .fetch_all(database)
     .await?;

@@ -26,33 +26,40 @@ pub(super) async fn intents(
     person: &Person,
     texts: &dyn StoredTexts,
 ) -> Result<SourceAnswer, PersonError> {
-    let rows = sqlx::query!(
-        r#"SELECT created_at, deadline, tenant, kind, step, crid IS NOT NULL AS "has_id!", sealed, request_id, source_system
-             FROM write_intents WHERE pool = $1 AND (crid IS NULL OR crid = ANY ($2)) ORDER BY created_at, id LIMIT $3"#,
-        pool.0,
-        &ids(person) as &[&str],
-        PAGE * 10,
-    )
-    .fetch_all(database)
-    .await?;
-    let own = rows.into_iter().filter(|row| {
-        let tenant = TenantId::parse(&row.tenant).ok();
-        row.has_id
-            || has_address(
-                person,
-                tenant.and_then(|tenant| texts.address_of_intent(&tenant, &row.sealed)),
-            )
-    });
-    let records = own.map(|row| {
-        Record::default()
-            .with("kind", Some(row.kind))
-            .with("step", Some(row.step))
-            .with("createdAt", Some(row.created_at))
-            .with("deadline", Some(row.deadline))
-            .with("requestId", Some(row.request_id))
-            .with("sourceSystem", Some(row.source_system))
-    });
-    Ok(SourceAnswer::all(records.collect()))
+    let (mut records, mut after) = (Vec::new(), 0);
+    loop {
+        let rows = sqlx::query!(
+            r#"SELECT id, created_at, deadline, tenant, kind, step, crid IS NOT NULL AS "has_id!", sealed, request_id, source_system
+                 FROM write_intents WHERE pool = $1 AND id > $3 AND (crid IS NULL OR crid = ANY ($2)) ORDER BY id LIMIT $4"#,
+            pool.0,
+            &ids(person) as &[&str],
+            after,
+            PAGE,
+        )
+        .fetch_all(database)
+        .await?;
+        let Some(last) = rows.last() else {
+            return Ok(SourceAnswer::all(records));
+        };
+        after = last.id;
+        let own = rows.into_iter().filter(|row| {
+            let tenant = TenantId::parse(&row.tenant).ok();
+            row.has_id
+                || has_address(
+                    person,
+                    tenant.and_then(|tenant| texts.address_of_intent(&tenant, &row.sealed)),
+                )
+        });
+        records.extend(own.map(|row| {
+            Record::default()
+                .with("kind", Some(row.kind))
+                .with("step", Some(row.step))
+                .with("createdAt", Some(row.created_at))
+                .with("deadline", Some(row.deadline))
+                .with("requestId", Some(row.request_id))
+                .with("sourceSystem", Some(row.source_system))
+        }));
+    }
 }
 
 /// The keys of a day are looked through.

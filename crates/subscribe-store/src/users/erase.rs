@@ -86,7 +86,7 @@ async fn erase_within(
     let registrations = delete_registrations(transaction, pool, &ids).await?;
     let numbers: Vec<i64> = registrations.iter().map(|gone| gone.number).collect();
     counted(sources::REGISTRATIONS, numbers.len() as u64);
-    let beside = delete_beside(transaction, pool, &numbers, &emails).await?;
+    let beside = delete_beside(transaction, pool, (&numbers, &ids), &emails).await?;
     counted(sources::LINKS, beside.links);
     counted(sources::SIGN_IN_DAYS, beside.sign_in_days);
     counted(sources::PENDING, beside.pending);
@@ -197,13 +197,14 @@ struct Beside {
 async fn delete_beside(
     transaction: &mut Transaction,
     pool: PoolId,
-    numbers: &[i64],
+    (numbers, ids): (&[i64], &[&str]),
     emails: &[&str],
 ) -> Result<Beside, sqlx::Error> {
     let links = sqlx::query!(
-        "DELETE FROM reset_links WHERE pool = $1 AND registration_id = ANY ($2)",
+        "DELETE FROM reset_links WHERE pool = $1 AND (registration_id = ANY ($2) OR crid = ANY ($3))",
         pool.0,
         numbers,
+        ids as &[&str],
     )
     .execute(&mut *transaction)
     .await?;

@@ -74,8 +74,9 @@ impl Erasures for PgUsers {
         id: ErasureId,
         texts: &dyn StoredTexts,
         at: OffsetDateTime,
+        events_within: Duration,
     ) -> Result<Option<Receipt>, SourceError> {
-        sweep::sweep(self, id, texts, at).await.map_err(failed)
+        sweep::sweep(self, id, texts, at, events_within).await.map_err(failed)
     }
 
     async fn receipt(&self, cx: &CallContext, id: ErasureId) -> Result<Option<Receipt>, SourceError> {

@@ -27,7 +27,7 @@ mod sign_in;
 mod sweep;
 mod writer;
 
-pub use inactive::InactivePool;
+pub use inactive::{ErasingInactive, InactivePool};
 pub use pg_users::PgUsers;
 pub use purge::Purged;
 #[cfg(test)]

@@ -9,14 +9,22 @@ pub struct PgUsers {
     pub(super) service: PgDatabase,
     /// Connections for writes of registrations.
     pub(super) writing: PgDatabase,
+    /// Connections for what may take minutes, so that nothing else waits for it.
+    pub(super) slow: PgDatabase,
     pub(super) tombstones: Tombstones,
 }
 
 impl PgUsers {
-    pub(crate) const fn new(service: PgDatabase, writing: PgDatabase, tombstones: Tombstones) -> Self {
+    pub(crate) const fn new(
+        service: PgDatabase,
+        writing: PgDatabase,
+        slow: PgDatabase,
+        tombstones: Tombstones,
+    ) -> Self {
         Self {
             service,
             writing,
+            slow,
             tombstones,
         }
     }

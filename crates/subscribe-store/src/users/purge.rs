@@ -10,7 +10,11 @@ use masthead_ports::{attempts::KNOWN_FOR, source::SourceError};
 use time::{Duration, OffsetDateTime};
 
 use super::PgUsers;
-use crate::{database::PgDatabase, settings_json, sqlstate::source_error};
+use crate::{
+    database::PgDatabase,
+    settings_json,
+    sqlstate::{PgErrorKind, source_error},
+};
 
 const OPERATION: &str = "purge";
 
@@ -74,7 +78,7 @@ macro_rules! expiring {
     };
 }
 
-const EXPIRING: [Expiring; 10] = [
+const EXPIRING: [Expiring; 9] = [
     expiring!(
         "pending_registrations",
         "expires_at <= $1",
@@ -96,13 +100,17 @@ const EXPIRING: [Expiring; 10] = [
     expiring!("known_addresses", "seen_at <= $1", "seen_at", KNOWN),
     expiring!("mail_outbox", "dead_at <= $1", "dead_at", DEAD_LETTERS_KEPT),
     expiring!(poolless "import_runs", "changed_at <= $1", "changed_at", IMPORTS_KEPT),
-    expiring!(
-        poolless "import_scratch",
-        "$1 IS NOT NULL AND NOT EXISTS (SELECT FROM import_runs AS i WHERE i.id = import_scratch.run OFFSET 0)",
-        "run",
-        Duration::ZERO
-    ),
 ];
+
+/// Deletes at most `$1` rows of each of at most 100 runs that have ended without removing what they had put aside. The names of the runs
+/// are found by one step of the index for each, not by all of their rows.
+const SCRATCH: &str = "WITH RECURSIVE runs AS (
+        (SELECT run FROM import_scratch ORDER BY run LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.run FROM import_scratch AS s WHERE s.run > runs.run ORDER BY s.run LIMIT 1) FROM runs WHERE runs.run IS NOT NULL),
+    ended AS (SELECT run FROM runs WHERE run IS NOT NULL AND NOT EXISTS (SELECT FROM import_runs AS i WHERE i.id = runs.run) LIMIT 100)
+    DELETE FROM import_scratch WHERE ctid = ANY (ARRAY (
+        SELECT s.place FROM ended CROSS JOIN LATERAL (SELECT ctid AS place FROM import_scratch WHERE run = ended.run LIMIT $1) AS s))";
 
 const KNOWN: Duration = Duration::seconds(KNOWN_FOR.as_secs().cast_signed());
 
@@ -119,13 +127,32 @@ impl PgUsers {
     }
 
     async fn purge(&self, at: OffsetDateTime, limit: i64) -> Result<Purged, sqlx::Error> {
-        let mut purged = Purged::default();
-        for Expiring { delete, kept_for, .. } in EXPIRING {
+        let (mut purged, mut failed) = (Purged::default(), None);
+        // A kind that fails keeps no other from being deleted.
+        let mut count = |kind: &str, deleted: Result<u64, sqlx::Error>| {
+            deleted.unwrap_or_else(|error| {
+                let reason = PgErrorKind::from_error(&error);
+                tracing::warn!(kind, ?reason, "rows that have ended cannot be deleted");
+                failed.get_or_insert(error);
+                0
+            })
+        };
+        for Expiring {
+            kind, delete, kept_for, ..
+        } in EXPIRING
+        {
             let query = sqlx::query(delete).bind(at - kept_for).bind(limit);
-            purged.others += query.execute(&self.service).await?.rows_affected();
+            let deleted = query.execute(&self.service).await;
+            purged.others += count(kind, deleted.map(|deleted| deleted.rows_affected()));
         }
-        purged.registrations = self.purge_registrations(at, limit).await?;
-        Ok(purged)
+        let scratch = sqlx::query(SCRATCH).bind(limit).execute(&self.service).await;
+        purged.others += count("import_scratch", scratch.map(|deleted| deleted.rows_affected()));
+        purged.registrations = count("registrations", self.purge_registrations(at, limit).await);
+        match failed {
+            // The caller repeats it as long as something is deleted.
+            Some(error) if purged == Purged::default() => Err(error),
+            _ => Ok(purged),
+        }
     }
 
     async fn purge_registrations(&self, at: OffsetDateTime, limit: i64) -> Result<u64, sqlx::Error> {

@@ -20,7 +20,7 @@ use super::{
     error::PgWriteError,
     receipts::{self, ErasureRow},
 };
-use crate::tombstones::Tombstones;
+use crate::{database::Transaction, sqlstate::PgErrorKind, tombstones::Tombstones};
 
 /// The rows of a page.
 const PAGE: i64 = 1000;
@@ -52,8 +52,30 @@ pub(super) async fn sweep(
     id: ErasureId,
     texts: &dyn StoredTexts,
     at: OffsetDateTime,
+    events_within: std::time::Duration,
 ) -> Result<Option<Receipt>, PgWriteError> {
-    let Some(mut row) = read(users, id).await? else {
+    let Some(receipt) = sweep_waiting(users, id, texts, at).await? else {
+        return Ok(None);
+    };
+    match sweep_events(users, id, at, events_within).await {
+        Ok(swept) => Ok(Some(swept.unwrap_or(receipt))),
+        Err(PgWriteError::Database(error)) if PgErrorKind::from_error(&error) == PgErrorKind::Cancelled => {
+            tracing::info!(erasure = id.0, "the events of an erasure are gone through later");
+            Ok(Some(receipt))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything but the events, in one transaction with its lines of the receipt.
+async fn sweep_waiting(
+    users: &PgUsers,
+    id: ErasureId,
+    texts: &dyn StoredTexts,
+    at: OffsetDateTime,
+) -> Result<Option<Receipt>, PgWriteError> {
+    let mut transaction = users.slow.begin().await?;
+    let Some(row) = lock(&mut transaction, id).await? else {
         return Ok(None);
     };
     let pool = PoolId(row.pool);
@@ -62,20 +84,46 @@ pub(super) async fn sweep(
         pool,
         hashes: row.hashes.iter().map(Vec::as_slice).collect(),
     };
-    let counters = delete_counters(users, pool, &row.attempt_keys).await?;
-    let keys = delete_keys(users, &matcher).await?;
-    let mails = delete_mails(users, &matcher, texts).await?;
-    let intents = delete_intents(users, &matcher, texts, at).await?;
-    let events = forget_in_events(users, pool, &row.numbers).await?;
     let done = [
-        (sources::COUNTERS, counters),
-        (sources::KEYS, keys),
-        (sources::MAILS, mails),
-        (sources::INTENTS, intents),
-        (sources::EVENTS, events),
+        (
+            sources::COUNTERS,
+            delete_counters(&mut transaction, pool, &row.attempt_keys).await?,
+        ),
+        (sources::KEYS, delete_keys(&mut transaction, &matcher).await?),
+        (sources::MAILS, delete_mails(&mut transaction, &matcher, texts).await?),
+        (
+            sources::INTENTS,
+            delete_intents(&mut transaction, &matcher, texts, at).await?,
+        ),
     ];
+    let mut receipt = row.into_receipt()?;
     let done = done.map(|(source, count)| ReceiptLine::of_count(source, count, at));
+    receipts::replace(&mut receipt.lines, done.into());
+    sqlx::query!(
+        "UPDATE erasures SET attempt_keys = '{}', receipt = $3::text::json WHERE id = $1 AND pool = $2",
+        id.0,
+        pool.0,
+        receipts::to_json(&receipt.lines),
+    )
+    .execute(&mut transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Some(receipt))
+}
 
+/// The events, and the end of the sweep. The log of a year is large: the statement may take minutes.
+async fn sweep_events(
+    users: &PgUsers,
+    id: ErasureId,
+    at: OffsetDateTime,
+    within: std::time::Duration,
+) -> Result<Option<Receipt>, PgWriteError> {
+    let mut transaction = users.slow.begin().await?;
+    let Some(mut row) = lock(&mut transaction, id).await? else {
+        return Ok(None);
+    };
+    let pool = PoolId(row.pool);
+    let events = forget_in_events(&mut transaction, pool, &row.numbers, within).await?;
     let is_last = row.finished_at.is_some() && at >= row.requested_at + AGAIN_AFTER;
     let numbers = if is_last {
         Vec::new()
@@ -85,21 +133,23 @@ pub(super) async fn sweep(
     let finished_at = row.finished_at.unwrap_or(at);
     row.finished_at = Some(finished_at);
     let mut receipt = row.into_receipt()?;
-    receipts::replace(&mut receipt.lines, done.into());
+    let line = ReceiptLine::of_count(sources::EVENTS, events, at);
+    receipts::replace(&mut receipt.lines, vec![line]);
     if is_last {
         settle_memory(&mut receipt, at);
     }
     sqlx::query!(
-        "UPDATE erasures SET finished_at = $2, due_at = $3, attempt_keys = '{}', numbers = $4, receipt = $5::text::json
-          WHERE id = $1",
+        "UPDATE erasures SET finished_at = $3, due_at = $4, numbers = $5, receipt = $6::text::json WHERE id = $1 AND pool = $2",
         id.0,
+        pool.0,
         finished_at,
         (!is_last).then_some(receipt.requested_at + AGAIN_AFTER),
         &numbers,
         receipts::to_json(&receipt.lines),
     )
-    .execute(&users.service)
+    .execute(&mut transaction)
     .await?;
+    transaction.commit().await?;
     Ok(Some(receipt))
 }
 
@@ -115,31 +165,33 @@ fn settle_memory(receipt: &mut Receipt, at: OffsetDateTime) {
     }
 }
 
-async fn read(users: &PgUsers, id: ErasureId) -> Result<Option<ErasureRow>, sqlx::Error> {
+/// The erasure, whose row is locked: no two sweeps of it run at once, and none overwrites the receipt of another. `None` if there is
+/// none, or another sweep of it runs.
+async fn lock(transaction: &mut Transaction, id: ErasureId) -> Result<Option<ErasureRow>, sqlx::Error> {
     sqlx::query_as!(
         ErasureRow,
         r#"SELECT id, pool, requested_at, finished_at, tenant, request_id, source_system, hashes, attempt_keys, numbers,
                   receipt::text AS "receipt!"
-             FROM erasures WHERE id = $1"#,
+             FROM erasures WHERE id = $1 FOR UPDATE SKIP LOCKED"#,
         id.0,
     )
-    .fetch_optional(&users.service)
+    .fetch_optional(transaction)
     .await
 }
 
-async fn delete_counters(users: &PgUsers, pool: PoolId, keys: &[Vec<u8>]) -> Result<u64, sqlx::Error> {
+async fn delete_counters(transaction: &mut Transaction, pool: PoolId, keys: &[Vec<u8>]) -> Result<u64, sqlx::Error> {
     let deleted = sqlx::query!(
         "DELETE FROM sign_in_attempts WHERE pool = $1 AND key = ANY ($2)",
         pool.0,
         keys,
     )
-    .execute(&users.service)
+    .execute(&mut *transaction)
     .await?;
     Ok(deleted.rows_affected())
 }
 
 /// Stored answers of writes of the person: all keys of a day are looked through.
-async fn delete_keys(users: &PgUsers, matcher: &Matcher<'_>) -> Result<u64, sqlx::Error> {
+async fn delete_keys(transaction: &mut Transaction, matcher: &Matcher<'_>) -> Result<u64, sqlx::Error> {
     let (mut deleted, mut after) = (0, 0);
     loop {
         let rows = sqlx::query!(
@@ -149,7 +201,7 @@ async fn delete_keys(users: &PgUsers, matcher: &Matcher<'_>) -> Result<u64, sqlx
             after,
             PAGE,
         )
-        .fetch_all(&users.service)
+        .fetch_all(&mut *transaction)
         .await?;
         let Some(last) = rows.last() else {
             return Ok(deleted);
@@ -166,7 +218,7 @@ async fn delete_keys(users: &PgUsers, matcher: &Matcher<'_>) -> Result<u64, sqlx
                 matcher.pool.0,
                 &own,
             )
-            .execute(&users.service)
+            .execute(&mut *transaction)
             .await?;
             deleted += done.rows_affected();
         }
@@ -174,7 +226,11 @@ async fn delete_keys(users: &PgUsers, matcher: &Matcher<'_>) -> Result<u64, sqlx
 }
 
 /// Mails to the person. A dead letter has no content any more.
-async fn delete_mails(users: &PgUsers, matcher: &Matcher<'_>, texts: &dyn StoredTexts) -> Result<u64, sqlx::Error> {
+async fn delete_mails(
+    transaction: &mut Transaction,
+    matcher: &Matcher<'_>,
+    texts: &dyn StoredTexts,
+) -> Result<u64, sqlx::Error> {
     let (mut deleted, mut after) = (0, "00000000-0000-0000-0000-000000000000".to_owned());
     loop {
         let rows = sqlx::query!(
@@ -184,7 +240,7 @@ async fn delete_mails(users: &PgUsers, matcher: &Matcher<'_>, texts: &dyn Stored
             after,
             PAGE,
         )
-        .fetch_all(&users.service)
+        .fetch_all(&mut *transaction)
         .await?;
         let Some(last) = rows.last() else {
             return Ok(deleted);
@@ -200,10 +256,11 @@ async fn delete_mails(users: &PgUsers, matcher: &Matcher<'_>, texts: &dyn Stored
             .collect();
         if !own.is_empty() {
             let done = sqlx::query!(
-                "DELETE FROM mail_outbox WHERE id = ANY ($1::text[]::uuid[])",
+                "DELETE FROM mail_outbox WHERE pool = $1 AND id = ANY ($2::text[]::uuid[])",
+                matcher.pool.0,
                 &own as &[&str],
             )
-            .execute(&users.service)
+            .execute(&mut *transaction)
             .await?;
             deleted += done.rows_affected();
         }
@@ -212,7 +269,7 @@ async fn delete_mails(users: &PgUsers, matcher: &Matcher<'_>, texts: &dyn Stored
 
 /// Writes that would create the person, whose requests have ended.
 async fn delete_intents(
-    users: &PgUsers,
+    transaction: &mut Transaction,
     matcher: &Matcher<'_>,
     texts: &dyn StoredTexts,
     at: OffsetDateTime,
@@ -227,7 +284,7 @@ async fn delete_intents(
             at,
             PAGE,
         )
-        .fetch_all(&users.service)
+        .fetch_all(&mut *transaction)
         .await?;
         let Some(last) = rows.last() else {
             return Ok(deleted);
@@ -241,7 +298,7 @@ async fn delete_intents(
                     matcher.pool.0,
                     row.id,
                 )
-                .execute(&users.service)
+                .execute(&mut *transaction)
                 .await?;
                 deleted += 1;
             }
@@ -249,19 +306,22 @@ async fn delete_intents(
     }
 }
 
-/// The log of a year is large: the statement may take minutes.
-async fn forget_in_events(users: &PgUsers, pool: PoolId, numbers: &[i64]) -> Result<u64, sqlx::Error> {
+async fn forget_in_events(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    numbers: &[i64],
+    within: std::time::Duration,
+) -> Result<u64, sqlx::Error> {
     if numbers.is_empty() {
         return Ok(0);
     }
-    let mut transaction = users.service.begin().await?;
-    sqlx::query("SET LOCAL statement_timeout = '10min'")
+    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+        .bind(within.as_millis().to_string())
         .persistent(false)
-        .execute(&mut transaction)
+        .execute(&mut *transaction)
         .await?;
     let changed = sqlx::query_scalar!(r#"SELECT forget_event_user($1, $2) AS "changed!""#, pool.0, numbers,)
-        .fetch_one(&mut transaction)
+        .fetch_one(transaction)
         .await?;
-    transaction.commit().await?;
     Ok(changed.unsigned_abs())
 }

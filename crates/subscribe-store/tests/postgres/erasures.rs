@@ -48,6 +48,8 @@ impl StoredTexts for PlainTexts {
     }
 }
 
+const LONG: Duration = Duration::from_mins(1);
+
 const NOTHING_MORE: fn() -> NewErasure = || NewErasure {
     lines: Vec::new(),
     attempt_keys: vec![hash(1)],
@@ -64,7 +66,11 @@ async fn erase(fixture: &StoreFixture, tenant: &Arc<Tenant>, key: UserKey, at: i
     let (users, cx) = (fixture.store.users(), context(tenant));
     let person = users.identify(&cx, &key).await.unwrap();
     let receipt = users.erase(&cx, &person, &NOTHING_MORE(), &erasing(at)).await.unwrap();
-    users.sweep(receipt.id, &PlainTexts, minute(at)).await.unwrap().unwrap()
+    users
+        .sweep(receipt.id, &PlainTexts, minute(at), LONG)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 fn count_of(receipt: &Receipt, source: &str) -> Option<u64> {
@@ -84,6 +90,8 @@ const BESIDE: &str = "
         SELECT 1, now(), now(), now(), now(), 1, 0, k || '@example.com', sha256(k::bytea) FROM unnest(ARRAY['ann', 'bob']) AS k;
     INSERT INTO reset_links (pool, registration_id, created_at, expires_at, hash)
         SELECT 1, id, now(), '2030-01-01', sha256(crid::bytea) FROM registrations;
+    INSERT INTO reset_links (pool, crid, created_at, expires_at, hash)
+        SELECT 1, crid, now(), '2030-01-01', sha256((crid || ' remote')::bytea) FROM registrations;
     INSERT INTO last_sign_ins (pool, registration_id, on_day) SELECT 1, id, '2026-03-04' FROM registrations;
     INSERT INTO idempotency_keys (pool, running_until, expires_at, claim, key, content, written, crid)
         SELECT 1, now(), '2030-01-01', 1, sha256(crid::bytea), sha256(''), true, crid FROM registrations;
@@ -99,11 +107,12 @@ const BESIDE: &str = "
     INSERT INTO events (pool, kind, at, tenant, request_id, source_system, outcome, users, user_ids, filter_kind, filter_hash)
         SELECT 1, 4000, now(), 'north/daily/herald', 'both', 'CRM', 'found', 2, array_agg(id), 'all', 7 FROM registrations;";
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "registrations",
     "pending_registrations",
     "verification_codes",
-    "reset_links",
+    "reset_links WHERE registration_id IS NOT NULL",
+    "reset_links WHERE crid IS NOT NULL",
     "last_sign_ins",
     "idempotency_keys",
     "write_intents WHERE crid IS NOT NULL",
@@ -163,7 +172,7 @@ async fn erasure_takes_every_row_of_a_person_and_no_other() {
         (sources::REGISTRATIONS, 1),
         (sources::PENDING, 1),
         (sources::CODES, 1),
-        (sources::LINKS, 1),
+        (sources::LINKS, 2),
         (sources::SIGN_IN_DAYS, 1),
         (sources::COUNTERS, 1),
         (sources::KEYS, 1),
@@ -192,7 +201,11 @@ async fn second_sweep_ends_the_erasure_and_counts_late_events() {
     let lease = Duration::from_mins(1);
     assert!(users.claim_due(minute(2), lease, 10).await.unwrap().is_empty());
     assert_eq!(users.claim_due(minute(4), lease, 10).await.unwrap(), [receipt.id]);
-    let ended = users.sweep(receipt.id, &PlainTexts, minute(4)).await.unwrap().unwrap();
+    let ended = users
+        .sweep(receipt.id, &PlainTexts, minute(4), LONG)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(count_of(&ended, sources::EVENTS), Some(3));
     assert_eq!(
         fixture.sql("SELECT numbers, attempt_keys, due_at FROM erasures"),
@@ -203,7 +216,7 @@ async fn second_sweep_ends_the_erasure_and_counts_late_events() {
     assert_eq!(memory.unwrap().outcome, ErasureOutcome::Erased);
     assert!(
         users
-            .sweep(masthead_ports::erasure::ErasureId(99), &PlainTexts, NOON)
+            .sweep(masthead_ports::erasure::ErasureId(99), &PlainTexts, NOON, LONG)
             .await
             .unwrap()
             .is_none()
@@ -325,7 +338,7 @@ async fn report_counts_every_source_of_one_person() {
         (sources::MIRROR, 0),
         (sources::PENDING, 1),
         (sources::CODES, 1),
-        (sources::LINKS, 1),
+        (sources::LINKS, 2),
         (sources::SIGN_IN_DAYS, 1),
         (sources::COUNTERS, 0),
         (sources::INTENTS, 2),
@@ -343,6 +356,104 @@ async fn report_counts_every_source_of_one_person() {
     let links = report.iter().find(|source| source.name == sources::LINKS).unwrap();
     assert!(matches!(links.answer, SourceAnswer::Unavailable(_)));
     fixture.sql("ALTER TABLE elsewhere RENAME TO reset_links");
+}
+
+#[tokio::test]
+async fn long_log_does_not_hold_up_the_rest() {
+    let (fixture, tenant) = two_users().await;
+    fixture.sql(
+        "CREATE OR REPLACE FUNCTION forget_event_user (of_pool bigint, numbers bigint[]) RETURNS bigint LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_sleep(3600); RETURN 0; END'",
+    );
+    let (users, cx) = (fixture.store.users(), context(&tenant));
+    let person = users.identify(&cx, &id("ann").into()).await.unwrap();
+    let receipt = users.erase(&cx, &person, &NOTHING_MORE(), &erasing(1)).await.unwrap();
+    let short = Duration::from_millis(50);
+    let swept = users.sweep(receipt.id, &PlainTexts, minute(1), short).await.unwrap();
+    let swept = swept.unwrap();
+    assert_eq!((swept.finished_at, count_of(&swept, sources::MAILS)), (None, Some(1)));
+    let events = swept.lines.iter().find(|line| line.source == sources::EVENTS);
+    assert_eq!(events.unwrap().outcome, ErasureOutcome::Waiting);
+    assert_eq!(users.receipt(&cx, receipt.id).await.unwrap(), Some(swept));
+    assert_eq!(
+        users.claim_due(minute(2), LONG, 1).await.unwrap(),
+        [receipt.id],
+        "it goes on"
+    );
+}
+
+#[tokio::test]
+async fn running_sweep_is_not_begun_again() {
+    let (fixture, tenant) = two_users().await;
+    let (users, cx) = (fixture.store.users(), context(&tenant));
+    let person = users.identify(&cx, &id("ann").into()).await.unwrap();
+    let receipt = users.erase(&cx, &person, &NOTHING_MORE(), &erasing(1)).await.unwrap();
+    let database = Arc::clone(&fixture.database);
+    let running = std::thread::spawn(move || {
+        let _ = database.run("BEGIN; SELECT id FROM erasures FOR UPDATE; SELECT pg_sleep(3600)");
+    });
+    while fixture.count("pg_locks WHERE relation = 'erasures'::regclass AND mode = 'RowShareLock' AND granted") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let second = users.sweep(receipt.id, &PlainTexts, minute(2), LONG).await.unwrap();
+    assert!(second.is_none());
+    assert!(users.claim_due(minute(600), LONG, 10).await.unwrap().is_empty());
+    assert_eq!(users.receipt(&cx, receipt.id).await.unwrap(), Some(receipt));
+    fixture.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'erasures'::regclass");
+    running.join().unwrap();
+}
+
+#[tokio::test]
+async fn report_finds_a_write_behind_many_others() {
+    let (fixture, tenant) = two_users().await;
+    fixture.sql(
+        "INSERT INTO write_intents (pool, created_at, deadline, due_at, tenant, kind, step, crid, sealed, request_id, source_system)
+             SELECT 1, now(), now(), now(), 'north/daily/herald', 'create', 'provider', NULL,
+                    CASE n WHEN 10500 THEN 'ann@example.com' ELSE 'cy@example.com' END, 'r', 'CRM' FROM generate_series(1, 10500) AS n",
+    );
+    let (users, cx) = (fixture.store.users(), context(&tenant));
+    let person = users.identify(&cx, &id("ann").into()).await.unwrap();
+    let records = fixture.store.person_records();
+    let report = records.read(&cx, &person, &[], &PlainTexts, NOON).await.unwrap();
+    let intents = report.iter().find(|source| source.name == sources::INTENTS).unwrap();
+    assert!(matches!(intents.answer, SourceAnswer::Held { total: 3, .. }));
+}
+
+#[tokio::test]
+async fn tombstones_without_a_key_are_not_known() {
+    let (fixture, tenant) = two_users().await;
+    let cx = context(&tenant);
+    fixture.store.users().delete(&cx, &id("bob"), &commit(1)).await.unwrap();
+    let mut options = crate::support::patient_options(fixture.database.url().unwrap());
+    options.keyed_hasher = None;
+    let without = masthead_subscribe_store::Store::open(&options).unwrap();
+    let person = without.users().identify(&cx, &id("ann").into()).await.unwrap();
+    let records = without.person_records();
+    let report = records.read(&cx, &person, &[], &PlainTexts, NOON).await.unwrap();
+    let stones = report.iter().find(|source| source.name == sources::TOMBSTONES);
+    assert!(matches!(stones.unwrap().answer, SourceAnswer::Unavailable(_)));
+    without.close().await;
+}
+
+#[tokio::test]
+async fn sign_ins_are_known_anew_after_a_provider() {
+    let fixture = fixture().await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", FEDERATED).await;
+    let admin = fixture.store.admin();
+    let long_ago = "UPDATE pools SET sign_ins_since = '2018-01-01'";
+    let is_today = || fixture.count("pools WHERE sign_ins_since >= (now() AT TIME ZONE 'UTC')::date - 1");
+    fixture.sql(long_ago);
+    let other = crate::support::map(&[("Retention.InactiveMonths", "12")]);
+    admin.set_tenant(&tenant.id, &other).await.unwrap();
+    assert_eq!(is_today(), 0);
+    let removed = crate::support::map(&[("Flow.UserProvider", "")]);
+    admin.set_tenant(&tenant.id, &removed).await.unwrap();
+    assert_eq!(is_today(), 1);
+    let again = crate::support::map(FEDERATED);
+    admin.set_tenant(&tenant.id, &again).await.unwrap();
+    fixture.sql(long_ago);
+    admin.remove_tenant(&tenant.id, false).await.unwrap();
+    assert_eq!(is_today(), 1);
 }
 
 #[tokio::test]
@@ -372,9 +483,21 @@ async fn only_users_without_any_activity_are_inactive() {
     let pools = users.inactive_pools(now).await.unwrap();
     assert!(!pools[0].is_known && pools[0].erases);
     assert!(users.inactive_users(&pools[0], 10).await.unwrap().is_empty());
-    fixture.sql("UPDATE _sqlx_migrations SET installed_on = '2018-01-01'");
+    fixture.sql("UPDATE pools SET sign_ins_since = '2018-01-01'");
+    let pools = users.inactive_pools(now).await.unwrap();
+    assert!(pools[0].is_known);
+    // Stored today, as by an import of old dates.
+    assert!(users.inactive_users(&pools[0], 10).await.unwrap().is_empty());
+    fixture.sql("UPDATE registrations SET stored_on = '2019-01-01'");
     let pools = users.inactive_pools(now).await.unwrap();
     assert_eq!(users.inactive_users(&pools[0], 10).await.unwrap(), [id("idle")]);
+    assert!(users.is_inactive(&pools[0], &id("idle")).await.unwrap());
+    assert!(!users.is_inactive(&pools[0], &id("in")).await.unwrap());
+
+    // One process at a time erases them.
+    let first = users.begin_erasing_inactive().await.unwrap();
+    assert!(first.is_some() && users.begin_erasing_inactive().await.unwrap().is_none());
+    drop(first);
 
     // Another tenant of the pool that sets nothing keeps its users.
     let mut settings = crate::support::map(&[]);
@@ -433,4 +556,20 @@ async fn preview_of_a_purge_counts_what_it_deletes() {
     );
     assert_eq!(fixture.count("last_sign_ins"), 1, "of a purged user nothing stays");
     assert!(counts(users.preview_purge(late, None).await.unwrap()).is_empty());
+}
+
+#[tokio::test]
+async fn purge_goes_on_after_a_kind_that_fails() {
+    let (fixture, _) = two_users().await;
+    let users = fixture.store.users();
+    fixture.sql(
+        "INSERT INTO import_runs (id, changed_at, rows, rejects_bytes) VALUES ('b', '2030-01-01', 0, 0);
+         INSERT INTO import_scratch (kind, run, key, value) SELECT 1, run, n, '' FROM unnest(ARRAY['a', 'b', 'c']) AS run, generate_series(1, 3) AS n;
+         ALTER TABLE verification_codes RENAME TO elsewhere",
+    );
+    let purged = users.purge_expired(NOON, 2).await.unwrap();
+    assert_eq!(purged.others, 4, "two rows of each run that has ended");
+    assert_eq!(users.purge_expired(NOON, 2).await.unwrap().others, 2);
+    assert_eq!(fixture.sql("SELECT DISTINCT run FROM import_scratch"), "b");
+    assert!(users.purge_expired(NOON, 2).await.is_err());
 }

@@ -112,6 +112,7 @@ impl Erasures for InMemoryUsers {
         id: ErasureId,
         _: &dyn StoredTexts,
         at: OffsetDateTime,
+        _: Duration,
     ) -> Result<Option<Receipt>, SourceError> {
         self.run("sweep", |state| {
             let receipt = state.erasures.iter_mut().find(|receipt| receipt.id == id);

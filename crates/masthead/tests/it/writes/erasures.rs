@@ -498,7 +498,7 @@ fn inactive_users_are_counted_and_then_erased() {
         .database
         .run(&format!(
             "UPDATE registrations SET changed_at = '2020-01-01', registered_at = '2020-01-01' WHERE crid = '{idle}';
-             UPDATE _sqlx_migrations SET installed_on = '2019-01-01'"
+             UPDATE registrations SET stored_on = '2019-01-01'; UPDATE pools SET sign_ins_since = '2018-01-01'"
         ))
         .unwrap();
     set("Retention.InactiveMonths=24");
