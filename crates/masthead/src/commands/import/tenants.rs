@@ -12,7 +12,7 @@ use crate::{cli::ImportArguments, command_error::CommandError};
 /// The most tenants that are remembered: a file may name any number of them that do not exist.
 const MOST: usize = 10_000;
 
-/// Why nothing is imported into a tenant: nobody would read it.
+/// Why nothing is imported into a tenant: no read would show it.
 const REMOTE_STORE: &str = "its registrations are at a remote Users API (Subscribe.Url)";
 
 /// The tenants of an import.

@@ -402,10 +402,10 @@ fn belongings_of_another_tenant_of_the_chain_are_worth_nothing() {
     let remote = WriteServer::start(&[]);
     let remotes = [(HERALD, HERALD), (COURIER, COURIER)].map(|(paper, there)| remote.as_remote(paper, there));
     let front = WriteServer::start_before(&remotes);
-    let post = |paper: &str, path: &str, body: Value| front.call(paper, &format!("POST /v4/Users{path}"), body);
+    let post = |paper: &str, path: &str, body: Value| front.call(paper, &format!("POST /v4/Users{path}"), &body);
     let id = front.create(HERALD, "owner").expect("S200_03").id();
     let forgot = json!({"loginName": email("owner"), "returnUrl": RETURN_URL});
-    post(HERALD, "/ForgotPassword", &forgot).expect("S200_08");
+    post(HERALD, "/ForgotPassword", forgot).expect("S200_08");
     let link = parameter(&front.mails(&email("owner"), 1)[0].links[0], "encryptedEventId");
     // A registration that our store had before is not seen.
     let replaced = format!(
@@ -450,7 +450,7 @@ fn belongings_of_another_tenant_of_the_chain_are_worth_nothing() {
 
     // With their owner they are worth what they were.
     post(HERALD, "/ForgotPassword/Finish", finish).expect("S200_10");
-    post(HERALD, "/Verification", &verify).expect("S200_07");
+    post(HERALD, "/Verification", verify).expect("S200_07");
     front.sign_in(HERALD, &email("owner"), NEW_PASSWORD).expect("S200_06");
 }
 
