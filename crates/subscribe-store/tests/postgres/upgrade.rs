@@ -59,6 +59,9 @@ const REVERT_TO_VERSION_13: &str = "
         WHERE masters_accounts AND deleted_at IS NULL AND email_key <> '';
     CREATE INDEX registrations_search_terms_idx ON registrations USING gin (search_terms) WITH (gin_pending_list_limit = 512);
     CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms) WITH (gin_pending_list_limit = 512);
+    DROP TABLE erasures, last_sign_ins, import_runs, import_scratch; DROP FUNCTION forget_event_user;
+    ALTER TABLE registrations DROP COLUMN stored_on;
+    ALTER TABLE pools DROP COLUMN sign_ins_since;
     UPDATE stored_keys SET rules = 2;
     DROP TABLE events, event_callers, event_writers;
     DROP FUNCTION add_event_partition, index_event_partition, drop_event_partition, summarize_event_partition;
