@@ -1,12 +1,19 @@
 //! What runs beside the server and stops after it.
 
+use std::sync::Arc;
+
 use masthead_orchestrator::{UseCases, writes::UserWrites};
+use masthead_ports::clock::Clock;
+use masthead_rate_limits::SystemLimiter;
 use masthead_subscribe_store::Store;
 use masthead_telemetry::RunningTelemetry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::mail::MailTask;
+use crate::{
+    command_error::CommandError, forget, identifiers::process_name, key_uses, limits, mail::MailTask,
+    providers::Adapters, settings::ServerSettings, wiring, writes,
+};
 
 /// The tasks beside the server, and the writes that outlive their requests.
 pub(super) struct Background<'a> {
@@ -37,6 +44,30 @@ impl<'a> Background<'a> {
     /// Starts a task, which ends after [`Self::cancel`].
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(&mut self, task: impl FnOnce(CancellationToken) -> F) {
         self.tasks.spawn(task(self.end.clone()));
+    }
+
+    /// The tasks of every server on its store.
+    ///
+    /// # Errors
+    /// A sealing key is invalid.
+    pub(super) fn spawn_store_tasks(
+        &mut self,
+        settings: &ServerSettings,
+        adapters: &Adapters,
+        clock: &Arc<dyn Clock>,
+        limiter: Arc<SystemLimiter>,
+    ) -> Result<(), CommandError> {
+        let (store, user_writes) = (self.store, self.writes);
+        self.spawn(|end| key_uses::run(store.workspaces(), end));
+        self.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
+        self.spawn(|end| writes::go_on_erasing(user_writes.erase.clone(), end));
+        let hasher = wiring::keyed_hasher(&settings.sealing)?;
+        self.spawn(|end| forget::run(store.users(), adapters.clone(), hasher, Arc::clone(clock), end));
+        if settings.limits.shared {
+            let usage = Arc::new(store.rate_usage());
+            self.spawn(|end| limits::share(limiter, usage, process_name(), end));
+        }
+        Ok(())
     }
 
     /// Makes the tasks begin nothing more.

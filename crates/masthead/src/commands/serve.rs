@@ -27,9 +27,8 @@ use crate::{
     audit,
     clock::SystemClock,
     command_error::{CommandError, ErrorChain},
-    forget,
     identifiers::process_name,
-    key_uses, limits,
+    limits,
     logs::{self, Logs},
     mail::{MailDelivery, MailTask},
     ops::{self, Ops, ServiceHealth},
@@ -40,7 +39,7 @@ use crate::{
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     token_issuers::TokenIssuers,
     wiring,
-    writes::{self, user_writes},
+    writes::user_writes,
 };
 
 /// How often the metrics recorder's buffers are drained.
@@ -167,15 +166,7 @@ async fn serve(
     let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
-    background.spawn(|end| key_uses::run(store.workspaces(), end));
-    background.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
-    background.spawn(|end| writes::go_on_erasing(user_writes.erase.clone(), end));
-    let hasher = wiring::keyed_hasher(&settings.sealing)?;
-    background.spawn(|end| forget::run(store.users(), adapters.clone(), hasher, Arc::clone(&clock), end));
-    if settings.limits.shared {
-        let usage = Arc::new(store.rate_usage());
-        background.spawn(|end| limits::share(limiter, usage, process_name(), end));
-    }
+    background.spawn_store_tasks(settings, &adapters, &clock, limiter)?;
     background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, settings.http.drain_delay, background).await;

@@ -265,10 +265,8 @@ async fn receipt_is_found_by_the_person_and_in_its_pool_alone() {
     let (cx, foreign) = (context(&tenant), context(&courier));
     let person = users.identify(&cx, &id("ann").into()).await.unwrap();
     assert!(!person.is_stored);
-    assert_eq!(
-        users.receipts_of(&cx, &person).await.unwrap(),
-        std::slice::from_ref(&receipt)
-    );
+    let of_person = users.receipts_of(&cx, &person).await.unwrap();
+    assert_eq!(of_person, std::slice::from_ref(&receipt));
     assert_eq!(users.receipt(&cx, receipt.id).await.unwrap().as_ref(), Some(&receipt));
     assert!(users.receipts_of(&foreign, &person).await.unwrap().is_empty());
     assert!(users.receipt(&foreign, receipt.id).await.unwrap().is_none());

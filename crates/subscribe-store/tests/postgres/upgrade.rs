@@ -35,8 +35,7 @@ const WRITTEN_BY_VERSION_8: &str = "
 /// Reverts migrations 0014 and 0016, so that a database of this version is one of version 13. Its search terms are lost.
 const REVERT_TO_VERSION_13: &str = "
     ALTER TABLE reset_links DROP COLUMN crid, ALTER COLUMN registration_id SET NOT NULL;
-    DROP INDEX write_intents_crid_idx; DROP FUNCTION forget_event_user;
-    DROP TABLE erasures, last_sign_ins, import_runs, import_scratch;
+    DROP INDEX write_intents_crid_idx;
     ALTER TABLE workspace_keys DROP COLUMN last_used_at;
     DROP TABLE rate_usage, caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
@@ -62,6 +61,9 @@ const REVERT_TO_VERSION_13: &str = "
         WHERE masters_accounts AND deleted_at IS NULL AND email_key <> '';
     CREATE INDEX registrations_search_terms_idx ON registrations USING gin (search_terms) WITH (gin_pending_list_limit = 512);
     CREATE INDEX mirror_entries_search_terms_idx ON mirror_entries USING gin (search_terms) WITH (gin_pending_list_limit = 512);
+    DROP TABLE erasures, last_sign_ins, import_runs, import_scratch; DROP FUNCTION forget_event_user;
+    ALTER TABLE registrations DROP COLUMN stored_on;
+    ALTER TABLE pools DROP COLUMN sign_ins_since;
     UPDATE stored_keys SET rules = 2;
     DROP TABLE events, event_callers, event_writers;
     DROP FUNCTION add_event_partition, index_event_partition, drop_event_partition, summarize_event_partition;
