@@ -195,20 +195,26 @@ mod tests {
         let mut file = StateFile::read_or_new(&path, ("r-1", now), import("a")).unwrap();
         file.state.begun = true;
         file.write().unwrap();
-        let again = StateFile::read_or_new(&path, ("r-2", later), import("a")).unwrap();
-        assert_eq!(again.state, file.state);
+        let open = || StateFile::read_or_new(&path, ("r-2", later), import("a"));
+        let beside = open().err().unwrap().to_string();
+        assert!(beside.contains("another process"), "{beside}");
+        let begun = file.state.clone();
+        drop(file);
+        let again = open().unwrap();
+        assert_eq!(again.state, begun);
         assert_eq!(again.started_at().unwrap(), now);
+        drop(again);
         let refused = StateFile::read_or_new(&path, ("r-2", later), import("b"))
             .err()
             .unwrap()
             .to_string();
         assert!(refused.contains("another import: file differs"), "{refused}");
         fs::write(&path, "{").unwrap();
-        assert!(
-            StateFile::read_or_new(&path, ("r-2", later), import("a")).is_err(),
-            "a truncated state"
-        );
-        file.remove().unwrap();
-        file.remove().unwrap();
+        assert!(open().is_err(), "a truncated state");
+        fs::remove_file(&path).unwrap();
+        let new = open().unwrap();
+        new.remove().unwrap();
+        new.remove().unwrap();
+        assert!(!lock_path(&path).exists());
     }
 }
