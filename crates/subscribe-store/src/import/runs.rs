@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     error::ImportStopError,
-    scratch::{self, ScratchKind},
+    scratch::{self, COMPLETE, ScratchKind},
 };
 use crate::database::{PgDatabase, Transaction};
 
@@ -96,7 +96,7 @@ impl ImportRun {
     /// The database is unavailable.
     pub async fn complete_hashes(&self, run: &str) -> Result<Option<String>, ImportStopError> {
         let mut transaction = self.pool.begin().await?;
-        let found = scratch::find(&mut transaction, run, ScratchKind::HashesComplete, &[String::new()]).await?;
+        let found = scratch::find(&mut transaction, run, ScratchKind::HashesMark, &[COMPLETE.to_owned()]).await?;
         transaction.rollback().await?;
         Ok(found.into_values().next())
     }

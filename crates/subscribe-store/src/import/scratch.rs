@@ -10,9 +10,9 @@ use crate::database::Transaction;
 pub(super) enum ScratchKind {
     /// The password hash of a key of the second file.
     Hash,
-    /// A row with the key [`BEGUN`] with the first hashes, and one with the key `""` once all are there, with what was counted: an
-    /// unlogged table is empty after a crash.
-    HashesComplete,
+    /// A row with the key [`BEGUN`] from the first hashes on, and one with the key [`COMPLETE`] once all are there, with what was
+    /// counted: an unlogged table is empty after a crash.
+    HashesMark,
     /// A user that a dry run would have written, by pool and id.
     User,
     /// The id of such a user, by pool and address.
@@ -23,7 +23,7 @@ impl ScratchKind {
     const fn number(self) -> i16 {
         match self {
             Self::Hash => 0,
-            Self::HashesComplete => 1,
+            Self::HashesMark => 1,
             Self::User => 2,
             Self::Address => 3,
         }
@@ -32,6 +32,8 @@ impl ScratchKind {
 
 /// The key of the mark of the first hashes.
 pub(super) const BEGUN: &str = "begun";
+/// The key of the mark of all hashes.
+pub(super) const COMPLETE: &str = "";
 
 /// Writes texts; a later one of a key replaces the one before.
 pub(super) async fn put(
@@ -74,6 +76,15 @@ pub(super) async fn find(
     .fetch_all(transaction)
     .await?;
     Ok(found.into_iter().map(|row| (row.key, row.value)).collect())
+}
+
+/// Fails with [`ImportStopError::HashesLost`] unless this mark of the hashes is still there.
+pub(super) async fn require_mark(transaction: &mut Transaction, run: &str, mark: &str) -> Result<(), ImportStopError> {
+    let marks = find(transaction, run, ScratchKind::HashesMark, &[mark.to_owned()]).await?;
+    if marks.is_empty() {
+        return Err(ImportStopError::HashesLost);
+    }
+    Ok(())
 }
 
 /// Deletes all that a run has put aside.

@@ -19,7 +19,7 @@ use super::{
     result::{DuplicateKey, RowResult},
     row::{ImportRow, SeenBefore},
     runs::{Checkpoint, checkpoint},
-    scratch::{self, BEGUN, ScratchKind},
+    scratch::{self, BEGUN, COMPLETE, ScratchKind},
     seen::SeenKeys,
     write::write,
 };
@@ -152,12 +152,14 @@ impl ImportSession {
     /// # Errors
     /// The database is unavailable.
     pub async fn put_hashes(&mut self, hashes: &HashMap<String, String>) -> Result<(), ImportStopError> {
-        if !self.has_begun_hashes {
+        let mut transaction = self.begin().await?;
+        transaction.allow_long_statements().await?;
+        if !std::mem::replace(&mut self.has_begun_hashes, true) {
             let mark = HashMap::from([(BEGUN.to_owned(), String::new())]);
-            self.put_aside(ScratchKind::HashesComplete, &mark, None).await?;
-            self.has_begun_hashes = true;
+            scratch::put(&mut transaction, &self.run, ScratchKind::HashesMark, &mark).await?;
         }
-        self.put_aside(ScratchKind::Hash, hashes, None).await
+        scratch::put(&mut transaction, &self.run, ScratchKind::Hash, hashes).await?;
+        self.end(transaction, None).await
     }
 
     /// Marks the hashes as complete, with what was counted, for
@@ -170,12 +172,13 @@ impl ImportSession {
         counted: String,
         progress: Option<Checkpoint<'_>>,
     ) -> Result<(), ImportStopError> {
+        let mut transaction = self.begin().await?;
         if self.has_begun_hashes {
-            self.find_put_aside(ScratchKind::HashesComplete, &[BEGUN.to_owned()], BEGUN)
-                .await?;
+            scratch::require_mark(&mut transaction, &self.run, BEGUN).await?;
         }
-        let mark = HashMap::from([(String::new(), counted)]);
-        self.put_aside(ScratchKind::HashesComplete, &mark, progress).await
+        let mark = HashMap::from([(COMPLETE.to_owned(), counted)]);
+        scratch::put(&mut transaction, &self.run, ScratchKind::HashesMark, &mark).await?;
+        self.end(transaction, progress).await
     }
 
     /// The hashes of these keys.
@@ -183,7 +186,13 @@ impl ImportSession {
     /// # Errors
     /// The database is unavailable, or has lost them.
     pub async fn find_hashes(&mut self, keys: &[String]) -> Result<HashMap<String, String>, ImportStopError> {
-        self.find_put_aside(ScratchKind::Hash, keys, "").await
+        let mut transaction = self.begin().await?;
+        scratch::require_mark(&mut transaction, &self.run, COMPLETE).await?;
+        let found = scratch::find(&mut transaction, &self.run, ScratchKind::Hash, keys).await?;
+        if !self.parts.keeps {
+            self.dry = Some(transaction);
+        }
+        Ok(found)
     }
 
     /// Ends the import: after many written users with `VACUUM ANALYZE`.
@@ -197,40 +206,12 @@ impl ImportSession {
         Ok(())
     }
 
-    /// What was put aside by these keys, if the mark with this key is still there.
-    async fn find_put_aside(
+    /// Commits what was put aside, with how far the import has come; a dry run goes on with its transaction.
+    async fn end(
         &mut self,
-        kind: ScratchKind,
-        keys: &[String],
-        mark: &str,
-    ) -> Result<HashMap<String, String>, ImportStopError> {
-        let mut transaction = self.begin().await?;
-        let marks = scratch::find(
-            &mut transaction,
-            &self.run,
-            ScratchKind::HashesComplete,
-            &[mark.to_owned()],
-        )
-        .await?;
-        if marks.is_empty() {
-            return Err(ImportStopError::HashesLost);
-        }
-        let found = scratch::find(&mut transaction, &self.run, kind, keys).await?;
-        if !self.parts.keeps {
-            self.dry = Some(transaction);
-        }
-        Ok(found)
-    }
-
-    async fn put_aside(
-        &mut self,
-        kind: ScratchKind,
-        texts: &HashMap<String, String>,
+        mut transaction: Transaction,
         progress: Option<Checkpoint<'_>>,
     ) -> Result<(), ImportStopError> {
-        let mut transaction = self.begin().await?;
-        transaction.allow_long_statements().await?;
-        scratch::put(&mut transaction, &self.run, kind, texts).await?;
         if self.parts.keeps {
             if let Some(progress) = progress {
                 checkpoint(&mut transaction, progress).await?;
