@@ -29,9 +29,6 @@ use crate::{
     writes::{attempt_keys, stored_texts::OpenedTexts},
 };
 
-/// How many ids and addresses of a person are looked up at the provider.
-const MOST_KEYS: usize = 20;
-
 /// The ports that reports need.
 #[derive(Clone)]
 pub struct PersonDependencies {
@@ -181,13 +178,11 @@ impl PersonReports {
     ) -> SourceReport {
         let mut accounts: Vec<Account> = Vec::new();
         let mut failed = None;
-        let ids = person.ids.iter().cloned().map(UserKey::Id);
-        let emails = person.emails.iter().map(|email| UserKey::Email(email.key().clone()));
-        let mut keys: Vec<UserKey> = ids.chain(emails).collect();
+        let mut keys = person.keys();
         if !keys.contains(key) {
             keys.insert(0, key.clone());
         }
-        for key in keys.into_iter().take(MOST_KEYS) {
+        for key in keys.into_iter().take(Person::MOST_LOOKED_UP) {
             let lookup = provider.find_live(&cx.new_read(), &key).await;
             match lookup.freshness {
                 Freshness::Live => {

@@ -30,6 +30,9 @@ pub struct Person {
 }
 
 impl Person {
+    /// How many ids and addresses of a person are looked up at a provider.
+    pub const MOST_LOOKED_UP: usize = 20;
+
     /// The person that a key names, as far as the key shows.
     #[must_use]
     pub fn from_id(id: CustomerRegistrationId) -> Self {
@@ -52,6 +55,14 @@ impl Person {
         if is_new && !email.key().as_str().is_empty() {
             self.emails.push(email);
         }
+    }
+
+    /// What accounts of the person are looked up by: each id, then each address.
+    #[must_use]
+    pub fn keys(&self) -> Vec<UserKey> {
+        let ids = self.ids.iter().cloned().map(UserKey::Id);
+        let emails = self.emails.iter().map(|email| UserKey::Email(email.key().clone()));
+        ids.chain(emails).collect()
     }
 }
 

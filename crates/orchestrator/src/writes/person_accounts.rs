@@ -16,9 +16,6 @@ use super::{
     services::Services,
 };
 
-/// How many ids and addresses of one person are looked up at a provider.
-const MOST_ACCOUNTS: usize = 20;
-
 /// The accounts of a provider that a person's ids and addresses lead to.
 #[derive(Default)]
 pub(super) struct Accounts {
@@ -62,14 +59,12 @@ impl Services {
         named: &UserKey,
         person: &mut Person,
     ) -> Result<Accounts, WriteUserError> {
-        let ids = person.ids.iter().cloned().map(UserKey::Id);
-        let emails = person.emails.iter().map(|email| UserKey::Email(email.key().clone()));
-        let mut keys: Vec<UserKey> = ids.chain(emails).collect();
+        let mut keys = person.keys();
         let mut found = Accounts {
-            not_looked_up: keys.len().saturating_sub(MOST_ACCOUNTS),
+            not_looked_up: keys.len().saturating_sub(Person::MOST_LOOKED_UP),
             ..Accounts::default()
         };
-        keys.truncate(MOST_ACCOUNTS);
+        keys.truncate(Person::MOST_LOOKED_UP);
         for key in keys {
             let accounts = writer.find_written(cx, &key).await;
             let accounts = accounts.map_err(|error| provider_read_error(&error, writer.name()))?;
