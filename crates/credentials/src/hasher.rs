@@ -216,6 +216,11 @@ impl PasswordHasher for PooledHasher {
             }
             Err(MissingSecretError(setting)) => {
                 record(family, "missing_secret");
+                tracing::error!(
+                    tenant = %check.tenant.id,
+                    setting,
+                    "an imported password hash cannot be checked without a secret of its tenant"
+                );
                 Err(HasherError::MissingSecret { setting })
             }
         }

@@ -37,6 +37,11 @@ pub struct EmailFragment(Box<str>);
 #[error("must be a complete e-mail address")]
 pub struct EmailError;
 
+/// A text that cannot be the address of a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be a complete e-mail address, to which mail can be sent")]
+pub struct NewEmailError;
+
 impl Email {
     /// Parses a complete address, as [`EmailKey::parse`] does.
     ///
@@ -45,6 +50,27 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
         Ok(Self::new(typed, EmailKey::parse(typed)?))
+    }
+
+    /// Parses the address of a new account, to which mail can be sent: the local part is words with dots between, or quoted (RFC 5321
+    /// §4.1.2, with letters of all scripts as by RFC 6531 §3.3), the labels of the domain neither begin nor end with `-`, and
+    /// nothing in it is invisible. Accounts that have other addresses keep them.
+    ///
+    /// # Errors
+    /// The text is no such address.
+    pub fn parse_new(text: &str) -> Result<Self, NewEmailError> {
+        let email = Self::parse(text).map_err(|_| NewEmailError)?;
+        let (local, domain) = email.as_str().rsplit_once('@').ok_or(NewEmailError)?;
+        let domain = email.key.0.rsplit_once('@').map_or(domain, |(_, domain)| domain);
+        let has_good_labels = |domain: &str| {
+            !domain
+                .split('.')
+                .any(|label| label.starts_with('-') || label.ends_with('-'))
+        };
+        let is_good = (is_dot_string(local) || is_quoted_string(local))
+            && !email.as_str().chars().any(is_invisible)
+            && (is_address_literal(domain) || has_good_labels(domain));
+        if is_good { Ok(email) } else { Err(NewEmailError) }
     }
 
     /// Takes an address of another system in any form, so that no account is lost because of an unusual address.
@@ -195,6 +221,36 @@ fn is_domain(text: &str) -> bool {
     let is_allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '_';
     text.split('.')
         .all(|label| !label.is_empty() && label.chars().all(is_allowed))
+}
+
+/// RFC 5321 §4.1.2, `Dot-string`, with UTF-8 as by RFC 6531 §3.3.
+fn is_dot_string(local: &str) -> bool {
+    let is_allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    local
+        .split('.')
+        .all(|word| !word.is_empty() && word.chars().all(is_allowed))
+}
+
+/// RFC 5321 §4.1.2, `Quoted-string`: a quote or backslash within follows a backslash.
+fn is_quoted_string(local: &str) -> bool {
+    let inside = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.is_some_and(|inside| {
+        let mut chars = inside.chars();
+        while let Some(char) = chars.next() {
+            if char == '"' || char == '\\' && chars.next().is_none() {
+                return false;
+            }
+        }
+        !inside.is_empty()
+    })
+}
+
+/// Control characters, blanks other than the plain one, and characters that change how others are shown.
+fn is_invisible(char: char) -> bool {
+    char.is_control()
+        || char.is_whitespace() && char != ' '
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// A host address in brackets, such as `[192.0.2.1]` or `[ipv6:2001:db8::1]`.
@@ -348,6 +404,43 @@ mod tests {
             "ann@m\u{fc}nchen.example",
         ] {
             assert!(EmailKey::parse(whole).is_ok(), "{whole:?}");
+        }
+    }
+
+    /// RFC 5321 §4.1.2 and RFC 6531 §3.3.
+    #[test]
+    fn new_address_can_be_sent_mail() {
+        for good in [
+            "ann@example.com",
+            " o'neil+tag@mail.example.org ",
+            "jos\u{e9}.b@m\u{fc}nchen.example",
+            "\"john doe\"@mail.example",
+            "\"a\\\"b@c\"@mail.example",
+            "ann@intranet",
+            "ann@[192.0.2.1]",
+            "_x-@a-b.example",
+        ] {
+            assert!(Email::parse_new(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "ann",
+            "ann smith@example.com",
+            "a\t@example.com",
+            "a\r\nBcc: b@x.example\r\n@example.com",
+            "@@example.com",
+            "a@b@mail.example",
+            ".ann@example.com",
+            "ann.@example.com",
+            "a..n@example.com",
+            "<ann>@example.com",
+            "ann@-.-",
+            "ann@-a.example",
+            "\u{202e}ann@example.com",
+            "a\u{200b}nn@example.com",
+            "\"a\"b\"@example.com",
+            "\"\"@example.com",
+        ] {
+            assert_eq!(Email::parse_new(bad), Err(NewEmailError), "{bad:?}");
         }
     }
 

@@ -56,6 +56,9 @@ pub const STANDARD_KEYS: [&str; 41] = [
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
 
+/// The longest metadata of one user, as JSON without blanks, in bytes.
+pub const MAX_JSON_BYTES: usize = 64 * 1024;
+
 /// Pairs of key and value. Values are stored verbatim; no two keys differ only in case.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {

@@ -12,6 +12,12 @@ use crate::{
 /// The key of the metadata that shows a blocked user, with the value `true`; it is set by [`UserChange::blocked`] alone.
 pub const BLOCKED_KEY: &str = "blocked";
 
+/// The longest first or last name that is written, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// The longest value of metadata that is written, in bytes.
+pub const MAX_METADATA_VALUE_BYTES: usize = 4096;
+
 /// A change of a user; a field that is `None` keeps its value.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct UserChange {
@@ -71,16 +77,15 @@ impl UserChange {
     }
 
     fn changed_metadata(&self, stored: &Metadata) -> Metadata {
-        let block = self.blocked.map(|blocked| {
-            let value = blocked.then(|| "true".into());
-            (Box::from(BLOCKED_KEY), value)
-        });
-        let changes: Vec<_> = self.metadata.iter().cloned().chain(block).collect();
         let change_of = |key: &str| {
             let folded = fold_case(key);
-            changes.iter().find(|(other, _)| fold_case(other) == folded)
+            self.metadata.iter().find(|(other, _)| fold_case(other) == folded)
         };
-        let kept = stored.iter().filter_map(|(key, value)| match change_of(key) {
+        // A source may have spelled the key of the block in another way.
+        let is_kept = |key: &str| self.blocked.is_none() || !is_blocked_key(key);
+        let stored_pairs = stored.iter().filter(|(key, _)| is_kept(key));
+        let block = self.blocked.unwrap_or_default().then_some((BLOCKED_KEY, "true"));
+        let kept = stored_pairs.filter_map(|(key, value)| match change_of(key) {
             None => Some((key, value)),
             Some((_, Some(new))) => Some((key, &**new)),
             Some((_, None)) => None,
@@ -89,18 +94,30 @@ impl UserChange {
             let folded = fold_case(key);
             stored.iter().any(|(other, _)| fold_case(other) == folded)
         };
-        let added = changes
+        let added = self
+            .metadata
             .iter()
             .filter_map(|(key, value)| Some((&**key, &**value.as_ref()?)))
             .filter(|(key, _)| !is_stored(key));
-        Metadata::from_valid(kept.chain(added).map(|(key, value)| (key.to_owned(), value.to_owned())))
+        Metadata::from_valid(
+            kept.chain(added)
+                .chain(block)
+                .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        )
     }
 }
 
-/// Whether sign-in is refused to this user.
+/// Whether a key of metadata is [`BLOCKED_KEY`] in any case.
+#[must_use]
+pub fn is_blocked_key(key: &str) -> bool {
+    fold_case(key) == BLOCKED_KEY
+}
+
+/// Whether sign-in is refused to this user. Sources may spell key and value in another case.
 #[must_use]
 pub fn is_blocked(account: &Account) -> bool {
-    account.metadata.get(BLOCKED_KEY) == Some("true")
+    let mut pairs = account.metadata.iter();
+    pairs.any(|(key, value)| is_blocked_key(key) && value.eq_ignore_ascii_case("true"))
 }
 
 impl fmt::Debug for UserChange {
@@ -171,6 +188,22 @@ mod tests {
         let released = block(false).applied_to(&blocked);
         assert_eq!(released, account(&[]));
         assert!(!is_blocked(&released));
+    }
+
+    #[test]
+    fn block_replaces_key_of_another_case() {
+        let block = |blocked| UserChange {
+            blocked: Some(blocked),
+            ..UserChange::default()
+        };
+        let imported = account(&[("Blocked", "false"), ("city", "Bergen")]);
+        let blocked = block(true).applied_to(&imported);
+        assert_eq!(blocked, account(&[("blocked", "true"), ("city", "Bergen")]));
+        assert!(!is_blocked(&imported) && is_blocked(&blocked));
+
+        let imported = account(&[("BLOCKED", "True")]);
+        assert!(is_blocked(&imported));
+        assert_eq!(block(false).applied_to(&imported), account(&[]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A list in the schema of Auth0's bulk imports.
 
-use masthead_domain::email::Email;
+use masthead_domain::{email::Email, user_change::is_blocked};
 use masthead_ports::exports::ExportedRegistration;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,9 @@ pub(crate) fn entry(registration: &ExportedRegistration, left_out: &mut LeftOut)
     entry.insert("user_id".to_owned(), id.into());
     entry.insert("email".to_owned(), email.into());
     entry.insert("email_verified".to_owned(), (account.verified == Some(true)).into());
+    if is_blocked(account) {
+        entry.insert("blocked".to_owned(), true.into());
+    }
     for (name, value) in [("given_name", &account.first_name), ("family_name", &account.last_name)] {
         if !value.is_empty() {
             entry.insert(name.to_owned(), (&**value).into());

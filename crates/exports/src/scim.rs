@@ -1,6 +1,6 @@
 //! Users of SCIM 2.0 (RFC 7643 §4.1), and the list response around them (RFC 7644 §3.4.2).
 
-use masthead_domain::email::Email;
+use masthead_domain::{email::Email, user_change::is_blocked};
 use masthead_ports::exports::ExportedRegistration;
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ pub(crate) fn resource(registration: &ExportedRegistration) -> Result<Value, Wri
         "externalId": id,
         // It is required, and unique.
         "userName": email.unwrap_or(id),
-        "active": true,
+        "active": !is_blocked(account),
         "meta": meta,
     });
     user[OWN] = own;

@@ -10,6 +10,8 @@ pub enum BlockedPolicy {
     Reject,
     /// They are imported without their password hash.
     Lite,
+    /// They are imported with their password hash, and blocked: sign-in is refused.
+    Keep,
 }
 
 /// What the mapping of a row depends on besides the row.

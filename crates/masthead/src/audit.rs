@@ -6,6 +6,8 @@ use masthead_ports::clock::Clock;
 use masthead_subscribe_store::EventPartitions;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::command_error::ErrorChain;
+
 /// How often: new blocks are summarised, so that who read a user is found soon.
 const EVERY: Duration = Duration::from_mins(10);
 
@@ -25,7 +27,10 @@ pub(crate) async fn keep_partitions(partitions: EventPartitions, clock: Arc<dyn 
             }
             Ok(_) => {}
             // Events then go to the partition of all others.
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the audit log"),
+            Err(error) => tracing::error!(
+                error = %ErrorChain(&error),
+                "the partitions of the audit log are not kept: rows are not dropped when they may go"
+            ),
         }
     }
 }

@@ -1,16 +1,13 @@
 //! Creates the parts of the program from the settings.
 
-use std::{collections::BTreeMap, num::NonZero, sync::Arc, thread::available_parallelism};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_credentials::{HasherOptions, PooledHasher};
 use masthead_ports::{clock::Clock, keyed_hash::KeyedHasher, passwords::PasswordHasher, trace::SPANS};
 use masthead_provider_kit::{HttpClient, HttpOptions};
 use masthead_subscribe_store::{Store, StoreOptions};
 use masthead_telemetry::{Telemetry, TelemetryOptions};
-use masthead_tokens::{
-    DerivedKeyHasher, IssuerOptions, Sealer, TokenLimits, UserTokens, Verifier, VerifierKeySource as VerifierKeys,
-};
+use masthead_tokens::{IssuerOptions, TokenLimits, UserTokens, Verifier, VerifierKeySource as VerifierKeys};
 
 use crate::{
     certificate::WatchedCertificate,
@@ -19,41 +16,10 @@ use crate::{
     identifiers::process_name,
     providers::guarded_options,
     settings::{
-        self, DatabaseSettings, PasswordSettings, ProviderSettings, SealingSettings, SecretText, TelemetrySettings,
-        TlsSettings, TokenKeySource, TokenSettings,
+        self, DatabaseSettings, PasswordSettings, ProviderSettings, SecretText, TelemetrySettings, TlsSettings,
+        TokenKeySource, TokenSettings,
     },
 };
-
-const BAD_KEYS: &str = "the sealing keys cannot be used";
-
-/// The codec of published encrypted values.
-///
-/// # Errors
-/// The keys are invalid; the settings are checked before.
-pub(crate) fn sealer(settings: &SealingSettings) -> Result<Sealer, CommandError> {
-    let keys = sealing_keys(settings)?;
-    let sealer = Sealer::new(&settings.current, &keys).and_then(|sealer| sealer.publishing(&settings.publish));
-    sealer.map_err(CommandError::context(BAD_KEYS))
-}
-
-/// The keyed hashes of codes, links, counters, idempotency keys and deleted users.
-///
-/// # Errors
-/// As [`sealer`].
-pub(crate) fn keyed_hasher(settings: &SealingSettings) -> Result<Arc<dyn KeyedHasher>, CommandError> {
-    let keys = sealing_keys(settings)?;
-    let hasher = DerivedKeyHasher::new(&settings.current, &keys).map_err(CommandError::context(BAD_KEYS))?;
-    Ok(Arc::new(hasher))
-}
-
-fn sealing_keys(settings: &SealingSettings) -> Result<BTreeMap<String, masthead_tokens::Secret>, CommandError> {
-    let keys = settings.keys.iter().map(|(id, key)| {
-        let bytes = BASE64_STANDARD.decode(key.reveal());
-        bytes.map(|bytes| (id.clone(), masthead_tokens::Secret::new(bytes)))
-    });
-    keys.collect::<Result<_, _>>()
-        .map_err(|_| CommandError::new("a sealing key is not base64"))
-}
 
 /// The verifier of callers' tokens. Key files are read here; the addresses of key sets are not fetched yet.
 ///
@@ -181,10 +147,13 @@ pub(crate) fn password_hasher(
 /// does not import or synchronise where users were deleted. Must be called within a Tokio runtime.
 ///
 /// # Errors
-/// A URL is invalid, or a sealing key.
-pub(crate) fn store(settings: &DatabaseSettings, sealing: Option<&SealingSettings>) -> Result<Store, CommandError> {
+/// A URL is invalid.
+pub(crate) fn store(
+    settings: &DatabaseSettings,
+    keyed_hasher: Option<Arc<dyn KeyedHasher>>,
+) -> Result<Store, CommandError> {
     open(&StoreOptions {
-        keyed_hasher: sealing.map(keyed_hasher).transpose()?,
+        keyed_hasher,
         ..store_options(settings)
     })
 }
@@ -192,10 +161,10 @@ pub(crate) fn store(settings: &DatabaseSettings, sealing: Option<&SealingSetting
 /// The store of a server, whose reads are spread over the replicas, with this many exports at once. As [`store`] otherwise.
 ///
 /// # Errors
-/// A URL is invalid, or a sealing key.
+/// A URL is invalid.
 pub(crate) fn store_with_replicas(
     settings: &DatabaseSettings,
-    sealing: &SealingSettings,
+    keyed_hasher: Arc<dyn KeyedHasher>,
     exports: usize,
 ) -> Result<Store, CommandError> {
     let urls = settings.replica_urls.iter().map(|url| url.reveal().to_owned());
@@ -203,7 +172,7 @@ pub(crate) fn store_with_replicas(
         replica_urls: urls.collect(),
         replica_max_lag: settings.replica_max_lag,
         export_connections: u32::try_from(exports).unwrap_or(u32::MAX),
-        keyed_hasher: Some(keyed_hasher(sealing)?),
+        keyed_hasher: Some(keyed_hasher),
         logs_failed_connections: true,
         ..store_options(settings)
     })

@@ -6,12 +6,14 @@ use masthead_orchestrator::{
     PersonDependencies, PersonReports,
     writes::{ErasePerson, ReconcileWrites, Reconciled, UserWrites, WriteDependencies},
 };
-use masthead_ports::{clock::Clock, intents::IntentStep, sealing::Sealing, source::UserSource};
+use masthead_ports::{clock::Clock, intents::IntentStep, source::UserSource};
 use masthead_subscribe_store::Store;
 use masthead_tokens::SystemSecrets;
 use tokio_util::sync::CancellationToken;
 
-use crate::{command_error::CommandError, providers::Adapters, settings::ServerSettings, wiring};
+use crate::{
+    command_error::CommandError, providers::Adapters, sealing_keys::SealingKeys, settings::ServerSettings, wiring,
+};
 
 /// How often intents that are due are looked for: one indexed query, and one that counts the open ones.
 const RECONCILE: Duration = Duration::from_secs(5);
@@ -22,12 +24,12 @@ const COUNTED: u32 = 1_000;
 /// The writes over this store and these adapters.
 ///
 /// # Errors
-/// A sealing key is invalid, or no thread can be started.
+/// No thread can be started.
 pub(crate) fn user_writes(
     settings: &ServerSettings,
     store: &Store,
     adapters: &Adapters,
-    sealing: Arc<dyn Sealing>,
+    keys: &Arc<SealingKeys>,
     clock: Arc<dyn Clock>,
 ) -> Result<UserWrites, CommandError> {
     let users = store.users();
@@ -41,8 +43,8 @@ pub(crate) fn user_writes(
         erasures: Arc::clone(&users) as _,
         attempts: users,
         passwords: wiring::password_hasher(&settings.passwords, &settings.providers)?,
-        sealing,
-        hasher: wiring::keyed_hasher(&settings.sealing)?,
+        sealing: Arc::clone(keys) as _,
+        hasher: Arc::clone(keys) as _,
         secrets: Arc::new(SystemSecrets::new()),
         clock,
         audit_address: settings.audit.address,

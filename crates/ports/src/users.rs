@@ -149,6 +149,8 @@ pub struct NewResetLink {
     pub hash: KeyedHash,
     /// When it ends.
     pub expires_at: OffsetDateTime,
+    /// Whether it is sent to the user's address and shown to no caller, so that the user of the link reads the mail of the address.
+    pub proves_address: bool,
 }
 
 /// A link that can be used.
@@ -189,6 +191,14 @@ pub enum UserWriteError {
     /// The user has changed since it was read.
     #[error("the user has changed")]
     Changed,
+    /// A field cannot be stored; the value is never contained.
+    #[error("{field}: {problem}")]
+    Unstorable {
+        /// The name of the field in an import.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The store does not answer. With
     /// [`SourceErrorKind::OutcomeUnknown`](crate::source::SourceErrorKind::OutcomeUnknown) the write may have happened.
     #[error(transparent)]

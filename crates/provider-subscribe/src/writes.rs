@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, metadata::fold_case,
-    user_change::BLOCKED_KEY, user_key::UserKey,
+    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, user_change::is_blocked_key,
+    user_key::UserKey,
 };
 use masthead_ports::{
     accounts::{AccountChange, AccountWriter, NewAccount, WriteError},
@@ -65,7 +65,7 @@ impl AccountWriter for RemoteSubscribe {
         let pairs = new
             .metadata
             .iter()
-            .filter(|(key, value)| !value.is_empty() && !is_block(key));
+            .filter(|(key, value)| !value.is_empty() && !is_blocked_key(key));
         let metadata: Map<String, Value> = pairs.map(|(key, value)| (key.to_owned(), value.into())).collect();
         if !metadata.is_empty() {
             body["metadata"] = Value::Object(metadata);
@@ -180,15 +180,11 @@ fn body_of(change: &AccountChange) -> Value {
         // Every time of a request is one that RFC 3339 can express.
         Some(Some(at)) => body["lastLogoutDate"] = at.format(&Rfc3339).unwrap_or_default().into(),
     }
-    for (key, value) in change.metadata.iter().filter(|(key, _)| !is_block(key)) {
+    // v4 sets the block by a field of its own.
+    for (key, value) in change.metadata.iter().filter(|(key, _)| !is_blocked_key(key)) {
         body["metadata"][&**key] = value.as_deref().map_or(Value::Null, Value::from);
     }
     body
-}
-
-/// Whether this key shows a block: v4 sets it by a field of its own.
-fn is_block(key: &str) -> bool {
-    fold_case(key) == BLOCKED_KEY
 }
 
 impl RemoteSubscribe {

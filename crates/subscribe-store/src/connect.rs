@@ -154,14 +154,18 @@ impl Connector {
         self.servers.current.load(Ordering::Relaxed)
     }
 
-    /// Of the current host.
-    pub(crate) fn options(&self) -> &PgConnectOptions {
-        let all = self.servers.all();
-        &all[self.current_host() % all.len()]
+    /// Of the current host, with the current password.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.servers.host(self.current_host())
+    }
+
+    /// How often the password was replaced.
+    pub(crate) fn password_replacements(&self) -> usize {
+        self.servers.replacements()
     }
 
     pub(crate) fn has_several_hosts(&self) -> bool {
-        self.servers.all().len() > 1
+        self.servers.count() > 1
     }
 
     /// Whether a server that accepts no writes is refused.
@@ -176,7 +180,7 @@ impl Connector {
     /// The connection fails; [`sqlx::Error::Configuration`] with a [`PoolerError`] if a pooler is detected.
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let first = self.current_host();
-        let mut others = (0..self.servers.all().len()).filter(|host| *host != first);
+        let mut others = (0..self.servers.count()).filter(|host| *host != first);
         let mut attempts = FuturesUnordered::new();
         attempts.push(self.connect_to(first));
         let mut late = std::pin::pin!(tokio::time::sleep(HEAD_START));
@@ -203,7 +207,7 @@ impl Connector {
     }
 
     async fn connect_to(&self, host: usize) -> (usize, Result<PgConnection, sqlx::Error>) {
-        let options = &self.servers.all()[host];
+        let options = &self.servers.host(host);
         let connected = async {
             let connected = PgConnection::connect_with(options).await;
             let mut connection = connected.map_err(|error| self.not_connected_to(options, error))?;
@@ -252,7 +256,7 @@ impl Connector {
 
     /// The error of an attempt to connect, with the server's name; logged if it is new.
     pub(crate) fn not_connected(&self, error: sqlx::Error) -> sqlx::Error {
-        self.not_connected_to(self.options(), error)
+        self.not_connected_to(&self.options(), error)
     }
 
     fn not_connected_to(&self, options: &PgConnectOptions, error: sqlx::Error) -> sqlx::Error {
@@ -265,7 +269,7 @@ impl Connector {
 
     /// Maps the errors of a pooler to [`PoolerError`] and those of TLS to [`TlsError`].
     pub(crate) fn explained(&self, error: sqlx::Error) -> sqlx::Error {
-        self.explained_at(&server_name(self.options()), error)
+        self.explained_at(&server_name(&self.options()), error)
     }
 
     /// PgBouncer reports all of its own errors with SQLSTATE 08P01.

@@ -43,6 +43,8 @@ pub(crate) struct PgDatabase {
     kept: Arc<KeptConnections>,
     /// The host that new connections lead to.
     host: Arc<AtomicUsize>,
+    /// How many passwords were replaced before that which new connections use.
+    passwords: Arc<AtomicUsize>,
     /// Held while another host is looked for.
     search: Arc<Mutex<()>>,
     /// Where committed writes are marked; `None` without replicas.
@@ -77,8 +79,9 @@ impl PgDatabase {
         let options =
             options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!outdated.include(meta.age)))));
         Self {
-            pool: options.connect_lazy_with(connector.options().clone()),
+            pool: options.connect_lazy_with(connector.options()),
             host: Arc::new(AtomicUsize::new(connector.current_host())),
+            passwords: Arc::new(AtomicUsize::new(connector.password_replacements())),
             search: Arc::default(),
             connector,
             refused,
@@ -100,7 +103,7 @@ impl PgDatabase {
     /// A connection, until this time. Through a pooler it must only be used in a transaction. After its last answer it should be
     /// [kept](Self::keep).
     pub(crate) async fn acquire_by(&self, until: Instant) -> Result<AcquiredConnection, sqlx::Error> {
-        self.follow_host();
+        self.follow_connector();
         if let Some(kept) = self.kept.take(|age| self.older.include(age)) {
             return Ok(kept);
         }
@@ -188,7 +191,7 @@ impl PgDatabase {
         let work = Box::pin(work);
         let mut refused = std::pin::pin!(self.refused.notified());
         refused.as_mut().enable();
-        self.follow_host();
+        self.follow_connector();
         tokio::select! {
             biased;
             done = work => done.map_err(|error| self.connector.not_connected(error)),
@@ -197,16 +200,19 @@ impl PgDatabase {
         }
     }
 
-    /// Lets new connections lead to the current host of the connector.
-    fn follow_host(&self) {
-        let current = self.connector.current_host();
-        if self.host.swap(current, Ordering::Relaxed) != current {
+    /// Lets new connections lead to the current host of the connector, with the current password.
+    fn follow_connector(&self) {
+        let (current, passwords) = (self.connector.current_host(), self.connector.password_replacements());
+        let is_other_host = self.host.swap(current, Ordering::Relaxed) != current;
+        if is_other_host {
             tracing::info!(
                 host = self.connector.options().get_host(),
                 "the database server has changed"
             );
             self.older.replace();
-            self.pool.set_connect_options(self.connector.options().clone());
+        }
+        if self.passwords.swap(passwords, Ordering::Relaxed) != passwords || is_other_host {
+            self.pool.set_connect_options(self.connector.options());
         }
     }
 
@@ -219,7 +225,7 @@ impl PgDatabase {
                 // Boxed: it is part of every use case's future.
                 && let Ok(found) = Box::pin(self.connector.connect()).await
             {
-                self.follow_host();
+                self.follow_connector();
                 let _ = found.close().await;
             }
         }

@@ -2,9 +2,13 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use percent_encoding::percent_decode_str;
 use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
@@ -52,14 +56,40 @@ pub fn check_database_url(url: &str) -> Result<(), DatabaseUrlError> {
     DatabaseServers::parse(url).map(|_| ())
 }
 
+/// A URL whose password cannot replace that of another.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReplacePasswordError {
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] DatabaseUrlError),
+    /// More differs than the password.
+    #[error("differs in more than the password before the host: restart the server")]
+    OtherServer,
+    /// There was a password, and there is none.
+    #[error("has no password before the host: restart the server")]
+    NoPassword,
+}
+
 /// The servers of a URL, in turn, with the settings of one kind of connection.
 #[derive(Clone)]
 pub(crate) struct DatabaseServers {
     hosts: Arc<[PgConnectOptions]>,
+    /// The URL without its password.
+    url: Arc<str>,
+    /// Shared by all connections of the URL.
+    password: Arc<Password>,
     /// The host that was last found to accept writes; shared by all connections of the URL.
     pub(crate) current: Arc<AtomicUsize>,
     /// Whether a server must accept writes.
     pub(crate) must_write: bool,
+}
+
+/// The password of a URL; a replaced one is for connections that are opened from then on.
+#[derive(Default)]
+struct Password {
+    /// As the URL has it, which may be without any.
+    text: RwLock<Option<Box<str>>>,
+    replacements: AtomicUsize,
 }
 
 impl DatabaseServers {
@@ -74,6 +104,7 @@ impl DatabaseServers {
             Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
             None => (String::new(), authority),
         };
+        let (without_password, password) = split_password(url, &credentials);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let parameters = Parameters::parse(query)?;
         let names: Vec<&str> = hosts.split(',').collect();
@@ -92,6 +123,11 @@ impl DatabaseServers {
             must_write: names.len() > 1 || parameters.must_write,
             hosts: names.iter().map(parse).collect::<Result<_, _>>()?,
             current: Arc::default(),
+            url: without_password.into(),
+            password: Arc::new(Password {
+                text: RwLock::new(password),
+                replacements: AtomicUsize::new(0),
+            }),
         })
     }
 
@@ -103,8 +139,47 @@ impl DatabaseServers {
         }
     }
 
-    pub(crate) fn all(&self) -> &[PgConnectOptions] {
-        &self.hosts
+    pub(crate) fn count(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The options of a host, with the password of this moment. The hosts are counted round.
+    pub(crate) fn host(&self, number: usize) -> PgConnectOptions {
+        let options = self.hosts[number % self.hosts.len()].clone();
+        let password = self.password.text.read().unwrap_or_else(PoisonError::into_inner);
+        match (&*password, self.replacements()) {
+            (Some(password), 1..) => options.password(password),
+            _ => options,
+        }
+    }
+
+    /// How often the password was replaced.
+    pub(crate) fn replacements(&self) -> usize {
+        self.password.replacements.load(Ordering::Acquire)
+    }
+
+    /// Uses the password of this URL for connections that are opened from now on. Returns whether it is another one.
+    ///
+    /// # Errors
+    /// The URL is invalid, or differs in more than the password.
+    pub(crate) fn replace_password(&self, url: &str) -> Result<bool, ReplacePasswordError> {
+        let next = Self::parse(url)?;
+        if next.url != self.url {
+            return Err(ReplacePasswordError::OtherServer);
+        }
+        let next = next
+            .password
+            .text
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut password = self.password.text.write().unwrap_or_else(PoisonError::into_inner);
+        if *password == next {
+            return Ok(false);
+        }
+        *password = Some(next.ok_or(ReplacePasswordError::NoPassword)?);
+        self.password.replacements.fetch_add(1, Ordering::Release);
+        Ok(true)
     }
 
     /// Whether all of them run on this machine.
@@ -181,6 +256,17 @@ impl<'a> Parameters<'a> {
     }
 }
 
+/// The URL without the password in its credentials, `user:password@`, and the password.
+fn split_password(url: &str, credentials: &str) -> (String, Option<Box<str>>) {
+    match credentials.trim_end_matches('@').split_once(':') {
+        None => (url.to_owned(), None),
+        Some((user, password)) => {
+            let text = percent_decode_str(password).decode_utf8_lossy().into();
+            (url.replacen(credentials, &format!("{user}@"), 1), Some(text))
+        }
+    }
+}
+
 /// Whether the server runs on this machine.
 fn is_local(server: &PgConnectOptions) -> bool {
     let host = server.get_host();
@@ -195,7 +281,7 @@ mod tests {
     fn modes(url: &str) -> Vec<String> {
         let servers = DatabaseServers::parse(url).unwrap();
         let mode = |host: &PgConnectOptions| format!("{} {:?}", host.get_host(), host.get_ssl_mode());
-        servers.all().iter().map(mode).collect()
+        servers.hosts.iter().map(mode).collect()
     }
 
     #[test]
@@ -232,7 +318,7 @@ mod tests {
         let servers = DatabaseServers::parse(url).unwrap();
         assert!(servers.must_write);
         let described: Vec<_> = servers
-            .all()
+            .hosts
             .iter()
             .map(|host| {
                 (
@@ -246,6 +332,51 @@ mod tests {
         let expected = [("a.example", 5433), ("b.example", 5432)].map(|(host, port)| (host, port, "u", Some("d")));
         assert_eq!(described, expected);
         assert!(!DatabaseServers::parse("postgres://u@a.example/d").unwrap().must_write);
+    }
+
+    #[test]
+    fn password_alone_can_be_replaced() {
+        let servers = DatabaseServers::parse("postgres://u:p%40:1@a.example,b.example/d?sslmode=require").unwrap();
+        let mapped = servers.map(|options| options.application_name("other"));
+        assert_eq!(
+            servers.replace_password("postgres://u:p%40:1@a.example,b.example/d?sslmode=require"),
+            Ok(false)
+        );
+        assert_eq!(mapped.replacements(), 0);
+        assert_eq!(
+            servers.replace_password("postgres://u:n%20w@a.example,b.example/d?sslmode=require"),
+            Ok(true)
+        );
+        assert_eq!(mapped.replacements(), 1);
+        assert!(
+            format!("{:?}", mapped.host(1)).contains("n w"),
+            "sqlx shows it, and we never do"
+        );
+        for (url, expected) in [
+            (
+                "postgres://u@a.example,b.example/d?sslmode=require",
+                ReplacePasswordError::NoPassword,
+            ),
+            (
+                "postgres://u:x@a.example/d?sslmode=require",
+                ReplacePasswordError::OtherServer,
+            ),
+            (
+                "postgres://v:x@a.example,b.example/d?sslmode=require",
+                ReplacePasswordError::OtherServer,
+            ),
+            (
+                "postgres://u:x@a.example,b.example/d?sslmode=disable",
+                ReplacePasswordError::OtherServer,
+            ),
+            (
+                "mysql://u:x@a.example/d",
+                ReplacePasswordError::Url(DatabaseUrlError::Scheme),
+            ),
+        ] {
+            assert_eq!(servers.replace_password(url), Err(expected), "{url}");
+        }
+        assert!(format!("{:?}", servers.host(0)).contains("n w"));
     }
 
     #[test]

@@ -49,28 +49,36 @@ impl EventPartitions {
 
     async fn keep_on(&self, connection: &mut PgConnection, today: Date) -> Result<PartitionsKept, sqlx::Error> {
         let mut kept = PartitionsKept::default();
-        let retentions = retentions(connection).await?;
-        let mut months = months_of_default(connection, first_of_month(today)).await?;
+        // Statements with parameters are in transactions: a pooler may send the messages of others to different servers.
+        let mut transaction = self.connect.begin_on(connection).await?;
+        let retentions = retentions(&mut transaction).await?;
+        let mut months = months_of_default(&mut transaction, first_of_month(today)).await?;
+        transaction.commit().await?;
         for days in &retentions {
             let expires = today + Duration::days(i64::from(*days));
             months.extend([expires, expires + AHEAD].map(first_of_month));
         }
         for month in months {
+            let mut transaction = self.connect.begin_on(connection).await?;
             let added: bool = sqlx::query_scalar("SELECT add_event_partition($1)")
                 .bind(month)
                 .persistent(false)
-                .fetch_one(&mut *connection)
+                .fetch_one(&mut *transaction)
                 .await?;
+            transaction.commit().await?;
             kept.added += usize::from(added);
         }
         let longest = retentions.last().copied().unwrap_or(EventDays::default().0);
+        let mut transaction = self.connect.begin_on(connection).await?;
         // A row for each start of a process: few.
         sqlx::query("DELETE FROM event_writers WHERE flushed_at < $1")
             .bind((today - Duration::days(i64::from(longest))).midnight().assume_utc())
             .persistent(false)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
-        for partition in partitions(connection).await? {
+        let partitions = partitions(&mut transaction).await?;
+        transaction.commit().await?;
+        for partition in partitions {
             if partition.may_go(today, longest) {
                 self.drop_partition(connection, &partition.name).await?;
                 kept.dropped += 1;
@@ -107,11 +115,9 @@ impl EventPartitions {
             ),
             Some(_) | None => return Ok(()),
         };
-        sqlx::query(AssertSqlSafe(statement))
-            .persistent(false)
-            .execute(connection)
-            .await
-            .map(|_| ())
+        // One message: it is whole through a pooler as well.
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+        statement.execute(connection).await.map(|_| ())
     }
 }
 

@@ -55,7 +55,7 @@ pub async fn inspect(url: &str, pooler: bool) -> Result<DatabaseReport, SchemaEr
     let servers = DatabaseServers::parse(url).map_err(OpenError::from)?;
     let connector = Connector::new(pooler, &servers, &[]);
     let mut connection = connect(&connector).await?;
-    let server = server_name(connector.options());
+    let server = server_name(&connector.options());
     let row = sqlx::raw_sql(INSPECT).fetch_one(&mut connection).await;
     let closed = connection.close().await;
     let report = row.and_then(|row| report(server, &row)).map_err(unavailable)?;

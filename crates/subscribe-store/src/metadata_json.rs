@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use masthead_domain::metadata::Metadata;
+use masthead_domain::metadata::{MAX_JSON_BYTES, Metadata};
 
 use crate::field_error::UnstorableFieldError;
-
-/// The longest metadata of one registration as JSON, in bytes.
-const MAX_METADATA_BYTES: usize = 64 * 1024;
 
 pub(crate) fn to_json(metadata: &Metadata) -> Result<String, UnstorableFieldError> {
     let invalid = |problem| UnstorableFieldError {
@@ -16,7 +13,7 @@ pub(crate) fn to_json(metadata: &Metadata) -> Result<String, UnstorableFieldErro
     };
     let pairs: BTreeMap<&str, &str> = metadata.iter().collect();
     let json = serde_json::to_string(&pairs).map_err(|_| invalid("cannot be written as JSON"))?;
-    if json.len() > MAX_METADATA_BYTES {
+    if json.len() > MAX_JSON_BYTES {
         return Err(invalid("longer than 64 KB"));
     }
     Ok(json)

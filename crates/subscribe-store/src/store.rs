@@ -15,6 +15,7 @@ use crate::{
     connect::Connector,
     connection_log::ConnectionLog,
     database::PgDatabase,
+    database_passwords::DatabasePasswords,
     database_url::DatabaseServers,
     event_partitions::EventPartitions,
     export::PgRegistrationExports,
@@ -62,6 +63,7 @@ pub struct Store {
     exports: Arc<PgRegistrationExports>,
     migrations_url: String,
     maintenance: Connector,
+    passwords: DatabasePasswords,
     lookups: LookupsStarter,
     started: Mutex<Vec<Arc<Lookups>>>,
     /// `None` without replicas.
@@ -146,7 +148,13 @@ impl Store {
             options.acquire_timeout,
             options.search_scan,
         ));
+        let passwords = DatabasePasswords {
+            service: plain,
+            direct: to_server,
+            replicas: replicas.as_ref().map(ReplicaServers::servers).unwrap_or_default(),
+        };
         Ok(Self {
+            passwords,
             registrations: Arc::new(PgRegistrations::new(
                 Arc::clone(&lookups),
                 Arc::clone(&searches),
@@ -294,6 +302,12 @@ impl Store {
         EventPartitions {
             connect: self.maintenance.clone(),
         }
+    }
+
+    /// The passwords of the database's URLs, which can be replaced.
+    #[must_use]
+    pub fn passwords(&self) -> DatabasePasswords {
+        self.passwords.clone()
     }
 
     /// The readiness of the database.

@@ -20,7 +20,9 @@ impl StatementFailure for UserWriteError {
     fn kind_name(&self) -> Option<&'static str> {
         match self {
             Self::Source(error) => error.kind_name(),
-            Self::NoSuchUser | Self::EmailTaken { .. } | Self::IdTaken | Self::Changed => None,
+            Self::NoSuchUser | Self::EmailTaken { .. } | Self::IdTaken | Self::Changed | Self::Unstorable { .. } => {
+                None
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     auth::error::SEVERAL_GROUPS,
     legacy::{
-        error::{INVALID_AUTHORIZATION, INVALID_SOURCE_SYSTEM, NO_REQUEST, WENT_WRONG},
+        error::{INVALID_AUTHORIZATION, INVALID_SOURCE_SYSTEM, NO_REQUEST, TOO_MANY_REQUESTS, WENT_WRONG},
         operation::LegacyOperation,
         parameters::{LegacyParameterRow, TABLE},
     },
@@ -95,12 +95,13 @@ pub(super) struct LegacyErrorDoc {
 
 /// The infrastructure errors, `{"error":"…"}` each.
 #[rustfmt::skip]
-pub(super) const ERRORS: [LegacyErrorDoc; 7] = [
+pub(super) const ERRORS: [LegacyErrorDoc; 8] = [
     LegacyErrorDoc { status: "400", text: "Authorization is missing.", when: "a required header is missing or blank: this text for each", in_v4: "400 `E400_00`" },
     LegacyErrorDoc { status: "400", text: "X-SourceSystem is missing.", when: "the same", in_v4: "400 `E400_00`" },
     LegacyErrorDoc { status: "400", text: SEVERAL_GROUPS, when: "the client group is required only then (extension)", in_v4: "400 `E400_00`: v4 always requires it" },
     LegacyErrorDoc { status: "400", text: NO_REQUEST, when: "a call other than by id without any parameter", in_v4: "no such error: without a filter v4 lists all users" },
     LegacyErrorDoc { status: "401", text: INVALID_AUTHORIZATION, when: "the token is refused, or does not grant this tenant, or there is no such tenant", in_v4: "401 `E401` for the token, 403 `E403` for the tenant" },
     LegacyErrorDoc { status: "401", text: INVALID_SOURCE_SYSTEM, when: "the tenant does not know the source system, or it is not printable ASCII of 1 to 64 characters", in_v4: "401 `E401`, or 400 `E400_00` where it is not printable" },
+    LegacyErrorDoc { status: "429", text: TOO_MANY_REQUESTS, when: "the caller, its address or the tenant has reached a limit of requests or rows a minute; with `Retry-After`", in_v4: "429 `E429`" },
     LegacyErrorDoc { status: "500", text: WENT_WRONG, when: "a source that should know did not answer, so the answer is unknown; with `Retry-After`", in_v4: "503 `E503`" },
 ];

@@ -104,8 +104,8 @@ fn responses(doc: &LegacyOperationDoc) -> DocNode {
 }
 
 /// The responses to infrastructure errors, by their statuses.
-pub(super) fn error_responses() -> [(String, DocNode); 3] {
-    ["400", "401", "500"].map(|status| {
+pub(super) fn error_responses() -> [(String, DocNode); 4] {
+    ["400", "401", "429", "500"].map(|status| {
         let of_status = || ERRORS.iter().filter(move |error| error.status == status);
         let descriptions: Vec<String> = of_status()
             .map(|error| format!("`{}`: {} (in v4: {})", error.text, error.when, error.in_v4))
@@ -114,7 +114,7 @@ pub(super) fn error_responses() -> [(String, DocNode); 3] {
             let value = object! {"error": error.text};
             (format!("error{}", n + 1), object! {"value": value})
         });
-        let headers = (status == "500").then(|| header("Retry-After"));
+        let headers = matches!(status, "429" | "500").then(|| header("Retry-After"));
         let response = response(descriptions.join("; "), headers, "LegacyError", examples);
         (status.to_owned(), response)
     })

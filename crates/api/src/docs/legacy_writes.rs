@@ -217,7 +217,20 @@ fn operation(doc: &LegacyWriteDoc) -> DocNode {
         "LegacyWriteAnswer",
         [("done", example(done)), ("refused", example(refused))],
     );
-    let responses = [("200".to_owned(), answered)].into_iter().chain(error_responses());
+    let of_bodies = [
+        ("413", "the body is larger than 128 KiB (RFC 9110 §15.5.14)"),
+        (
+            "415",
+            "the body is not declared as `application/json` (RFC 9110 §15.5.16)",
+        ),
+    ];
+    let none: [(&str, DocNode); 0] = [];
+    let of_bodies =
+        of_bodies.map(|(status, cause)| (status.to_owned(), response(cause, [], "LegacyError", none.clone())));
+    let responses = [("200".to_owned(), answered)]
+        .into_iter()
+        .chain(error_responses())
+        .chain(of_bodies);
     object! {
         "tags": list!["Legacy"],
         "operationId": doc.id,

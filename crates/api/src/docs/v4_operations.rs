@@ -71,8 +71,15 @@ impl V4OperationDoc {
     }
 }
 
-/// The codes of every operation: those of headers and tokens, and of the server.
-pub(super) const CODES_OF_ALL: [Code; 5] = [Code::E400_00, Code::E401, Code::E403, Code::E500, Code::E503];
+/// The codes of every operation: those of headers, tokens and limits, and of the server.
+pub(super) const CODES_OF_ALL: [Code; 6] = [
+    Code::E400_00,
+    Code::E401,
+    Code::E403,
+    Code::E429,
+    Code::E500,
+    Code::E503,
+];
 
 const LIST_ANSWER: (&str, fn() -> DocNode) = ("ListAnswer", list_answer);
 const LIST_EXAMPLES: &[NamedExample] = &[
@@ -177,7 +184,21 @@ fn operation(doc: &V4OperationDoc) -> DocNode {
         ParameterInput::Query => operation,
         ParameterInput::Body => operation.with("requestBody", search_body()),
     };
-    operation.with("responses", responses(doc.codes(), doc.answer.0, doc.examples))
+    let responses = responses(doc.codes(), doc.answer.0, doc.examples);
+    let responses = if doc.has_path_id() {
+        responses.with("304", not_modified())
+    } else {
+        responses
+    };
+    operation.with("responses", responses)
+}
+
+/// The answer to a condition that the user still meets (RFC 9110 §15.4.5).
+fn not_modified() -> DocNode {
+    object! {
+        "description": "the user has the `ETag` of `If-None-Match`: no content (RFC 9110 §15.4.5)",
+        "headers": DocNode::object([header("X-RequestId"), header("ETag")]),
+    }
 }
 
 fn parameters(doc: &V4OperationDoc) -> Vec<DocNode> {

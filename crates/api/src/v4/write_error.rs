@@ -56,6 +56,7 @@ impl WriteRefusal {
             WriteUserError::AwaitsVerification => row(Code::E400_07, ""),
             WriteUserError::IdTaken => row(Code::E409, "the id is in use"),
             WriteUserError::Changed => row(Code::E412, ""),
+            WriteUserError::Unstorable { field, problem } => Self::new(Code::E400_00, format!("{field}: {problem}")),
             WriteUserError::Refused(Some(message)) => Self::new(refused, message.as_str().to_owned()),
             WriteUserError::Refused(None) => row(refused, "the provider refuses the values"),
             WriteUserError::WrongCode => row(Code::E400_15, ""),

@@ -161,7 +161,9 @@ fn check_single(single: &Arc<Mapping>, candidates: &Candidates, first: &First) -
     if expected.iter().any(|path| first.has(path)) {
         return Ok(());
     }
-    let is_other = |mapping: &&Arc<Mapping>| mapping.layouts().contains(&Layout::Csv) && first.is_of(mapping);
+    let is_own = !all_shipped().iter().any(|shipped| Arc::ptr_eq(shipped, single));
+    let is_other =
+        |mapping: &&Arc<Mapping>| !is_own && mapping.layouts().contains(&Layout::Csv) && first.is_of(mapping);
     match all_shipped().iter().find(is_other) {
         Some(other) => {
             let seen = format!("{}, as files of {} have", first.description(), other.name());

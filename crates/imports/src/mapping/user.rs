@@ -8,6 +8,7 @@ use masthead_domain::{
     email::{Email, MAX_EMAIL_BYTES},
     metadata::Metadata,
     tenant::TenantId,
+    user_change::{BLOCKED_KEY, is_blocked_key},
 };
 use masthead_ports::passwords::PasswordHash;
 use time::{Duration, OffsetDateTime};
@@ -84,7 +85,7 @@ impl Mapping {
         let changed_at = time(&fields.changed, CHANGED);
         let last_logout_at = time(&fields.last_logout, LAST_LOGOUT);
         let hash = fields.password_hash.iter().find_map(|source| source.hash_text(row));
-        let (password_hash, hash_scheme) = if is_blocked {
+        let (password_hash, hash_scheme) = if is_blocked && context.blocked == BlockedPolicy::Lite {
             notes.unusable_hash = Some(UnusableHash("blocked at its source".into()));
             (None, None)
         } else if let Some((_, reason)) = self.no_hash.iter().find(|(when, _)| when.is_met(row)) {
@@ -101,6 +102,11 @@ impl Mapping {
             self.strict_metadata(row)?
         } else {
             self.metadata.collect(row, &self.coverage)
+        };
+        let metadata = if is_blocked && context.blocked == BlockedPolicy::Keep {
+            with_block(&metadata)
+        } else {
+            metadata
         };
         notes.metadata_case_clashes = clashes;
         notes.unmapped = unmapped;
@@ -197,7 +203,9 @@ impl Mapping {
             }
         }
         for source in &fields.verified {
-            let is_word = |text: &str| is_text && ["", "true", "false"].contains(&text);
+            // Spreadsheets write TRUE and FALSE.
+            let is_word =
+                |text: &str| is_text && ["", "true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text));
             match source.value(row) {
                 None | Some(Json::Null | Json::Bool(_)) => {}
                 Some(Json::Text(text)) if is_word(text) => {}
@@ -258,6 +266,12 @@ impl Mapping {
             ..Collected::default()
         })
     }
+}
+
+/// The metadata of a user to whom sign-in is refused.
+fn with_block(metadata: &Metadata) -> Metadata {
+    let others = metadata.iter().filter(|(key, _)| !is_blocked_key(key));
+    Metadata::from_valid(others.chain([(BLOCKED_KEY, "true")]))
 }
 
 fn first_text<'r>(sources: &[Source], row: &'r Json<'_>) -> Option<Cow<'r, str>> {

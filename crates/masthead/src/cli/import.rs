@@ -39,8 +39,8 @@ pub(crate) struct ImportArguments {
     /// The encoding of the file, such as windows-1252; by default UTF-8, or UTF-16 with a byte order mark.
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
-    /// What becomes of accounts that are blocked at their source: by default their rows are rejected; with lite they are imported
-    /// without their passwords.
+    /// What becomes of accounts that are blocked at their source: by default their rows are rejected; with keep they are imported
+    /// and stay blocked; with lite they are imported without their passwords, and can set one by mail.
     #[arg(long, value_name = "HOW")]
     pub(crate) blocked: Option<Blocked>,
     /// What becomes of a row whose id, or whose address where addresses are unique, another user has: reject, skip (or first),
@@ -92,6 +92,8 @@ pub(crate) enum ReportForm {
 /// What becomes of accounts that are blocked at their source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Blocked {
+    /// They are imported and stay blocked.
+    Keep,
     /// They are imported without their passwords.
     Lite,
 }

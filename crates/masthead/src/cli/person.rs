@@ -23,6 +23,15 @@ pub(crate) struct PersonArguments {
 }
 
 impl PersonArguments {
+    /// The person with this id.
+    pub(crate) const fn of_id(tenant: TenantId, id: CustomerRegistrationId) -> Self {
+        Self {
+            tenant,
+            id: Some(id),
+            email: None,
+        }
+    }
+
     /// The key; one of both is given.
     pub(crate) fn key(&self) -> Option<UserKey> {
         let of_email = || self.email.as_ref().map(|email| UserKey::Email(email.key().clone()));

@@ -7,7 +7,8 @@ use super::pairs::parse_pair;
 
 const SETTINGS_HELP: &str = "\
 Settings: Flow.UserProvider, Api.SourceSystems, Api.MessageTypeAsNumber, Api.DataAsArray, Api.MissAs400,
-Api.IgnoreUnknownParameters, Api.EmailContains, the settings of the provider (Auth0.Domain, …), those of a remote Users
+Api.IgnoreUnknownParameters, Api.EmailContains, those of users, mails, limits, retention, merging and tokens (Users.…, Mail.…,
+Limits.…, Retention.…, Merge.…, Mirror.…, Token.…, Hashes.…; see docs/operations.md), the settings of the provider (Auth0.Domain, …), those of a remote Users
 API in place of the tenant's own registrations (Subscribe.Url, …; see docs/chaining.md), and Import.FirstLogin, the
 provider that checks the first passwords of imported users (see docs/first-login.md).";
 

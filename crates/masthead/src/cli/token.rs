@@ -27,8 +27,8 @@ pub(crate) struct MintArguments {
     /// The tenants that the token grants; `*` matches any group, client or paper.
     #[arg(long = "tenant", value_name = "GROUP/CLIENT/PAPER", value_parser = TenantGrant::parse, required = true, num_args = 1..)]
     pub(crate) tenants: Vec<TenantGrant>,
-    /// The scopes that it grants, separated by spaces: users:read users:write users:authenticate
-    /// users:tickets users:erase users:export admin.
+    /// The scopes that it grants, separated by spaces: users:read users:search users:list users:report users:write
+    /// users:authenticate users:tickets users:erase users:export audit:read; admin grants nothing yet.
     #[arg(long, default_value = "users:read", value_parser = parse_scopes)]
     pub(crate) scope: Scopes,
     /// How long it is valid, at most tokens.max_minted_lifetime and tokens.max_lifetime.

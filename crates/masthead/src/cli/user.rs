@@ -1,9 +1,18 @@
 //! `masthead user …` and `masthead reconcile`, as `--help` explains them.
 
 use clap::{Args, Subcommand};
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email, tenant::TenantId};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    email::Email,
+    metadata::Metadata,
+    tenant::TenantId,
+    user_change::{MAX_METADATA_VALUE_BYTES, MAX_NAME_BYTES, is_blocked_key},
+};
 
-use super::pairs::parse_pair;
+use super::{
+    pairs::parse_pair,
+    person::{PersonArguments, PersonCommand},
+};
 
 /// Which user of which tenant.
 #[derive(Debug, Args)]
@@ -18,7 +27,7 @@ pub(crate) struct UserArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Prints a user as JSON, as Get By Id shows it.
+    /// Prints a user as JSON: its state and the fields that are stored, without sealed ids and empty keys of metadata.
     Show(UserArguments),
     /// Creates a user, on the sides that the tenant's flow names. Prints its id.
     #[command(
@@ -36,10 +45,57 @@ pub(crate) enum UserCommand {
         /// Does not call the provider.
         #[arg(long)]
         ignore_provider: bool,
-        /// Erases the person at once, as masthead person erase does.
+        /// Erases the person at once, as masthead person erase does: asks, and prints the receipt.
         #[arg(long)]
         purge: bool,
+        /// Erases without a question.
+        #[arg(long, requires = "purge")]
+        yes: bool,
     },
+}
+
+impl UserCommand {
+    /// The same as an erasure, where it is one.
+    pub(crate) fn as_erasure(&self) -> Option<PersonCommand> {
+        match self {
+            Self::Delete {
+                user,
+                ignore_provider,
+                purge: true,
+                yes,
+            } => Some(PersonCommand::Erase {
+                person: PersonArguments::of_id(user.tenant.clone(), user.id.clone()),
+                ignore_provider: *ignore_provider,
+                dry_run: false,
+                yes: *yes,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A name as the API takes it.
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.len() <= MAX_NAME_BYTES && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "must be at most {MAX_NAME_BYTES} bytes without control characters"
+        ))
+    }
+}
+
+/// A pair of metadata as the API takes it.
+fn parse_metadata(text: &str) -> Result<(String, String), String> {
+    let (key, value) = parse_pair(text)?;
+    Metadata::new([(key.clone(), value.clone())]).map_err(|error| error.to_string())?;
+    if is_blocked_key(&key) {
+        return Err("blocked is set by `user set --blocked`".to_owned());
+    }
+    if value.len() > MAX_METADATA_VALUE_BYTES {
+        return Err(format!("a value must be at most {MAX_METADATA_VALUE_BYTES} bytes"));
+    }
+    Ok((key, value))
 }
 
 #[derive(Debug, Args)]
@@ -48,7 +104,7 @@ pub(crate) struct CreateArguments {
     #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
     pub(crate) tenant: TenantId,
     /// The address.
-    #[arg(long, value_parser = Email::parse)]
+    #[arg(long, value_parser = Email::parse_new)]
     pub(crate) email: Email,
     /// Reads a password from standard input; without it the user has none.
     #[arg(long)]
@@ -56,7 +112,7 @@ pub(crate) struct CreateArguments {
     #[command(flatten)]
     pub(crate) names: NameArguments,
     /// A pair of metadata; may be given several times.
-    #[arg(long = "metadata", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    #[arg(long = "metadata", value_name = "KEY=VALUE", value_parser = parse_metadata)]
     pub(crate) metadata: Vec<(String, String)>,
     /// Does not call the provider.
     #[arg(long)]
@@ -66,10 +122,10 @@ pub(crate) struct CreateArguments {
 #[derive(Debug, Args)]
 pub(crate) struct NameArguments {
     /// The first name.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_name)]
     pub(crate) first_name: Option<String>,
     /// The last name.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_name)]
     pub(crate) last_name: Option<String>,
 }
 
@@ -80,7 +136,7 @@ pub(crate) struct SetArguments {
     #[command(flatten)]
     pub(crate) names: NameArguments,
     /// The address.
-    #[arg(long, value_parser = Email::parse)]
+    #[arg(long, value_parser = Email::parse_new)]
     pub(crate) email: Option<Email>,
     /// Whether the address counts as verified.
     #[arg(long, value_name = "true|false")]
@@ -89,10 +145,10 @@ pub(crate) struct SetArguments {
     #[arg(long, value_name = "true|false")]
     pub(crate) blocked: Option<bool>,
     /// A pair of metadata; an empty value removes the key. May be given several times.
-    #[arg(long = "metadata", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    #[arg(long = "metadata", value_name = "KEY=VALUE", value_parser = parse_metadata)]
     pub(crate) metadata: Vec<(String, String)>,
-    /// Does not call the provider.
-    #[arg(long)]
+    /// Does not call the provider; not with --email, which both sides have.
+    #[arg(long, conflicts_with = "email")]
     pub(crate) ignore_provider: bool,
 }
 

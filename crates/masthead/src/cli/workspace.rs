@@ -24,6 +24,16 @@ pub(crate) struct WorkspaceSettings {
     pub(crate) strict: Option<bool>,
 }
 
+impl WorkspaceSettings {
+    /// Whether none is given.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.identifiers_per_payload.is_none()
+            && self.users_per_minute.is_none()
+            && self.body_kilobytes.is_none()
+            && self.strict.is_none()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkspaceCommand {
     /// Creates a workspace and prints its first key.

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    command_error::CommandError, forget, identifiers::process_name, key_uses, limits, mail::MailTask,
-    providers::Adapters, settings::ServerSettings, wiring, writes,
+    forget, identifiers::process_name, key_uses, limits, mail::MailTask, providers::Adapters, settings::ServerSettings,
+    writes,
 };
 
 /// The tasks beside the server, and the writes that outlive their requests.
@@ -47,27 +47,23 @@ impl<'a> Background<'a> {
     }
 
     /// The tasks of every server on its store.
-    ///
-    /// # Errors
-    /// A sealing key is invalid.
     pub(super) fn spawn_store_tasks(
         &mut self,
         settings: &ServerSettings,
         adapters: &Adapters,
         clock: &Arc<dyn Clock>,
         limiter: Arc<SystemLimiter>,
-    ) -> Result<(), CommandError> {
+    ) {
         let (store, user_writes) = (self.store, self.writes);
         self.spawn(|end| key_uses::run(store.workspaces(), end));
         self.spawn(|end| writes::reconcile(user_writes.reconcile.clone(), end));
         self.spawn(|end| writes::go_on_erasing(user_writes.erase.clone(), end));
-        let hasher = wiring::keyed_hasher(&settings.sealing)?;
+        let hasher = Arc::clone(&user_writes.ports().hasher);
         self.spawn(|end| forget::run(store.users(), adapters.clone(), hasher, Arc::clone(clock), end));
         if settings.limits.shared {
             let usage = Arc::new(store.rate_usage());
             self.spawn(|end| limits::share(limiter, usage, process_name(), end));
         }
-        Ok(())
     }
 
     /// Makes the tasks begin nothing more.

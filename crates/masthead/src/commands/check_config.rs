@@ -15,6 +15,7 @@ use crate::{
     command_error::CommandError,
     logs,
     mail::MailDelivery,
+    sealing_keys::SealingKeys,
     settings::{MetricsSettings, ServerSettings, UncheckedSettings},
     wiring,
 };
@@ -22,7 +23,7 @@ use crate::{
 pub(super) fn run(settings_source: &UncheckedSettings, arguments: &CheckConfigArguments) -> Result<(), CommandError> {
     let settings = settings_source.settings()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    wiring::sealer(&settings.sealing)?;
+    SealingKeys::new(&settings.sealing)?;
     let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     if let Some(tls) = &settings.http.tls {
         let certificate = ListenerCertificate::read(tls).map_err(CommandError::context(wiring::NO_TLS))?;

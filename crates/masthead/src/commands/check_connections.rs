@@ -25,6 +25,7 @@ use crate::{
     command_error::{CommandError, ErrorChain},
     mail::MailDelivery,
     providers::{self, Adapters},
+    sealing_keys::SealingKeys,
     settings::{SecretText, ServerSettings, TenantSecrets, TokenKeySource},
     wiring,
 };
@@ -85,7 +86,8 @@ impl<'a> ConnectionChecks<'a> {
                 Err(error) => self.line(Verdict::Failed, subject, ErrorChain(&error).to_string())?,
             }
         }
-        let store = wiring::store(database, Some(&self.settings.sealing))?;
+        let keys = SealingKeys::new(&self.settings.sealing)?;
+        let store = wiring::store(database, Some(keys))?;
         match store.check_schema().await {
             Ok(()) => self.line(Verdict::Ok, "the schema", "is that of this program")?,
             Err(error) => self.line(Verdict::Failed, "the schema", ErrorChain(&error))?,

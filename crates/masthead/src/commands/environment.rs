@@ -9,7 +9,10 @@ use std::{
 use masthead_subscribe_store::Store;
 use tokio::runtime::{self, Runtime};
 
-use crate::{clock::SystemClock, command_error::CommandError, logs, settings::UncheckedSettings, wiring};
+use crate::{
+    clock::SystemClock, command_error::CommandError, logs, sealing_keys::SealingKeys, settings::UncheckedSettings,
+    wiring,
+};
 
 /// Runs an action on the database. Log lines go to standard error: standard output is the command's result.
 pub(super) fn with_store(
@@ -20,7 +23,8 @@ pub(super) fn with_store(
     let sealing = settings_source.sealing()?;
     let _log = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
-        let store = wiring::store(&database, sealing.as_ref())?;
+        let keys = sealing.as_ref().map(SealingKeys::new).transpose()?;
+        let store = wiring::store(&database, keys.map(|keys| keys as _))?;
         let done = match check_connection(&store).await {
             Ok(()) => action(&store).await,
             Err(error) => Err(error),

@@ -22,7 +22,7 @@ use masthead_subscribe_store::Store;
 use serde_json::{Map, Value, json};
 
 use super::operator_log::{CommandChange, record_operator_change, record_operator_start};
-use crate::{cli::ExportArguments, command_error::CommandError, settings::SealingSettings, wiring};
+use crate::{cli::ExportArguments, command_error::CommandError, sealing_keys::SealingKeys, settings::SealingSettings};
 
 /// How long the database may take to begin.
 const BEGIN_LIMIT: Duration = Duration::from_mins(1);
@@ -88,7 +88,7 @@ fn filter(tenant: &Tenant, sealing: Option<&SealingSettings>, query: Option<&str
         return Ok(UserFilter::default());
     };
     let filter = match sealing {
-        Some(settings) => parse_export_filter(query, tenant, &wiring::sealer(settings)?),
+        Some(settings) => parse_export_filter(query, tenant, &*SealingKeys::new(settings)?),
         None => parse_export_filter(query, tenant, &NoSealing),
     };
     filter.map_err(CommandError::context("the filter is refused"))

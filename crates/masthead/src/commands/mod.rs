@@ -67,7 +67,10 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
             registrations::check(store, arguments).await
         }),
-        Command::User(arguments) => with_writes(&settings_source, async |operations| operations.run(arguments).await),
+        Command::User(arguments) => with_writes(&settings_source, async |operations| match arguments.as_erasure() {
+            Some(erasure) => person::run(operations, &erasure).await,
+            None => operations.run(arguments).await,
+        }),
         Command::Person(command) => with_writes(&settings_source, async |operations| {
             person::run(operations, command).await
         }),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use masthead_http_server::{self as http_server, Lifecycle, Listener, ServerOptions, WorkerHandle, WorkerThreads};
 use masthead_orchestrator::{Dependencies, MailRelay, UseCases, writes::UserWrites};
-use masthead_ports::{audit::AuditPolicy, clock::Clock, readiness::Readiness, sealing::Sealing};
+use masthead_ports::{audit::AuditPolicy, clock::Clock, readiness::Readiness};
 use masthead_subscribe_store::{SchemaError, Store};
 use masthead_telemetry::{RunningTelemetry, Telemetry};
 use masthead_tokens::Verifier;
@@ -27,6 +27,7 @@ use crate::{
     audit,
     clock::SystemClock,
     command_error::{CommandError, ErrorChain},
+    database_passwords::ReloadedPasswords,
     identifiers::process_name,
     limits,
     logs::{self, Logs},
@@ -35,6 +36,7 @@ use crate::{
     providers::Adapters,
     purge::{self, Purger},
     reload::{Reload, Reloader},
+    sealing_keys::SealingKeys,
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     token_issuers::TokenIssuers,
@@ -80,7 +82,7 @@ async fn serve(
 ) -> Result<(), CommandError> {
     let mut signals = ServerSignals::listen()?;
     let requests = RequestSignals::listen()?;
-    let sealer = wiring::sealer(&settings.sealing)?;
+    let keys = SealingKeys::new(&settings.sealing)?;
     log_warnings(settings);
     let verifier = wiring::verifier(&settings.tokens, Arc::clone(&clock))?;
     let metrics = ops::install().map_err(CommandError::context("the metrics cannot be recorded"))?;
@@ -88,7 +90,7 @@ async fn serve(
     let certificate = wiring::certificate(settings.http.tls.as_ref(), &clock)?;
     let (listener, address) = bind_api(settings.http.listen).await?;
     let ops_listener = bind_operations(&settings.metrics).await?;
-    let store = wiring::store_with_replicas(&settings.database, &settings.sealing, settings.exports.at_once)?;
+    let store = wiring::store_with_replicas(&settings.database, Arc::clone(&keys) as _, settings.exports.at_once)?;
     refuse_wrong_schema(&store).await?;
     let caller_rules = store.caller_rules();
     let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
@@ -98,10 +100,9 @@ async fn serve(
     let lifecycle = Lifecycle::new();
     let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
     let schedule = sync_schedule(settings, &store, &adapters, &clock);
-    let sealing: Arc<dyn Sealing> = Arc::new(sealer);
     let relay = mail
         .as_ref()
-        .map(|mail| mail.relay(store.users(), Arc::clone(&sealing), Arc::clone(&clock)));
+        .map(|mail| mail.relay(store.users(), Arc::clone(&keys) as _, Arc::clone(&clock)));
     let parts = ready_parts(&store, &verifier, relay.as_ref());
     let health = ServiceHealth::new(parts, lifecycle.clone())
         .with_providers(adapters.clone())
@@ -109,11 +110,11 @@ async fn serve(
         .with_replicas(store.replicas());
     let ops = Arc::new(Ops::new(health, metrics, Some(logs.writer.clone())).of_api(address));
     let use_cases = UseCases::new(
-        dependencies(settings, &store, &adapters, &clock)?,
+        dependencies(settings, &store, &adapters, Arc::clone(&keys), &clock),
         settings.search.max_depth,
     );
-    let user_writes = user_writes(settings, &store, &adapters, Arc::clone(&sealing), Arc::clone(&clock))?;
-    let limiter = limits::limiter(&settings.limits, &*wiring::keyed_hasher(&settings.sealing)?);
+    let user_writes = user_writes(settings, &store, &adapters, &keys, Arc::clone(&clock))?;
+    let limiter = limits::limiter(&settings.limits, &*keys);
     let workers = WorkerParts {
         settings,
         store: &store,
@@ -123,7 +124,7 @@ async fn serve(
         user_tokens: Arc::new(wiring::user_tokens(&settings.providers, Arc::clone(&clock))?),
         tokens: Arc::clone(&verifier) as _,
         rate_limits: Arc::clone(&limiter) as _,
-        sealing,
+        sealing: Arc::clone(&keys) as _,
         lifecycle: &lifecycle,
         clock: &clock,
         logs,
@@ -139,6 +140,8 @@ async fn serve(
         Arc::clone(&logs.control) as _,
         Arc::new(TokenIssuers(Arc::clone(&verifier))),
         Arc::new(limits::ReloadedLimits(Arc::clone(&limiter))),
+        keys,
+        Arc::new(ReloadedPasswords(store.passwords())),
     ];
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
     tasks.spawn(async move { verifier.refresh_keys().await });
@@ -166,7 +169,7 @@ async fn serve(
     let serving = http_server::serve(Listener::new(listener, tls), options, workers, &lifecycle);
     let mut background = Background::new(&use_cases, &user_writes, &store);
     background.spawn(|end| schedule.run(end));
-    background.spawn_store_tasks(settings, &adapters, &clock, limiter)?;
+    background.spawn_store_tasks(settings, &adapters, &clock, limiter);
     background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
     let ended = serve_until_signal(serving, &mut signals, &lifecycle, settings.http.drain_delay, background).await;
@@ -201,16 +204,14 @@ fn start_telemetry(telemetry: Telemetry, ops: &Arc<Ops>, clock: &Arc<dyn Clock>)
 }
 
 /// The ports of the use cases.
-///
-/// # Errors
-/// A sealing key is invalid.
 pub(super) fn dependencies(
     settings: &ServerSettings,
     store: &Store,
     adapters: &Adapters,
+    keys: Arc<SealingKeys>,
     clock: &Arc<dyn Clock>,
-) -> Result<Dependencies, CommandError> {
-    Ok(Dependencies {
+) -> Dependencies {
+    Dependencies {
         store: adapters.subscribe(store.registrations()),
         exports: store.registration_exports(),
         export_limits: settings.exports,
@@ -221,12 +222,12 @@ pub(super) fn dependencies(
         events: store.read_events(),
         audit_log: Arc::new(store.audit_log()),
         audit: AuditPolicy {
-            hasher: wiring::keyed_hasher(&settings.sealing)?,
+            hasher: keys,
             address: settings.audit.address,
             required: settings.audit.required,
         },
         clock: Arc::clone(clock),
-    })
+    }
 }
 
 fn sync_schedule(

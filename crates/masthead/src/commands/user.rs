@@ -12,10 +12,7 @@ use masthead_domain::{
 };
 use masthead_orchestrator::{
     Caller, LookupRequest, PersonReports, ReadError, UseCases,
-    writes::{
-        CreateRequest, Created, DeleteRequest, EraseRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError,
-        Written,
-    },
+    writes::{CreateRequest, Created, DeleteRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError, Written},
 };
 use masthead_ports::{clock::Clock, passwords::PlainPassword, tenants::Tenants};
 use masthead_subscribe_store::{Admin, EventPartitions};
@@ -33,6 +30,7 @@ use crate::{
     logs,
     providers::Adapters,
     purge::Purger,
+    sealing_keys::SealingKeys,
     settings::{UncheckedSettings, operator},
     wiring,
     writes::{person_reports, user_writes},
@@ -54,14 +52,14 @@ pub(super) fn with_writes(
     let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
     let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
-        let store = wiring::store(&settings.database, Some(&settings.sealing))?;
+        let keys = SealingKeys::new(&settings.sealing)?;
+        let store = wiring::store(&settings.database, Some(Arc::clone(&keys) as _))?;
         check_connection(&store).await?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
-        let sealing = Arc::new(wiring::sealer(&settings.sealing)?);
-        let writes = user_writes(&settings, &store, &adapters, sealing, Arc::clone(&clock))?;
+        let writes = user_writes(&settings, &store, &adapters, &keys, Arc::clone(&clock))?;
         let operations = UserOperations {
             use_cases: UseCases::new(
-                dependencies(&settings, &store, &adapters, &clock)?,
+                dependencies(&settings, &store, &adapters, keys, &clock),
                 settings.search.max_depth,
             ),
             reports: person_reports(&settings, &store, &adapters, &writes),
@@ -110,21 +108,13 @@ impl UserOperations {
                 finish(self.writes.password.set(call, user.id.clone(), password).await)
             }
             UserCommand::Delete {
-                user,
-                ignore_provider,
-                purge,
+                user, ignore_provider, ..
             } => {
                 let call = self.call(&user.tenant).await?;
-                let (crid, ignore_provider) = (user.id.clone(), *ignore_provider);
-                if *purge {
-                    let request = EraseRequest {
-                        key: crid.into(),
-                        ignore_provider,
-                    };
-                    let erased = self.writes.erase.erase(call, request).await;
-                    return finish(erased.map(|erased| erased.map(|_| ())));
-                }
-                let request = DeleteRequest { crid, ignore_provider };
+                let request = DeleteRequest {
+                    crid: user.id.clone(),
+                    ignore_provider: *ignore_provider,
+                };
                 finish(self.writes.delete.delete(call, request).await)
             }
         }
@@ -181,7 +171,7 @@ impl UserOperations {
 
     async fn create(&self, arguments: &CreateArguments) -> Result<(), CommandError> {
         let NameArguments { first_name, last_name } = &arguments.names;
-        let metadata = Metadata::new(arguments.metadata.iter().cloned());
+        let metadata = metadata(&arguments.metadata)?;
         let request = CreateRequest {
             email: arguments.email.clone(),
             password: if arguments.password {
@@ -191,7 +181,7 @@ impl UserOperations {
             },
             first_name: first_name.as_deref().unwrap_or_default().into(),
             last_name: last_name.as_deref().unwrap_or_default().into(),
-            metadata: metadata.map_err(CommandError::context("the metadata is refused"))?,
+            metadata,
             crid: None,
             ignore_provider: arguments.ignore_provider,
             return_url: None,
@@ -211,6 +201,7 @@ impl UserOperations {
             let value = (!value.is_empty()).then(|| Box::from(value.as_str()));
             (Box::from(key.as_str()), value)
         };
+        metadata(&arguments.metadata)?;
         let change = UserChange {
             first_name: names.first_name.as_deref().map(Into::into),
             last_name: names.last_name.as_deref().map(Into::into),
@@ -237,8 +228,17 @@ impl UserOperations {
             read: None,
         };
         let call = self.call(&user.tenant).await?;
-        finish(self.writes.update.update(call, request).await)
+        let updated = finish(self.writes.update.update(call, request).await);
+        match email {
+            Some(_) => updated.inspect_err(|_| print_warning("the address was changed before this error")),
+            None => updated,
+        }
     }
+}
+
+/// The pairs of all arguments, each of which is valid.
+fn metadata(pairs: &[(String, String)]) -> Result<Metadata, CommandError> {
+    Metadata::new(pairs.iter().cloned()).map_err(CommandError::context("the metadata is refused"))
 }
 
 fn finish(written: Result<Written<()>, WriteUserError>) -> Result<(), CommandError> {

@@ -81,6 +81,9 @@ async fn change_or_list(store: &Store, command: &WorkspaceCommand) -> Result<(),
                 .try_for_each(|workspace| print_line(as_text(workspace)))
         }
         WorkspaceCommand::Set { workspace, settings } => {
+            if settings.is_empty() {
+                return Err(CommandError::new("nothing to change was given"));
+            }
             let set = change(settings);
             admin.set_workspace(workspace, set).await.map_err(unchanged)?;
             print_line(format_args!("changed {workspace}"))

@@ -44,6 +44,14 @@ pub enum WriteUserError {
     /// The user has changed since it was read.
     #[error("the user has changed")]
     Changed,
+    /// A field cannot be stored.
+    #[error("{field}: {problem}")]
+    Unstorable {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it; never the value.
+        problem: &'static str,
+    },
     /// The provider refuses the values, perhaps with words for the user.
     #[error("the provider refuses")]
     Refused(Option<UserFacingMessage>),
@@ -105,6 +113,7 @@ impl From<UserWriteError> for WriteUserError {
             UserWriteError::EmailTaken { state: Some(_) } => Self::EmailTaken,
             UserWriteError::IdTaken => Self::IdTaken,
             UserWriteError::Changed => Self::Changed,
+            UserWriteError::Unstorable { field, problem } => Self::Unstorable { field, problem },
             UserWriteError::Source(error) => store_error(&error),
         }
     }
@@ -114,10 +123,12 @@ impl From<HasherError> for WriteUserError {
     fn from(error: HasherError) -> Self {
         match error {
             HasherError::Busy { retry_after } => Self::Busy { retry_after },
-            HasherError::MissingSecret { .. } | HasherError::Failed => {
+            // It was logged with the tenant.
+            HasherError::MissingSecret { .. } => Self::NOT_DONE,
+            HasherError::Failed => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "a password could not be hashed"
+                    "a password could not be checked or hashed"
                 );
                 Self::NOT_DONE
             }

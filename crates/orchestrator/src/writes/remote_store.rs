@@ -9,7 +9,7 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::Email,
     state::UserState,
-    user_change::{BLOCKED_KEY, UserChange},
+    user_change::{UserChange, is_blocked_key},
     user_key::UserKey,
 };
 use masthead_ports::{
@@ -143,7 +143,7 @@ async fn overwrite(
     stored: &Account,
     account: &NewAccount,
 ) -> Result<Account, WriteError> {
-    let pairs = account.metadata.iter().filter(|(key, _)| *key != BLOCKED_KEY);
+    let pairs = account.metadata.iter().filter(|(key, _)| !is_blocked_key(key));
     let change = AccountChange {
         first_name: Some(account.first_name.clone()),
         last_name: Some(account.last_name.clone()),

@@ -172,6 +172,7 @@ fn outcome_in_store(stored: Result<(), UserWriteError>) -> Reconciled {
         Err(UserWriteError::EmailTaken { .. }) => Reconciled::Unsettled("another user of our store has the address"),
         Err(UserWriteError::IdTaken) => Reconciled::Unsettled("another user of our store has the id"),
         Err(UserWriteError::Changed) => Reconciled::Postponed("the user has changed meanwhile"),
+        Err(UserWriteError::Unstorable { .. }) => Reconciled::Unsettled("our store cannot store a field of the user"),
         Err(UserWriteError::Source(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "an intent is not settled");
             match error.kind {

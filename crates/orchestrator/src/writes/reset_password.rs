@@ -11,7 +11,7 @@ use masthead_ports::{
     passwords::PlainPassword,
     source::CallContext,
     trace::SPANS,
-    users::ResetLink,
+    users::{NewResetLink, ResetLink},
 };
 use time::OffsetDateTime;
 
@@ -139,7 +139,11 @@ impl Services {
             let link = self.link_of(tenant, MailKind::PasswordReset, &recipient, &url);
             commit.mails.push(link.mail);
             let users = self.users(tenant);
-            users.create_reset_link(&cx, &account.crid, &link.new, &commit).await?;
+            let new = NewResetLink {
+                proves_address: !may_see_link,
+                ..link.new
+            };
+            users.create_reset_link(&cx, &account.crid, &new, &commit).await?;
             if may_see_link {
                 return Ok(link.value);
             }

@@ -46,7 +46,7 @@ const EVEN_TIME: Duration = Duration::from_millis(200);
 const UNEVEN_TIME: Duration = Duration::from_millis(20);
 
 /// Longer first names are left out of mails.
-const MAX_NAME_BYTES: usize = 256;
+const MAX_NAME_CHARS: usize = 40;
 
 /// The value of a link in the query of a return address.
 const LINK_PARAMETER: &str = "encryptedEventId";
@@ -226,9 +226,8 @@ impl Services {
 
     /// A mail to queue.
     pub(crate) fn mail(&self, tenant: &Tenant, kind: MailKind, to: &Email, values: MailValues) -> QueuedMail {
-        let first_name = (values.first_name.len() <= MAX_NAME_BYTES).then_some(values.first_name);
         let values = MailValues {
-            first_name: first_name.unwrap_or_default(),
+            first_name: greeting_name(&values.first_name).into(),
             ..values
         };
         let mail = Mail::for_tenant(kind, tenant, to.clone(), None, values);
@@ -288,6 +287,7 @@ impl Services {
             new: NewResetLink {
                 hash: self.ports.hasher.hash(tenant.pool, HashPurpose::ResetLink, &value),
                 expires_at,
+                proves_address: false,
             },
             mail: self.mail(tenant, kind, account.email, values),
             value,
@@ -304,6 +304,18 @@ impl Services {
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.ports.clock.now()
     }
+}
+
+/// The name in a mail; `""` for one that is no name. A stranger may have given it with the address of another person, and must not
+/// write to that person in the name of the newspaper.
+fn greeting_name(first_name: &str) -> &str {
+    let is_mark = |char| matches!(char, '\u{300}'..='\u{36f}');
+    let is_allowed = |char: char| char.is_alphabetic() || is_mark(char) || " '’-.".contains(char);
+    // Mail programs make a link of `evil.example`, and none of `J. R.`.
+    let is_label = |label: &str| label.chars().take_while(|char| char.is_alphabetic()).count() > 1;
+    let has_link = first_name.split('.').skip(1).any(is_label);
+    let is_name = first_name.chars().count() <= MAX_NAME_CHARS && first_name.chars().all(is_allowed) && !has_link;
+    if is_name { first_name } else { "" }
 }
 
 /// The recipient of a link.
@@ -325,4 +337,39 @@ pub(crate) struct PasswordLink {
 /// What the hash of a code is made of: a code is worth nothing for another address.
 pub(crate) fn code_text(email: &Email, code: &str) -> String {
     format!("{}\n{}", email.key().as_str(), code.trim().to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::greeting_name;
+
+    #[test]
+    fn only_names_greet() {
+        for name in [
+            "Ann",
+            "Jos\u{e9}",
+            "Jose\u{301}",
+            "J. R.",
+            "Mary-Jane",
+            "D'Arcy",
+            "Łucja Ö",
+            "文子",
+            "",
+        ] {
+            assert_eq!(greeting_name(name), name);
+        }
+        let long = "a".repeat(41);
+        for other in [
+            "you won, claim it at https://evil.example/x",
+            "evil.example",
+            "Ann\u{202e}",
+            "Ann\n",
+            "Ann 1",
+            "+4712345678",
+            "<b>",
+            &long,
+        ] {
+            assert_eq!(greeting_name(other), "", "{other:?}");
+        }
+    }
 }

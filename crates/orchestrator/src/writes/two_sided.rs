@@ -182,7 +182,8 @@ pub(crate) const fn outcome_of(error: &UserWriteError) -> StoreOutcome {
         UserWriteError::EmailTaken { .. } => StoreOutcome::EmailTaken,
         UserWriteError::IdTaken => StoreOutcome::IdTaken,
         UserWriteError::Changed => StoreOutcome::Changed,
-        UserWriteError::Source(_) => StoreOutcome::Unavailable,
+        // Until an operator has changed the value.
+        UserWriteError::Unstorable { .. } | UserWriteError::Source(_) => StoreOutcome::Unavailable,
     }
 }
 

@@ -44,7 +44,11 @@ impl Services {
             .users
             .set_password(cx, id, new.password.as_ref(), &events)
             .await?;
-        let (code, mail) = self.code(&cx.tenant, &request.email, &request.first_name, None);
+        let return_url = match &request.return_url {
+            Some(url) => Some(Self::return_url(&cx.tenant, Some(url))?),
+            None => None,
+        };
+        let (code, mail) = self.code(&cx.tenant, &request.email, &request.first_name, return_url.as_ref());
         let mut commit = self.commit(call, &[EventKind::SubscribeUserCreatePending]);
         commit.mails.push(mail);
         let sent = self.ports.users.replace_code(cx, &request.email, &code, &commit).await;

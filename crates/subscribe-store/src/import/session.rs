@@ -27,7 +27,9 @@ use crate::database::Transaction;
 
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// How often a batch is decided again because concurrent writes have taken its ids or addresses.
-const TRIES: usize = 5;
+const TRIES: u32 = 20;
+/// How long the first repetition waits; each further one waits so much longer.
+const PAUSE: Duration = Duration::from_millis(20);
 /// From this number of written users on, an import ends with `VACUUM ANALYZE`.
 const MANY: u64 = 5000;
 /// The number of written users after which statistics are taken first: the look-ups of the second batch read the whole pool for each
@@ -109,11 +111,11 @@ impl ImportSession {
             .iter()
             .map(|row| row.as_ref().map(|row| self.note(row)).unwrap_or_default())
             .collect();
-        for _ in 0..TRIES {
+        for tried in 1..=TRIES {
             let stored = self.try_store(rows, &seen, most_rejected);
             match tokio::time::timeout(TIME_LIMIT, stored).await {
                 Ok(Ok(stored)) => return Ok(stored),
-                Ok(Err(BatchError::Conflict)) => {}
+                Ok(Err(BatchError::Conflict)) => tokio::time::sleep(PAUSE * tried).await,
                 Ok(Err(BatchError::Stop(stop))) => return Err(stop),
                 Err(late) => return Err(ImportStopError::Database(Box::new(late))),
             }

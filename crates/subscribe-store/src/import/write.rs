@@ -48,6 +48,7 @@ pub(super) async fn write(
     // A new user may have an address that another had before the update.
     update(transaction, &changed).await?;
     copy(transaction, &new, mastered).await?;
+    end_pending(transaction, &new).await?;
 
     let mut followed: BTreeMap<i64, Changes> = BTreeMap::new();
     let mut tenants: BTreeMap<&str, (&Tenant, u32)> = BTreeMap::new();
@@ -118,6 +119,25 @@ async fn copy(
     }
     copy.send(rows.finish()).await?;
     copy.finish().await?;
+    Ok(())
+}
+
+/// Ends the pending registrations of new users' addresses, as a create does.
+async fn end_pending(transaction: &mut Transaction, new: &[(&User, &PreparedRegistration)]) -> Result<(), BatchError> {
+    let with_address = new.iter().filter(|(_, written)| !written.email_key().is_empty());
+    let (pools, emails): (Vec<i64>, Vec<String>) = with_address
+        .map(|(user, written)| (user.tenant.pool.0, written.email_key().to_owned()))
+        .unzip();
+    sqlx::query!(
+        "WITH ended AS (
+            DELETE FROM pending_registrations AS p USING unnest($1::bigint[], $2::text[]) AS k (pool, email_key)
+             WHERE p.pool = k.pool AND p.email_key = k.email_key RETURNING p.pool, p.email_key)
+         DELETE FROM verification_codes AS c USING ended AS e WHERE c.pool = e.pool AND c.email_key = e.email_key",
+        &pools,
+        &emails,
+    )
+    .execute(transaction)
+    .await?;
     Ok(())
 }
 

@@ -39,6 +39,11 @@ impl ReplicaServers {
         }))
     }
 
+    /// The servers of each URL.
+    pub(crate) fn servers(&self) -> Vec<DatabaseServers> {
+        self.servers.clone()
+    }
+
     /// For each replica a connector with these settings besides those that all statements need.
     pub(crate) fn connectors(&self, extra: &[(&str, &str)]) -> impl Iterator<Item = Connector> {
         let connect = |(number, server): (usize, &DatabaseServers)| {

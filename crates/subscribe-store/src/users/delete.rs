@@ -47,6 +47,7 @@ async fn delete_within(
     let stored = lock_by_id(transaction, pool, id).await?;
     let stored = stored.ok_or(UserWriteError::NoSuchUser)?;
     reset_links::end_all(transaction, pool, stored.number).await?;
+    end_answers(transaction, pool, &stored.account.crid).await?;
     let email = stored.account.email.as_ref();
     if let Some(email) = email {
         sqlx::query!(
@@ -81,6 +82,22 @@ async fn delete_within(
     };
     complete(transaction, &cx.tenant, user, commit).await?;
     Ok(stored.account)
+}
+
+/// Forgets the stored answers about a user, which may show it. A repeated request is answered anew, and still writes nothing.
+async fn end_answers(
+    transaction: &mut Transaction,
+    pool: PoolId,
+    crid: &CustomerRegistrationId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE pool = $1 AND crid = $2 AND answer IS NOT NULL",
+        pool.0,
+        crid.as_str(),
+    )
+    .execute(transaction)
+    .await
+    .map(|_| ())
 }
 
 /// Imports lock the pool's row against this: one that has not seen the tombstones would bring the user back.

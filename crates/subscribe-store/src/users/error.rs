@@ -56,6 +56,7 @@ impl PgWriteError {
     pub(super) fn into_write_error(self, operation: &'static str) -> UserWriteError {
         match self {
             Self::Refused(refused) => refused,
+            Self::Field(UnstorableFieldError { field, problem }) => UserWriteError::Unstorable { field, problem },
             other => UserWriteError::Source(other.into_source_error(operation)),
         }
     }

@@ -74,6 +74,14 @@ async fn set_password_within(
     write(transaction, cx, &stored, changed, PasswordWrite::Set(password), commit).await
 }
 
+/// The account, whose address is verified if this is a proof of it.
+fn verified_by(is_proof: bool, account: Account) -> Account {
+    Account {
+        verified: if is_proof { Some(true) } else { account.verified },
+        ..account
+    }
+}
+
 /// As [`masthead_ports::users::UserWriter::rehash`].
 pub(super) async fn rehash(
     users: &PgUsers,
@@ -116,9 +124,12 @@ pub(super) async fn set_by_link(
         // The registration is locked before its links, as by every other write.
         let stored = lock_by_number(&mut transaction, pool, registration).await?;
         let stored = stored.ok_or(UserWriteError::NoSuchUser)?;
-        if !reset_links::take(&mut transaction, pool, &hashes, with.origin.at).await? {
-            return Err(UserWriteError::NoSuchUser.into());
-        }
+        let taken = reset_links::take(&mut transaction, pool, &hashes, with.origin.at).await?;
+        let proves_address = taken.ok_or(UserWriteError::NoSuchUser)?;
+        let stored = StoredUser {
+            account: verified_by(proves_address && password.is_some(), stored.account),
+            ..stored
+        };
         let changed = set_password_within(&mut transaction, cx, stored, password, with).await?;
         Ok((transaction, changed))
     };

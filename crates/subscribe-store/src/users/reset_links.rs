@@ -82,12 +82,14 @@ pub(super) async fn keep(
     .execute(&mut *transaction)
     .await?;
     sqlx::query!(
-        "INSERT INTO reset_links (pool, registration_id, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO reset_links (pool, registration_id, created_at, expires_at, hash, proves_address)
+         VALUES ($1, $2, $3, $4, $5, $6)",
         pool.0,
         registration,
         at,
         link.expires_at,
         &link.hash.0[..],
+        link.proves_address,
     )
     .execute(transaction)
     .await
@@ -136,20 +138,19 @@ pub(super) async fn find_registration(
     .await
 }
 
-/// Deletes a link that has not expired; returns whether there was one still.
+/// Deletes a link that has not expired; returns whether it proves the address, and `None` if there is no link any more.
 pub(super) async fn take(
     transaction: &mut Transaction,
     pool: PoolId,
     hashes: &[&[u8]],
     at: OffsetDateTime,
-) -> Result<bool, sqlx::Error> {
-    let taken = sqlx::query!(
-        "DELETE FROM reset_links WHERE pool = $1 AND hash = ANY ($2) AND expires_at > $3",
+) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "DELETE FROM reset_links WHERE pool = $1 AND hash = ANY ($2) AND expires_at > $3 RETURNING proves_address",
         pool.0,
         hashes as &[&[u8]],
         at,
     )
-    .execute(transaction)
-    .await?;
-    Ok(taken.rows_affected() > 0)
+    .fetch_optional(transaction)
+    .await
 }

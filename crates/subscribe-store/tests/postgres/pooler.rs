@@ -312,3 +312,22 @@ async fn copy_over_tcp_is_not_delayed() {
     assert!(took[25] < Duration::from_millis(35), "{took:?}");
     fixture.store.close().await;
 }
+
+/// Several servers keep the partitions at once, each message of which may meet another session of the pooler.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_are_kept_behind_pgbouncer() {
+    let settings = &[("pool_mode", "transaction"), ("default_pool_size", "4")];
+    let StoreFixture { store, bouncer, .. } = store_behind_pgbouncer(settings, |_| {}).await;
+    if bouncer.is_none() {
+        println!("pgbouncer is not installed: the partitions behind it are not checked");
+        return;
+    }
+    let partitions = store.event_partitions();
+    for month in 1..=12_u8 {
+        let day = time::Date::from_calendar_date(2031, month.try_into().unwrap(), 1).unwrap();
+        let (first, second, third) = tokio::join!(partitions.keep(day), partitions.keep(day), partitions.keep(day));
+        for kept in [first, second, third] {
+            kept.unwrap();
+        }
+    }
+}

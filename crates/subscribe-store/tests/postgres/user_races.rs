@@ -160,6 +160,7 @@ async fn link_is_used_by_one_of_many() {
         let link = NewResetLink {
             hash: hash(number),
             expires_at: minute(60),
+            proves_address: false,
         };
         users.create_reset_link(&cx, &id("7"), &link, &commit(0)).await.unwrap();
     }
@@ -215,6 +216,7 @@ async fn reset_links_of_a_user_are_bounded() {
         let link = NewResetLink {
             hash: hash(number),
             expires_at: minute(60),
+            proves_address: false,
         };
         users.create_reset_link(&cx, &id("7"), &link, &commit(0)).await.unwrap();
     }

@@ -130,6 +130,7 @@ async fn write_users(users: &PgUsers, cx: &CallContext) {
     let link = NewResetLink {
         hash: hash(2),
         expires_at: minute(60),
+        proves_address: false,
     };
     users.create_reset_link(cx, &id("7"), &link, &with).await.unwrap();
     users.find_reset_link(cx, &[hash(2)], minute(1)).await.unwrap().unwrap();
@@ -157,6 +158,7 @@ async fn write_of_remote_users(users: &PgUsers, cx: &CallContext) {
         reset_link: Some(NewResetLink {
             hash: hash(20),
             expires_at: minute(60),
+            proves_address: false,
         }),
         ..commit(0)
     };

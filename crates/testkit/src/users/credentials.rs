@@ -21,6 +21,7 @@ impl UsersState {
             id,
             hash: link.hash,
             expires_at: link.expires_at,
+            proves_address: link.proves_address,
             owner: LinkOwner::of(user),
         });
     }

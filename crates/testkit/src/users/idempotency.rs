@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, tenant::PoolId};
 use masthead_ports::{
     idempotency::{IdempotencyKeys, IdempotencyTicket, KEPT_FOR, KeyState, StoredAnswer},
     keyed_hash::KeyedHash,
@@ -16,6 +17,16 @@ use super::{
 };
 
 impl UsersState {
+    /// Forgets the answers about a user: they are given anew.
+    pub(super) fn end_answers(&mut self, pool: PoolId, crid: &CustomerRegistrationId) {
+        let answered = |key: &&mut StoredKey| key.pool == pool && matches!(key.progress, KeyProgress::Answered(_));
+        for key in self.keys.iter_mut().filter(answered) {
+            if key.crid.as_ref() == Some(crid) {
+                key.progress = KeyProgress::Written(key.crid.clone());
+            }
+        }
+    }
+
     /// Frees a key that was not written.
     pub(super) fn free_key(&mut self, ticket: Option<IdempotencyTicket>) {
         self.keys
@@ -66,6 +77,7 @@ impl IdempotencyKeys for InMemoryUsers {
                 content,
                 ticket: IdempotencyTicket { id: 0, claim: 1 },
                 progress: KeyProgress::Running { until: running_until },
+                crid: None,
                 ends_at: now + KEPT_FOR,
             };
             let open: Vec<_> = state

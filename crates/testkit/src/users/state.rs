@@ -61,6 +61,7 @@ pub(super) struct StoredLink {
     pub(super) id: i64,
     pub(super) hash: KeyedHash,
     pub(super) expires_at: OffsetDateTime,
+    pub(super) proves_address: bool,
     pub(super) owner: LinkOwner,
 }
 
@@ -96,6 +97,8 @@ pub(super) struct StoredKey {
     pub(super) content: KeyedHash,
     pub(super) ticket: IdempotencyTicket,
     pub(super) progress: KeyProgress,
+    /// The user that was written.
+    pub(super) crid: Option<CustomerRegistrationId>,
     pub(super) ends_at: OffsetDateTime,
 }
 
@@ -217,6 +220,7 @@ impl UsersState {
             |key: &&mut StoredKey| key.ticket == ticket && matches!(key.progress, KeyProgress::Running { .. });
         let key = self.keys.iter_mut().find(is_running);
         let key = key.ok_or_else(|| SourceError::new(operation, SourceErrorKind::Unavailable))?;
+        key.crid = crid.cloned();
         key.progress = KeyProgress::Written(crid.cloned());
         Ok(())
     }

@@ -278,6 +278,7 @@ impl UserWriter for InMemoryUsers {
             let number = stored.registration_id.unwrap_or_default();
             state.set_password(cx.tenant.pool, number, None);
             state.end_links(cx.tenant.pool, &LinkOwner::of(&stored));
+            state.end_answers(cx.tenant.pool, &stored.crid);
             state.write(cx.tenant.pool, Some(stored.crid.clone()), None);
             state.commit("delete", &cx.tenant, Some(&stored), commit)?;
             Ok(stored)
@@ -345,7 +346,13 @@ impl UserWriter for InMemoryUsers {
         self.run("use_reset_link", |state| {
             let link = self.link(state, cx, hashes, commit.origin.at);
             let link = link.ok_or(UserWriteError::NoSuchUser)?;
-            set_password_now(state, cx, link.account, password, ("use_reset_link", commit))
+            let mut of_link = state.links.iter().filter(|stored| stored.id == link.event_id);
+            let is_proof = password.is_some() && of_link.any(|stored| stored.proves_address);
+            let account = Account {
+                verified: if is_proof { Some(true) } else { link.account.verified },
+                ..link.account
+            };
+            set_password_now(state, cx, account, password, ("use_reset_link", commit))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId, email::Email, legacy::LEGACY_FIELDS,
-    return_url::MAX_RETURN_URL_BYTES,
+    return_url::MAX_RETURN_URL_BYTES, user_change::MAX_NAME_BYTES,
 };
 use masthead_ports::passwords::PlainPassword;
 
@@ -15,7 +15,7 @@ use crate::v4::{
     parameters::table::{MAX_METADATA_VALUE_BYTES, MAX_TOKEN_BYTES},
     writes::{
         body::FieldRow,
-        fields::{MAX_LOGIN_BYTES, MAX_NAME_BYTES, MAX_SECRET_BYTES},
+        fields::{MAX_LOGIN_BYTES, MAX_SECRET_BYTES},
         kind::{FieldKind, FieldSpec},
         problem::Problems,
         value::{FieldValue, MetadataPairs},

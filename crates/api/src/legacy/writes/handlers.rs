@@ -21,6 +21,7 @@ use masthead_orchestrator::{
 use masthead_ports::{sealing::Purpose, source::SUBSCRIBE};
 
 use super::{
+    fields::TABLE,
     operation::LegacyWrite,
     request::{LegacyUpdate, LegacyWriteRequest, parse},
     result::{
@@ -281,5 +282,18 @@ const fn done(value: LegacyWriteResult) -> Written<LegacyWriteResult> {
 }
 
 fn refused<T>(written: Result<T, WriteUserError>) -> Result<T, LegacyError> {
-    written.map_err(|error| WriteRefusal::of(&error, Code::E400_00).into())
+    written.map_err(|error| with_own_names(WriteRefusal::of(&error, Code::E400_00)).into())
+}
+
+/// The use cases name v4's fields; those of legacy bodies begin with a capital.
+fn with_own_names(refusal: WriteRefusal) -> WriteRefusal {
+    let field = |name: &str| TABLE.iter().find(|row| row.spec.name.eq_ignore_ascii_case(name));
+    let named = refusal.detail.split_once(": ");
+    match named.and_then(|(name, problem)| Some((field(name)?, problem))) {
+        Some((row, problem)) => WriteRefusal {
+            detail: format!("{}: {problem}", row.spec.name).into(),
+            ..refusal
+        },
+        None => refusal,
+    }
 }

@@ -14,7 +14,9 @@ use crate::{
     legacy::error::LegacyError,
     v4::{
         parameters::conditions::parse_path_id,
-        writes::{body::read_fields, problem::Problems, request::new_metadata, value::MetadataPairs},
+        writes::{
+            body::read_fields, fields::new_email, problem::Problems, request::new_metadata, value::MetadataPairs,
+        },
     },
 };
 
@@ -75,7 +77,7 @@ fn request(
     let metadata = metadata(&mut fields);
     Some(match call {
         LegacyWrite::Create | LegacyWrite::CreatePasswordless => LegacyWriteRequest::Create(Box::new(CreateRequest {
-            email: fields.email?,
+            email: new_email(fields.email.as_ref(), "Email", problems)?,
             password: fields.password,
             first_name: fields.first_name.unwrap_or_default(),
             last_name: fields.last_name.unwrap_or_default(),
@@ -108,7 +110,10 @@ fn request(
             };
             LegacyWriteRequest::Update(Box::new(LegacyUpdate {
                 crid,
-                email: fields.email,
+                email: match &fields.email {
+                    None => None,
+                    given => Some(new_email(given.as_ref(), "Email", problems)?),
+                },
                 password: fields.password,
                 change,
                 ignore_provider,

@@ -97,7 +97,7 @@ pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 const MAX_NAME_BYTES: usize = 255;
 
 /// The longest value of a `metadata.{key}`, in bytes.
-pub(crate) const MAX_METADATA_VALUE_BYTES: usize = 4096;
+pub(crate) use masthead_domain::user_change::MAX_METADATA_VALUE_BYTES;
 /// The most `metadata.{key}` parameters of one request.
 pub(crate) const MAX_METADATA_PAIRS: usize = 32;
 

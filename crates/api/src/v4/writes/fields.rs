@@ -3,6 +3,7 @@
 
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId, email::Email, return_url::MAX_RETURN_URL_BYTES,
+    user_change::MAX_NAME_BYTES,
 };
 use masthead_ports::passwords::PlainPassword;
 use time::OffsetDateTime;
@@ -14,6 +15,7 @@ use super::{
         self, Authenticate, Create, FinishReset, SendCode, SetEmail, SetPassword, StartReset, Update, ValidateReset,
         Verify,
     },
+    problem::Problems,
     value::MetadataPairs,
 };
 use crate::v4::{
@@ -21,8 +23,6 @@ use crate::v4::{
     parameters::table::MAX_TOKEN_BYTES,
 };
 
-/// The longest first or last name, in bytes.
-pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// The longest login name, in bytes.
 pub(crate) const MAX_LOGIN_BYTES: usize = 320;
 /// The longest code or link value that is looked at, in bytes.
@@ -49,6 +49,19 @@ pub(crate) struct WriteFields {
     pub(super) token: Option<Box<str>>,
     pub(super) encrypted_event_id: Option<Box<str>>,
     pub(super) verification_code: Option<Box<str>>,
+}
+
+impl WriteFields {
+    /// The address of a new account; `None` where it is not given, or refused.
+    pub(super) fn new_email(&self, problems: &mut Problems) -> Option<Email> {
+        new_email(self.email.as_ref(), "email", problems)
+    }
+}
+
+/// The address of a field, if a new account may have it; otherwise a problem of that field.
+pub(crate) fn new_email(given: Option<&Email>, field: &'static str, problems: &mut Problems) -> Option<Email> {
+    let parsed = Email::parse_new(given?.as_str());
+    parsed.map_err(|error| problems.field(field, error.to_string())).ok()
 }
 
 /// A row of the table.

@@ -110,7 +110,7 @@ impl WriteInput<'_> {
             WriteOperation::Create => {
                 let crid = id_of(&fields, tenant, sealing, problems);
                 WriteRequest::Create(Box::new(CreateRequest {
-                    email: fields.email?,
+                    email: fields.new_email(problems)?,
                     password: fields.password,
                     first_name: fields.first_name.unwrap_or_default(),
                     last_name: fields.last_name.unwrap_or_default(),
@@ -134,7 +134,7 @@ impl WriteInput<'_> {
                 }))
             }
             WriteOperation::SetPassword => WriteRequest::SetPassword(crid?, fields.password?),
-            WriteOperation::SetEmail => WriteRequest::SetEmail(crid?, fields.email?),
+            WriteOperation::SetEmail => WriteRequest::SetEmail(crid?, fields.new_email(problems)?),
             WriteOperation::Authenticate => credentials(fields, problems)?,
             WriteOperation::StartReset => WriteRequest::StartReset(fields.login_name?, fields.return_url),
             WriteOperation::ValidateReset => WriteRequest::ValidateReset(fields.encrypted_event_id?),

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     email::Email,
-    metadata::{MAX_KEY_BYTES, fold_case},
-    user_change::BLOCKED_KEY,
+    metadata::{MAX_JSON_BYTES, MAX_KEY_BYTES, fold_case},
+    user_change::is_blocked_key,
 };
 use masthead_ports::passwords::PlainPassword;
 use serde_json::value::RawValue;
@@ -129,16 +129,18 @@ impl FieldValue<'_> {
         }
         let mut folded_keys = std::collections::HashSet::with_capacity(entries.len());
         let mut pairs = MetadataPairs::with_capacity(entries.len());
+        let mut bytes = 2;
         for (key, json) in entries {
             let mistake = if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
                 Some(format!("must have keys of 1 to {MAX_KEY_BYTES} bytes without control characters").into())
             } else if !folded_keys.insert(fold_case(&key)) {
                 Some("is given more than once, perhaps in another case".into())
-            } else if fold_case(&key) == BLOCKED_KEY {
+            } else if is_blocked_key(&key) {
                 Some("is set by the field blocked of an update".into())
             } else {
                 match metadata_value(json, removable) {
                     Ok(value) => {
+                        bytes += value.as_deref().map_or(0, |value| pair_bytes(&key, value));
                         pairs.push((key.as_str().into(), value));
                         None
                     }
@@ -148,6 +150,12 @@ impl FieldValue<'_> {
             if let Some(mistake) = mistake {
                 problems.field(&*format!("{}.{key}", self.spec.name), mistake);
             }
+        }
+        if bytes > MAX_JSON_BYTES {
+            problems.field(
+                self.spec.name,
+                format!("must be at most {MAX_JSON_BYTES} bytes of JSON in all"),
+            );
         }
         *slot = Some(pairs);
     }
@@ -167,6 +175,12 @@ impl FieldValue<'_> {
     fn wrong_form(self) -> Mistake {
         format!("must be {}", self.spec.kind).into()
     }
+}
+
+/// The length of a pair in JSON, with what separates it from the next.
+fn pair_bytes(key: &str, value: &str) -> usize {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string().len();
+    quoted(key) + quoted(value) + 2
 }
 
 /// The value of a key: a text, or the JSON text of a number or a boolean.

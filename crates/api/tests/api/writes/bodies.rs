@@ -52,6 +52,7 @@ async fn wrong_value_is_refused_by_name() {
     let long_address = format!("{}@example.com", "a".repeat(309));
     assert_eq!(long_address.len(), 321);
     let bad_address = "email: must be a complete e-mail address";
+    let unsendable = "email: must be a complete e-mail address, to which mail can be sent";
     let bad_name = |name| format!("{name}: must be a text of at most 255 bytes without control characters");
     let bad_password = "password: must be a text of 1 to 128 characters";
     let bad_url = "returnUrl: must be a text of 1 to 2048 bytes";
@@ -65,6 +66,10 @@ async fn wrong_value_is_refused_by_name() {
         ("email", json!(""), bad_address),
         ("email", json!("ann"), bad_address),
         ("email", json!(long_address), bad_address),
+        ("email", json!("ann smith@example.com"), unsendable),
+        ("email", json!("ann\u{202e}@example.com"), unsendable),
+        ("email", json!("a..n@example.com"), unsendable),
+        ("email", json!("ann@-example.com"), unsendable),
         ("email", json!(7), bad_address),
         ("email", json!(["ann@example.com"]), bad_address),
         ("email", json!({}), bad_address),
@@ -164,8 +169,11 @@ async fn metadata_is_an_object_of_texts() {
     let api = ApiFixture::new();
     let object = "metadata: must be an object of texts";
     let many: Map<String, Value> = (0..1001).map(|n| (format!("key{n}"), json!("x"))).collect();
+    let large: Map<String, Value> = (0..17).map(|n| (format!("key{n}"), json!("x".repeat(4000)))).collect();
+    let large = Value::from(large).to_string();
     for (call, metadata, text) in [
         (UPDATE, "[]", object),
+        (UPDATE, &*large, "metadata: must be at most 65536 bytes of JSON in all"),
         (UPDATE, "\"city\"", object),
         (UPDATE, "7", object),
         (UPDATE, "{\"a\":[\"b\"]}", "metadata.a: must be a text"),

@@ -21,6 +21,7 @@ use crate::{
     clock::SystemClock,
     command_error::CommandError,
     logs,
+    sealing_keys::SealingKeys,
     settings::{ServerSettings, UncheckedSettings},
     wiring,
 };
@@ -34,7 +35,8 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &ExplainArgume
     let log = logs::start(&settings.log, io::stderr(), Arc::clone(&clock));
     let _log = log.map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
-        let store = wiring::store(&settings.database, Some(&settings.sealing))?;
+        let keys = SealingKeys::new(&settings.sealing)?;
+        let store = wiring::store(&settings.database, Some(keys))?;
         let done = explain(&settings, &store, clock, arguments).await;
         store.close().await;
         done

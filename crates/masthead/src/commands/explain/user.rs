@@ -28,6 +28,7 @@ use crate::{
     identifiers::process_name,
     providers::{Adapters, first_login_provider},
     read_only::{NoWrites, ReadOnlyMirror},
+    sealing_keys::SealingKeys,
     settings::ServerSettings,
 };
 
@@ -58,7 +59,7 @@ impl<'a> UserExplanation<'a> {
             registrations: Arc::new(NoWrites),
             events: Arc::new(NoWrites),
             mirror: Arc::new(ReadOnlyMirror(store.mirror())),
-            ..dependencies(settings, store, &adapters, &clock)?
+            ..dependencies(settings, store, &adapters, SealingKeys::new(&settings.sealing)?, &clock)
         };
         Ok(Self {
             use_cases: UseCases::new(reads, settings.search.max_depth),

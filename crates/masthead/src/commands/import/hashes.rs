@@ -88,16 +88,17 @@ fn to_entry(row: &MappedRow, counted: &mut HashFileReport) -> Option<(String, St
     Some((registration.crid.as_str().to_owned(), value))
 }
 
-/// Joins hashes to the rows that have none.
-pub(super) async fn join(session: &mut ImportSession, rows: &mut [MappedRow]) -> Result<(), ImportStopError> {
+/// Joins hashes to the rows that have none; returns to how many.
+pub(super) async fn join(session: &mut ImportSession, rows: &mut [MappedRow]) -> Result<u64, ImportStopError> {
     let keys: Vec<String> = rows
         .iter()
         .filter_map(|row| row.content.as_ref().ok()?.join_key.as_deref())
         .map(str::to_owned)
         .collect();
     if keys.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
+    let mut joined = 0;
     let hashes = session.find_hashes(&keys).await?;
     for row in rows {
         let Ok(user) = &row.content else { continue };
@@ -111,8 +112,9 @@ pub(super) async fn join(session: &mut ImportSession, rows: &mut [MappedRow]) ->
         }
         let taken = std::mem::replace(&mut row.content, Err(unstorable(NO_CONTENT)));
         row.content = taken.and_then(|user| with_hash(user, scheme, text));
+        joined += 1;
     }
-    Ok(())
+    Ok(joined)
 }
 
 fn with_hash(mut user: MappedUser, scheme: &str, text: &str) -> Result<MappedUser, RejectedRow> {

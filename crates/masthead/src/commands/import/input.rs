@@ -56,6 +56,7 @@ pub(super) fn read_mapping(path: &Path) -> Result<(Arc<Mapping>, String), Comman
 pub(super) fn blocked_policy(arguments: &ImportArguments) -> BlockedPolicy {
     match arguments.blocked {
         None => BlockedPolicy::Reject,
+        Some(Blocked::Keep) => BlockedPolicy::Keep,
         Some(Blocked::Lite) => BlockedPolicy::Lite,
     }
 }

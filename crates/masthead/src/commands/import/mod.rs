@@ -11,7 +11,7 @@ mod state;
 mod tenants;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use masthead_imports::{MapContext, Mapping};
 use masthead_ports::clock::Clock;
@@ -98,15 +98,15 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
     let state = arguments
         .state
         .as_deref()
-        .map(|path| StateFile::read_or_new(path, (&new_run, clock.now()), identity));
+        .map(|path| StateFile::read_or_new(path, (&new_run, clock.now()), identity.clone()));
     let mut state = state.transpose()?;
     if let Some(ended) = state.as_ref().filter(|state| state.state.report.is_some()) {
-        return end_again(store, &importer, arguments, ended).await;
+        return end_again(store, &importer, (arguments, &identity), ended).await;
     }
     let tenants = RowTenants::find(store, arguments).await?;
     let run = state.as_ref().map_or(new_run, |state| state.state.run.clone());
     if let Some(path) = &arguments.rejects {
-        RejectsFile::refuse_input(path, arguments)?;
+        RejectsFile::refuse_other_use(path, arguments)?;
     }
     let before = begin_run(&importer, &run, state.as_mut(), arguments).await?;
     let report: ImportReport = match &before.report {
@@ -150,7 +150,7 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
         state.write()?;
     }
     // Also after an error: what was imported stays.
-    let recorded = record(store, arguments, &report).await;
+    let recorded = record(store, (arguments, &identity), &report).await;
     let ended = if !arguments.dry_run && (finished.is_ok() || state.is_none()) {
         importer.runs().end(&run).await
     } else {
@@ -217,6 +217,11 @@ async fn write_all(
             let counted = hashes::put_aside(place, named, (context, &mut progress)).await;
             progress.finish();
             let counted = counted?;
+            if let Some(most) = arguments.max_rejects.filter(|most| counted.rejected > *most) {
+                return Err(CommandError::new(format!(
+                    "no user is imported: more than {most} rows of the second file are rejected"
+                )));
+            }
             writer.complete_hashes(&counted).await?;
             counted
         };
@@ -240,7 +245,7 @@ async fn write_all(
 async fn end_again(
     store: &Store,
     importer: &Importer,
-    arguments: &ImportArguments,
+    (arguments, identity): (&ImportArguments, &BTreeMap<String, String>),
     ended: &StateFile,
 ) -> Result<(), CommandError> {
     let report = ended.state.report.clone().unwrap_or_default();
@@ -250,7 +255,7 @@ async fn end_again(
         .await
         .map_err(CommandError::context(STOPPED))?;
     if left.is_some() {
-        record(store, arguments, &report).await?;
+        record(store, (arguments, identity), &report).await?;
         runs.end(&ended.state.run)
             .await
             .map_err(CommandError::context(STOPPED))?;
@@ -260,7 +265,12 @@ async fn end_again(
     exit(arguments, &report)
 }
 
-async fn record(store: &Store, arguments: &ImportArguments, report: &ImportReport) -> Result<(), CommandError> {
+/// Records the import with the arguments that its result depends on.
+async fn record(
+    store: &Store,
+    (arguments, identity): (&ImportArguments, &BTreeMap<String, String>),
+    report: &ImportReport,
+) -> Result<(), CommandError> {
     if arguments.dry_run {
         return Ok(());
     }
@@ -268,7 +278,7 @@ async fn record(store: &Store, arguments: &ImportArguments, report: &ImportRepor
         command: "import",
         tenant: arguments.tenant.as_ref(),
         before: Value::Null,
-        after: report.summary(),
+        after: json!({"import": identity, "report": report.summary()}),
     };
     record_operator_change(&store.admin(), change).await
 }
@@ -283,15 +293,25 @@ fn print_report(arguments: &ImportArguments, report: &ImportReport) -> Result<()
 }
 
 fn exit(arguments: &ImportArguments, report: &ImportReport) -> Result<(), CommandError> {
-    if report.rejected == 0 {
+    let of_hashes = report.hash_file.as_ref().map_or(0, |file| file.rejected);
+    if report.hash_file.as_ref().is_some_and(|file| file.usable > 0) && report.joined_hashes == 0 {
+        return Err(CommandError::new(
+            "no hash of the second file is of an id in the field of --join: the users are without a password",
+        ));
+    }
+    if report.rejected + of_hashes == 0 {
         return Ok(());
     }
     let place = match &arguments.rejects {
         Some(path) => format!("see {}", path.display()),
         None => "--rejects FILE keeps them".to_owned(),
     };
+    let second = match of_hashes {
+        0 => String::new(),
+        rows => format!(", and {rows} of the second file"),
+    };
     Err(CommandError::rejected(format!(
-        "{} of {} rows are rejected; {place}",
+        "{} of {} rows are rejected{second}; {place}",
         report.rejected, report.rows
     )))
 }

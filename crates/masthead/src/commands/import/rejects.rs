@@ -11,6 +11,7 @@ use masthead_imports::{RawRow, RejectedRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::state::state_files;
 use crate::{cli::ImportArguments, command_error::CommandError};
 
 const OWNER_ONLY: u32 = 0o600;
@@ -36,12 +37,33 @@ struct RejectedLine<'a> {
     row: Option<Box<RawValue>>,
 }
 
+/// Whether both paths name the same file, which need not exist.
+fn is_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    one == other || place(one).is_some_and(|found| Some(found) == place(other))
+}
+
 impl RejectsFile {
-    /// Refuses a file that the import reads, which it would empty.
-    pub(super) fn refuse_input(path: &Path, arguments: &ImportArguments) -> Result<(), CommandError> {
+    /// Refuses a file that the import uses for something else, or that is none.
+    pub(super) fn refuse_other_use(path: &Path, arguments: &ImportArguments) -> Result<(), CommandError> {
+        let of_state = arguments.state.as_deref().map(state_files).into_iter().flatten();
+        if of_state.into_iter().any(|file| is_same_place(&file, path)) {
+            return Err(CommandError::new(
+                "--rejects: the import keeps its state in this file; name another one",
+            ));
+        }
         let Ok(rejects) = path.canonicalize() else {
             return Ok(());
         };
+        if !rejects.is_file() {
+            return Err(CommandError::new(
+                "--rejects: this is no regular file, which the import could shorten and keep from others; name another one",
+            ));
+        }
         let inputs = [Some(&arguments.file), arguments.hashes.as_ref(), arguments.map.as_ref()];
         let mut inputs = inputs
             .into_iter()

@@ -39,6 +39,8 @@ pub(super) struct ImportReport {
     /// Of the rows of the second file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hash_file: Option<HashFileReport>,
+    /// How many rows got their hash from the second file.
+    pub(super) joined_hashes: u64,
     /// Files of an archive that are no data by their names.
     pub(super) files_passed_over: Vec<String>,
 }
@@ -170,6 +172,7 @@ impl ImportReport {
             ("usable hashes", hash_file.usable),
             ("unusable hashes", hash_file.unusable),
             ("rejected rows", hash_file.rejected),
+            ("joined to a row", self.joined_hashes),
         ]);
         for (title, counts) in [
             ("states", &self.states),

@@ -92,8 +92,7 @@ impl StateFile {
 
     /// Writes a new file and renames it: a truncated state would pass for a valid one.
     pub(super) fn write(&self) -> Result<(), CommandError> {
-        let mut unfinished = self.path.as_os_str().to_owned();
-        unfinished.push(".new");
+        let unfinished = beside(&self.path, ".new");
         let written = serde_json::to_vec(&self.state)
             .map_err(io::Error::from)
             .and_then(|text| {
@@ -118,9 +117,18 @@ impl StateFile {
     }
 }
 
+/// The files of a state: itself, the next one while it is written, and the lock.
+pub(super) fn state_files(state: &Path) -> [PathBuf; 3] {
+    [state.to_path_buf(), beside(state, ".new"), lock_path(state)]
+}
+
 fn lock_path(state: &Path) -> PathBuf {
+    beside(state, ".lock")
+}
+
+fn beside(state: &Path, ending: &str) -> PathBuf {
     let mut path = state.as_os_str().to_owned();
-    path.push(".lock");
+    path.push(ending);
     path.into()
 }
 

@@ -95,9 +95,11 @@ impl<'a> ImportWriter<'a> {
     }
 
     async fn store(&mut self, mut batch: Vec<MappedRow>) -> Result<(), CommandError> {
+        let mut joined = 0;
         if self.joins_hashes {
-            let joined = hashes::join(&mut self.session, &mut batch).await;
-            joined.map_err(CommandError::context(STOPPED))?;
+            self.refuse_wrong_join(&batch)?;
+            let rows = hashes::join(&mut self.session, &mut batch).await;
+            joined = rows.map_err(CommandError::context(STOPPED))?;
         }
         let (rows, pending) = self.assign(batch).await?;
         let before = self.report.rows;
@@ -109,6 +111,7 @@ impl<'a> ImportWriter<'a> {
             .map_err(CommandError::context(STOPPED))?;
         drop(rows);
         let counted_before = self.report.clone();
+        self.report.joined_hashes += joined;
         for (row, result) in pending.into_iter().zip(std::mem::take(&mut stored.results)) {
             self.count(row, result)?;
         }
@@ -119,6 +122,17 @@ impl<'a> ImportWriter<'a> {
             self.report = counted_before;
         }
         committed.map_err(CommandError::context(STOPPED))
+    }
+
+    /// Refuses to begin with rows none of which has the field of `--join`: all users would be imported without a password.
+    fn refuse_wrong_join(&self, batch: &[MappedRow]) -> Result<(), CommandError> {
+        let mut users = batch.iter().filter_map(|row| row.content.as_ref().ok()).peekable();
+        if self.report.rows == 0 && users.peek().is_some() && users.all(|user| user.join_key.is_none()) {
+            return Err(CommandError::new(
+                "--join: the first rows have no such field; it names the field with the id of the second file",
+            ));
+        }
+        Ok(())
     }
 
     /// Keeps that the hashes of the second file are all put aside, and how long the file of rejected rows is with its.

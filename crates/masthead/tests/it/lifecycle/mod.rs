@@ -2,6 +2,7 @@
 
 mod operations_port;
 mod readiness;
+mod reloads;
 mod restarts;
 mod signals;
 

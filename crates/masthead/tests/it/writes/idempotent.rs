@@ -36,6 +36,31 @@ fn key_outlives_a_restart() {
     );
 }
 
+/// A stored answer may show the user, and deleted users are shown nowhere (contract `writes.md` §3, delete).
+#[test]
+fn answer_ends_with_the_user() {
+    let server = WriteServer::start(&[]);
+    let created = server
+        .call_with(HERALD, CREATE, &new_user("ida"), &[KEY])
+        .expect("S200_03");
+    let id = created.body["data"]["customerRegistrationId"].as_str().unwrap();
+    let change = (format!("PUT /v4/Users/{id}"), json!({"firstName": "Ida"}));
+    let update = || server.call_with(HERALD, &change.0, &change.1, &[("Idempotency-Key", "update")]);
+    let first = update().expect("S200_05");
+    assert_eq!(update().expect("S200_05").body, first.body);
+    server
+        .call(HERALD, &format!("DELETE /v4/Users/{id}"), &json!(null))
+        .expect("S200_14");
+    let again = update();
+    assert_eq!(again.status, 404, "{again:?}");
+    // The key still belongs to the create that was done.
+    let created_again = server
+        .call_with(HERALD, CREATE, &new_user("ida"), &[KEY])
+        .expect("S200_03");
+    assert_eq!(created_again.body["data"]["customerRegistrationId"], id);
+    assert!(server.store_side(HERALD).is_empty());
+}
+
 #[test]
 fn repeated_call_waits_for_the_first() {
     let server = WriteServer::start(&[]);

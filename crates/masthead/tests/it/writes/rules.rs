@@ -298,6 +298,12 @@ fn right_password_alone_shows_the_state() {
             put(json!({"verified": false}));
             sign_in(PASSWORD).expect("E403_01");
             sign_in(WRONG).expect("E401_01");
+            // The user of a link that only the mail has reads the mail of the address.
+            forgot(&server, paper, &name);
+            let link = mailed(&server, &name, 1, "encryptedEventId");
+            let finish = json!({"encryptedEventId": link, "password": NEW_PASSWORD});
+            post(&server, paper, "/ForgotPassword/Finish", &finish).expect("S200_10");
+            sign_in(NEW_PASSWORD).expect("S200_06");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Links to set a new password.
 
-use masthead_ports::users::{NewResetLink, UserWriteError};
+use masthead_ports::users::{NewRegistration, NewResetLink, UserWriteError};
 
 use super::{UsersFactory, UsersSubject, commit, email, hash, hour, id, minute, new_user, password};
 
@@ -8,6 +8,7 @@ async fn create_link(subject: &UsersSubject, crid: &str, number: u8) -> Result<(
     let link = NewResetLink {
         hash: hash(number),
         expires_at: hour(1),
+        proves_address: number.is_multiple_of(2),
     };
     let (cx, user) = (subject.context(0), id(crid));
     subject.writer.create_reset_link(&cx, &user, &link, &commit(0)).await
@@ -60,6 +61,27 @@ pub async fn link_sets_one_password(factory: &dyn UsersFactory) {
     assert!(is_valid(&subject, 3, 2).await, "of another user");
     let credentials = subject.writer.credentials(&cx, &email("ann@example.com")).await;
     assert_eq!(credentials.expect("an answer").expect("a user").password, Some(new));
+}
+
+/// A password that is set by a link which only the mail had verifies the address; one that others have seen does not.
+pub async fn link_of_the_mail_alone_verifies(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let cx = subject.context(0);
+    let unverified = NewRegistration {
+        verified: false,
+        ..new_user("7", "ann@example.com")
+    };
+    subject.create(&unverified).await;
+    for (number, verified) in [(1, false), (2, true)] {
+        create_link(&subject, "7", number).await.expect("kept");
+        let new = password("hash-2");
+        let used = subject
+            .writer
+            .use_reset_link(&cx, &[hash(number)], Some(&new), &commit(1))
+            .await;
+        assert_eq!(used.expect("used").verified, Some(verified), "{number}");
+        assert_eq!(subject.find(&id("7")).await.expect("a user").verified, Some(verified));
+    }
 }
 
 /// A new password, another address or a deletion ends all links of the user.

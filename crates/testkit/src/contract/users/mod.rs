@@ -223,6 +223,7 @@ macro_rules! for_each_users_case {
             codes_are_limited_by_minute_and_day,
             unverified_user_is_verified_by_code,
             link_sets_one_password,
+            link_of_the_mail_alone_verifies,
             new_password_or_address_ends_all_links,
             claimed_key_is_running_then_answered,
             released_or_abandoned_claim_can_be_taken,

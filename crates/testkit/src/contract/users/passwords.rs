@@ -42,6 +42,7 @@ pub async fn first_password_is_set_once(factory: &dyn UsersFactory) {
     let link = NewResetLink {
         hash: hash(1),
         expires_at: hour(1),
+        proves_address: false,
     };
     let linked = subject.writer.create_reset_link(&cx, &id("7"), &link, &commit(0)).await;
     linked.expect("kept");
