@@ -32,6 +32,8 @@ async def main(address):
             print(f'{what}: number {answer.seq}' + (', a duplicate' if answer.duplicate else ''))
         except nats.js.errors.APIError as error:
             print(f'{what}: error {error.err_code}')
+    async def arrived(name, count):
+        while (await stream.stream_info(name)).state.messages < count: await asyncio.sleep(0.1)
     async def held(what, name):
         print(f'{what}: {(await stream.stream_info(name)).state.messages} held')
 
@@ -51,10 +53,10 @@ async def main(address):
     await add('SECOND', subjects=['second.>'])
     await add('BOTH', sources=[StreamSource(name='FIRST'), StreamSource(name='SECOND')])
     await publish('7, to the first stream', 'first.a', Nats_Msg_Id='7')
-    await asyncio.sleep(1)
+    await arrived('BOTH', 2)
     await publish('7, to the second stream', 'second.a', Nats_Msg_Id='7')
     await publish('8, to the second stream', 'second.a', Nats_Msg_Id='8')
-    await asyncio.sleep(1)
+    await arrived('BOTH', 3)  # 8 comes after 7
     for name in ('FIRST', 'SECOND', 'BOTH'):
         await held(name, name)
     await client.close()
