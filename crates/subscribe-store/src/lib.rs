@@ -64,6 +64,7 @@ mod tenants;
 mod tombstones;
 mod totals;
 mod trace;
+mod transaction;
 mod users;
 mod workspace_admin;
 mod workspaces;
