@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use masthead_domain::{answer::UserAnswer, event::EventKind, flow::Sources, user_key::UserKey};
+use masthead_domain::{account::Account, answer::UserAnswer, event::EventKind, flow::Sources, user_key::UserKey};
 use masthead_ports::{
     provider::{IdentityProvider, Providers},
     trace::SPANS,
@@ -43,6 +43,12 @@ impl LookupUser {
             Some(provider) => Box::pin(self.find_merged(caller, &*provider, request)).await,
             None => self.store_only.find_one(caller, &request.crid).await,
         }
+    }
+
+    /// The answer about a registration that the request has read before, which its own event states.
+    #[must_use]
+    pub fn answer(&self, caller: &Caller, registration: Account) -> UserAnswer {
+        self.store_only.answer(caller, registration)
     }
 
     async fn find_merged(

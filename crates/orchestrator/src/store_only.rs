@@ -42,13 +42,19 @@ impl StoreOnly {
             answer.as_deref(),
         )?;
         let accounts = answer.map_err(|error| store_failure(caller, &error))?;
-        let completeness = self.completeness(caller);
         match accounts.into_iter().next() {
-            Some(account) => Ok(UserAnswer {
-                user: to_user(account, caller),
-                completeness,
+            Some(account) => Ok(self.answer(caller, account)),
+            None => Err(ReadError::NoSuchUser {
+                completeness: self.completeness(caller),
             }),
-            None => Err(ReadError::NoSuchUser { completeness }),
+        }
+    }
+
+    /// The answer about this registration.
+    pub(crate) fn answer(&self, caller: &Caller, account: Account) -> UserAnswer {
+        UserAnswer {
+            user: to_user(account, caller),
+            completeness: self.completeness(caller),
         }
     }
 

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId,
+    event::{EventKind, EventOutcome},
+};
 use time::OffsetDateTime;
 
 use crate::{
     keyed_hash::KeyedHash,
+    registrations::WriteOrigin,
     source::{CallContext, SourceError},
 };
 
@@ -31,11 +36,44 @@ pub struct AttemptCounter {
     pub limit: AttemptLimit,
 }
 
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptEnd<'a> {
+    /// The request, with the time of the end.
+    pub origin: &'a WriteOrigin,
+    /// The counters from which it is taken back: after a success, or where it has shown nothing about the password.
+    pub uncounted: &'a [AttemptCounter],
+    /// The counters that are removed.
+    pub cleared: &'a [KeyedHash],
+    /// The account at the client's address, to be remembered.
+    pub known: Option<KeyedHash>,
+    /// The user who has signed in.
+    pub user: Option<&'a CustomerRegistrationId>,
+    /// The events, in order.
+    pub events: &'a [(EventKind, EventOutcome)],
+}
+
+impl<'a> AttemptEnd<'a> {
+    /// One that changes nothing.
+    #[must_use]
+    pub const fn new(origin: &'a WriteOrigin) -> Self {
+        Self {
+            origin,
+            uncounted: &[],
+            cleared: &[],
+            known: None,
+            user: None,
+            events: &[],
+        }
+    }
+}
+
 /// Counts failed sign-ins. A counter blocks until its window is over, never for ever.
 #[async_trait]
 pub trait SignInAttempts: Send + Sync {
     /// Counts one more attempt at each counter before the password is checked, so that concurrent attempts are counted too.
-    /// Returns how long to wait if one of the counters was full before; then nothing is counted.
+    /// Returns how long to wait if one of the counters was full before; then nothing is counted. It is durable once the end of
+    /// the attempt is.
     async fn begin(
         &self,
         cx: &CallContext,
@@ -43,16 +81,9 @@ pub trait SignInAttempts: Send + Sync {
         at: OffsetDateTime,
     ) -> Result<Result<(), Duration>, SourceError>;
 
-    /// Takes the attempt back after a success, or after one without an answer, clears the counters in `clear`, and
-    /// remembers `known`, the account at the client's address.
-    async fn succeed(
-        &self,
-        cx: &CallContext,
-        counters: &[AttemptCounter],
-        clear: &[KeyedHash],
-        known: Option<KeyedHash>,
-        at: OffsetDateTime,
-    ) -> Result<(), SourceError>;
+    /// Commits the end of an attempt, in one transaction. The events name the user's registration, if there is one; a successful
+    /// [`EventKind::SubscribeUserLogin`] is also its last sign-in.
+    async fn end(&self, cx: &CallContext, end: &AttemptEnd<'_>) -> Result<(), SourceError>;
 
     /// Whether the account has signed in at this address within [`KNOWN_FOR`].
     async fn is_known(&self, cx: &CallContext, known: KeyedHash, at: OffsetDateTime) -> Result<bool, SourceError>;

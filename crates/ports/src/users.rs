@@ -306,7 +306,7 @@ pub trait UserWriter: Send + Sync {
     /// What a sign-in with this address is decided by; `None` when no user has it.
     async fn credentials(&self, cx: &CallContext, email: &Email) -> Result<Option<StoredCredentials>, SourceError>;
 
-    /// Commits the events of a sign-in, of a refused sign-in, or of another call that changes nothing else.
+    /// Commits the events of a call that changes nothing else.
     async fn record(
         &self,
         cx: &CallContext,

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -13,13 +13,12 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use masthead_domain::tenant::PoolId;
 use masthead_ports::source::SourceError;
 use sqlx::{
-    Connection as _, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
-    postgres::{PgCopyIn, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
+    Connection as _, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr as _, SqlStr,
+    postgres::{PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     connect::{Connector, HEAD_START, PoolerError, configuration, pooler_error},
@@ -28,8 +27,11 @@ use crate::{
     pool_writes::PoolWrites,
     repeatable::{Repeatable, STALE_TRIES},
     slow_statements::{StatementTimer, name_of},
-    sqlstate::{PgErrorKind, has_lost_connection, has_stale_plan},
+    sqlstate::{PgErrorKind, has_lost_connection, has_stale_plan, was_not_executed},
+    transaction::{QueryStep, TransactionContext, executor_methods},
 };
+
+pub(crate) use crate::transaction::Transaction;
 
 /// A pool of connections with one set of settings.
 #[derive(Clone)]
@@ -41,6 +43,10 @@ pub(crate) struct PgDatabase {
     refused: Arc<Notify>,
     older: OlderConnections,
     kept: Arc<KeptConnections>,
+    /// One for each connection; callers wait for them in turn.
+    places: Arc<Semaphore>,
+    /// How long a caller waits for a connection.
+    patience: Duration,
     /// The host that new connections lead to.
     host: Arc<AtomicUsize>,
     /// How many passwords were replaced before that which new connections use.
@@ -48,14 +54,6 @@ pub(crate) struct PgDatabase {
     /// Held while another host is looked for.
     search: Arc<Mutex<()>>,
     /// Where committed writes are marked; `None` without replicas.
-    writes: Option<Arc<PoolWrites>>,
-}
-
-/// A transaction, rolled back when dropped.
-pub(crate) struct Transaction {
-    inner: sqlx::Transaction<'static, Postgres>,
-    pooled: bool,
-    older: OlderConnections,
     writes: Option<Arc<PoolWrites>>,
 }
 
@@ -78,15 +76,19 @@ impl PgDatabase {
         let outdated = older.clone();
         let options =
             options.before_acquire(move |_, meta| Box::pin(std::future::ready(Ok(!outdated.include(meta.age)))));
+        let pool = options.connect_lazy_with(connector.options());
+        let connections = usize::try_from(pool.options().get_max_connections()).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
-            pool: options.connect_lazy_with(connector.options()),
+            kept: Arc::new(KeptConnections::new(pool.clone())),
+            places: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            patience: pool.options().get_acquire_timeout(),
+            pool,
             host: Arc::new(AtomicUsize::new(connector.current_host())),
             passwords: Arc::new(AtomicUsize::new(connector.password_replacements())),
             search: Arc::default(),
             connector,
             refused,
             older,
-            kept: Arc::default(),
             writes: None,
         }
     }
@@ -104,29 +106,58 @@ impl PgDatabase {
     /// [kept](Self::keep).
     pub(crate) async fn acquire_by(&self, until: Instant) -> Result<AcquiredConnection, sqlx::Error> {
         self.follow_connector();
-        if let Some(kept) = self.kept.take(|age| self.older.include(age)) {
-            return Ok(kept);
-        }
-        let acquired = tokio::time::timeout_at(until.into(), self.unless_refused(self.pool.acquire())).await;
-        acquired
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            .map(AcquiredConnection::new)
+        let acquired = async {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let place = place.map_err(|_closed| sqlx::Error::PoolClosed)?;
+            match self.kept.take(place, |age| self.older.include(age)) {
+                Ok(kept) => Ok(kept),
+                Err(place) => self.acquire_tested(place).await,
+            }
+        };
+        let acquired = tokio::time::timeout_at(until.into(), acquired).await;
+        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    /// Keeps a connection for the next caller of [`acquire_by`](Self::acquire_by). All others have it given back first.
+    async fn acquire(&self) -> Result<AcquiredConnection, sqlx::Error> {
+        self.acquire_by(Instant::now() + self.patience).await
+    }
+
+    /// A connection of the pool for one of its places; none may be kept.
+    async fn acquire_tested(&self, place: OwnedSemaphorePermit) -> Result<AcquiredConnection, sqlx::Error> {
+        let acquired = self.unless_refused(self.pool.acquire()).await?;
+        Ok(AcquiredConnection::new(acquired, place))
+    }
+
+    /// Keeps a connection for the next caller, whose last answer was read to its end.
     pub(crate) fn keep(&self, connection: AcquiredConnection) {
-        self.kept.keep(connection, || self.pool.is_closed());
+        self.kept.keep(connection);
     }
 
+    /// Begins a transaction. A kept connection that turns out to be broken is replaced: nothing has been done on it.
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        self.kept.release();
-        let begun = self.unless_refused(self.pool.begin_with(self.connector.begin())).await;
-        Ok(Transaction {
-            inner: begun?,
-            pooled: self.connector.is_pooled(),
+        let connection = self.acquire().await?;
+        let is_untested = connection.is_untested;
+        let begun = match self.begin_on(connection).await {
+            Err((error, Some(place))) if is_untested && PgErrorKind::from_error(&error) == PgErrorKind::Connection => {
+                self.kept.release();
+                self.begin_on(self.acquire_tested(place).await?).await
+            }
+            begun => begun,
+        };
+        begun.map_err(|(error, _)| self.connector.not_connected(error))
+    }
+
+    async fn begin_on(
+        &self,
+        connection: AcquiredConnection,
+    ) -> Result<Transaction, (sqlx::Error, Option<OwnedSemaphorePermit>)> {
+        let context = TransactionContext {
+            kept: Arc::clone(&self.kept),
+            is_pooled: self.connector.is_pooled(),
             older: self.older.clone(),
             writes: self.writes.clone(),
-        })
+        };
+        Transaction::begin(connection, self.connector.begin().into_sql_str(), context).await
     }
 
     pub(crate) async fn close(&self) {
@@ -170,19 +201,30 @@ impl PgDatabase {
         read().await
     }
 
-    async fn steps(&self, query: Repeatable) -> Result<Vec<Either<PgQueryResult, PgRow>>, sqlx::Error> {
+    /// Executes a statement as its own transaction. Only where a kept connection shows that it was broken before is the statement
+    /// sent again: otherwise it may have been committed.
+    async fn steps(&self, query: Repeatable) -> Result<Vec<Step>, sqlx::Error> {
         if self.connector.is_pooled() {
             let mut transaction = self.begin().await?;
             let steps = transaction.fetch_many(query).try_collect().await?;
             transaction.commit().await?;
             return Ok(steps);
         }
-        self.kept.release();
-        let mut connection = self.unless_refused(self.pool.acquire()).await?;
-        let (name, timer) = (query.sql.clone(), StatementTimer::start());
-        let steps: Result<Vec<_>, _> = connection.fetch_many(query).try_collect().await;
-        timer.stop(|| name_of(name.as_str()));
-        steps.inspect_err(|error| self.older.replace_after(error))
+        let mut connection = self.acquire().await?;
+        let mut steps = Vec::new();
+        let mut done = execute(&mut connection, query.clone(), &mut steps).await;
+        if connection.is_untested
+            && steps.is_empty()
+            && query.has_values()
+            && done.as_ref().is_err_and(was_not_executed)
+        {
+            self.kept.release();
+            connection = self.acquire_tested(connection.into_place()).await?;
+            done = execute(&mut connection, query, &mut steps).await;
+        }
+        done.inspect_err(|error| self.older.replace_after(error))?;
+        self.keep(connection);
+        Ok(steps)
     }
 
     /// The result of `work`, or the reason why the pool cannot connect.
@@ -233,86 +275,27 @@ impl PgDatabase {
     }
 }
 
-impl std::fmt::Debug for Transaction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Transaction(<redacted>)")
-    }
-}
-
 impl std::fmt::Debug for PgDatabase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PgDatabase(<redacted>)")
     }
 }
 
-impl Transaction {
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.inner.commit().await
-    }
+type Step = Either<PgQueryResult, PgRow>;
 
-    /// Commits changes of what reads of the pool return: this process's later reads of the pool see them, also on replicas.
-    pub(crate) async fn commit_write(self, pool: PoolId) -> Result<(), sqlx::Error> {
-        let _marked = self.writes.as_ref().map(|writes| writes.mark_on_drop(pool));
-        self.inner.commit().await
-    }
-
-    /// The same for changes of several pools.
-    pub(crate) async fn commit_writes(self, pools: impl Iterator<Item = PoolId>) -> Result<(), sqlx::Error> {
-        let _marked: Vec<_> = pools
-            .filter_map(|pool| self.writes.as_ref().map(|writes| writes.mark_on_drop(pool)))
-            .collect();
-        self.inner.commit().await
-    }
-
-    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
-        self.inner.rollback().await
-    }
-
-    /// Raises the time limit for a transaction of many rows. Also forces generic plans, where the connection does not: a
-    /// plan for the values of a new pool would be made from statistics that do not know it.
-    pub(crate) async fn allow_long_statements(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
-            .execute(self)
-            .await
-            .map(|_| ())
-    }
-
-    pub(crate) async fn copy_in(
-        &mut self,
-        statement: &'static str,
-    ) -> Result<PgCopyIn<&mut PgConnection>, sqlx::Error> {
-        self.inner.copy_in_raw(statement).await
-    }
-}
-
-type Describe = sqlx::Describe<Postgres>;
-type QueryStep = Result<Either<PgQueryResult, PgRow>, sqlx::Error>;
-
-/// The methods of `Executor` that both implementations share.
-macro_rules! executor_methods {
-    () => {
-        fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-        where
-            'c: 'e,
-            E: 'q + Execute<'q, Postgres>,
-        {
-            first_row(self.fetch_many(query))
-        }
-
-        fn prepare_with<'e>(self, _: SqlStr, _: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-        where
-            'c: 'e,
-        {
-            refuse_to_prepare()
-        }
-
-        fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe, sqlx::Error>>
-        where
-            'c: 'e,
-        {
-            refuse_to_prepare()
+/// Executes a statement, and adds its steps.
+async fn execute(connection: &mut PgConnection, query: Repeatable, steps: &mut Vec<Step>) -> Result<(), sqlx::Error> {
+    let (name, timer) = (query.sql.clone(), StatementTimer::start());
+    let mut answers = connection.fetch_many(query);
+    let done = loop {
+        match answers.try_next().await {
+            Ok(Some(step)) => steps.push(step),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
         }
     };
+    timer.stop(|| name_of(name.as_str()));
+    done
 }
 
 /// Each statement is its own transaction.
@@ -338,58 +321,10 @@ impl<'c> Executor<'c> for &PgDatabase {
     executor_methods!();
 }
 
-impl<'c> Executor<'c> for &'c mut Transaction {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, QueryStep>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let mut query = match Repeatable::new(query) {
-            Ok(query) => query,
-            Err(error) => return stream::once(std::future::ready(Err(error))).boxed(),
-        };
-        if self.pooled {
-            // A named statement stays in the server session, which the pooler may give to a client that uses the same name for
-            // another statement.
-            query.is_persistent = false;
-        }
-        let (name, timer) = (query.sql.clone(), StatementTimer::start());
-        let older = self.older.clone();
-        let end = stream::poll_fn(move |_| {
-            timer.stop(|| name_of(name.as_str()));
-            std::task::Poll::Ready(None)
-        });
-        let steps = self
-            .inner
-            .fetch_many(query)
-            .inspect_err(move |error| older.replace_after(error));
-        steps.chain(end).boxed()
-    }
-
-    executor_methods!();
-}
-
-/// Reads the whole result, since an error may follow the first row.
-fn first_row(mut steps: BoxStream<'_, QueryStep>) -> BoxFuture<'_, Result<Option<PgRow>, sqlx::Error>> {
-    Box::pin(async move {
-        let mut first = None;
-        while let Some(step) = steps.try_next().await? {
-            first = first.or(step.right());
-        }
-        Ok(first)
-    })
-}
-
-/// A prepared statement outlives its transaction, and its name may clash on another connection.
-fn refuse_to_prepare<'e, T>() -> BoxFuture<'e, Result<T, sqlx::Error>> {
-    Box::pin(async { Err(sqlx::Error::Protocol("statements cannot be prepared separately".into())) })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use masthead_dev_postgres::TestDatabase;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::{database_url::DatabaseServers, hand_written, options::StoreOptions};
@@ -399,24 +334,93 @@ mod tests {
         query.fetch_one(connection).await.unwrap()
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn kept_connection_leaves_room_for_other_uses() {
+    async fn one_connection() -> (TestDatabase, PgDatabase) {
         let (created, _connection) = hand_written::connect().await;
         let options = StoreOptions::new(created.url().unwrap());
         let servers = DatabaseServers::parse(&options.url).unwrap();
+        let options = StoreOptions {
+            acquire_timeout: Duration::from_secs(30),
+            ..options
+        };
         let database = options.database(options.connector(&servers, &[]), 1);
-        let acquire = || database.acquire_by(Instant::now() + Duration::from_secs(30));
+        (created, database)
+    }
 
-        let mut first = acquire().await.unwrap();
+    #[tokio::test(flavor = "multi_thread")]
+    async fn kept_connection_serves_all_uses() {
+        let (_created, database) = one_connection().await;
+        let mut first = database.acquire().await.unwrap();
         let process = server_process(&mut first).await;
         database.keep(first);
-        let mut second = acquire().await.unwrap();
+        let mut second = database.acquire().await.unwrap();
         assert_eq!(server_process(&mut second).await, process);
         database.keep(second);
-        sqlx::query("SELECT 1").fetch_optional(&database).await.unwrap();
-        database.keep(acquire().await.unwrap());
-        database.begin().await.unwrap().rollback().await.unwrap();
-        database.keep(acquire().await.unwrap());
+        let mut callers = JoinSet::new();
+        for number in 0..50 {
+            let database = database.clone();
+            callers.spawn(async move {
+                if number % 2 == 0 {
+                    sqlx::query("SELECT 1").fetch_optional(&database).await.map(drop)
+                } else {
+                    database.begin().await?.commit().await
+                }
+            });
+        }
+        for done in callers.join_all().await {
+            done.unwrap();
+        }
+        assert_eq!(database.pool.size(), 1);
+        database.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn unused_connection_returns_to_pool() {
+        let (_created, database) = one_connection().await;
+        database.keep(database.acquire().await.unwrap());
+        assert_eq!(database.pool.num_idle(), 0);
+        tokio::time::timeout(Duration::from_secs(30), async {
+            while database.pool.num_idle() == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .unwrap();
+        database.keep(database.acquire().await.unwrap());
+        database.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn write_survives_terminated_kept_connection() {
+        let (created, database) = one_connection().await;
+        created.run("CREATE TABLE written (number integer)").unwrap();
+        let terminate = async || {
+            let mut kept = database.acquire().await.unwrap();
+            let process = server_process(&mut kept).await;
+            database.keep(kept);
+            let ended = created.run(&format!("SELECT pg_terminate_backend({process}, 30000)"));
+            assert_eq!(ended.unwrap().trim(), "t");
+        };
+        let insert = || sqlx::query("INSERT INTO written VALUES ($1)").bind(1);
+        terminate().await;
+        insert().execute(&database).await.unwrap();
+        terminate().await;
+        let mut transaction = database.begin().await.unwrap();
+        insert().execute(&mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(created.run("SELECT count(*) FROM written").unwrap().trim(), "2");
+        database.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn dropped_transaction_is_rolled_back() {
+        let (created, database) = one_connection().await;
+        created.run("CREATE TABLE written (number integer)").unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let insert = || sqlx::query("INSERT INTO written VALUES ($1)").bind(1);
+        insert().execute(&mut transaction).await.unwrap();
+        drop(transaction);
+        insert().execute(&database).await.unwrap();
+        assert_eq!(created.run("SELECT count(*) FROM written").unwrap().trim(), "1");
         database.close().await;
     }
 }

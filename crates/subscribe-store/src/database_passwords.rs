@@ -1,6 +1,9 @@
 //! Replacing the passwords of the database's URLs while the server works.
 
-use crate::database_url::{DatabaseServers, ReplacePasswordError};
+use crate::{
+    database_url::{DatabaseServers, ReplacePasswordError},
+    replicas::ReplicaServers,
+};
 
 /// The URLs of the database, as they are in the settings.
 #[derive(Clone)]
@@ -17,12 +20,20 @@ pub struct DatabaseUrls<'a> {
 /// session begins.
 #[derive(Clone)]
 pub struct DatabasePasswords {
-    pub(crate) service: DatabaseServers,
-    pub(crate) direct: DatabaseServers,
-    pub(crate) replicas: Vec<DatabaseServers>,
+    service: DatabaseServers,
+    direct: DatabaseServers,
+    replicas: Vec<DatabaseServers>,
 }
 
 impl DatabasePasswords {
+    pub(crate) fn new(service: DatabaseServers, direct: DatabaseServers, replicas: Option<&ReplicaServers>) -> Self {
+        Self {
+            service,
+            direct,
+            replicas: replicas.map(ReplicaServers::servers).unwrap_or_default(),
+        }
+    }
+
     /// Uses the passwords of these URLs from now on; returns whether any is another one.
     ///
     /// # Errors

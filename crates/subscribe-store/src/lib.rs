@@ -65,6 +65,7 @@ mod tenants;
 mod tombstones;
 mod totals;
 mod trace;
+mod transaction;
 mod users;
 mod workspace_admin;
 mod workspaces;

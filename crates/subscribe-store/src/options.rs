@@ -164,6 +164,15 @@ impl StoreOptions {
         }
     }
 
+    /// Connections without a time limit; without a direct way to the server, it is that of the role.
+    pub(crate) fn maintenance(&self, to_server: &DatabaseServers) -> Connector {
+        if self.pooler && self.direct_url.as_ref().is_none_or(|direct| *direct == self.url) {
+            Connector::new(self.pooler, to_server, &[])
+        } else {
+            Connector::direct(to_server, &[("statement_timeout", "0")])
+        }
+    }
+
     /// A connector with the time limit, the settings that all statements need, and `extra`.
     pub(crate) fn connector(&self, servers: &DatabaseServers, extra: &[(&str, &str)]) -> Connector {
         let timeout = self.statement_timeout.as_millis().to_string();

@@ -29,6 +29,11 @@ impl Repeatable {
             is_persistent,
         })
     }
+
+    /// Whether it is executed by the extended protocol, which reports its end before it commits.
+    pub(crate) const fn has_values(&self) -> bool {
+        self.arguments.is_some()
+    }
 }
 
 impl Execute<'_, Postgres> for Repeatable {

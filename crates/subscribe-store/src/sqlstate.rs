@@ -136,6 +136,18 @@ pub(crate) fn has_lost_connection(error: &SourceError) -> bool {
         || cause::<sqlx::Error>(error).is_some_and(|cause| matches!(cause, sqlx::Error::Io(_)))
 }
 
+/// Whether this error, as the first answer to a statement of the extended protocol, shows that nothing was executed: the session
+/// had been ended before (57P01), or the message that would have committed it was not sent. A session that is ended later has
+/// reported the end of the statement first (PostgreSQL manual, "Extended Query": the transaction ends with the Sync message).
+/// Every other loss of a connection leaves open what was done.
+pub(crate) fn was_not_executed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().as_deref() == Some("57P01"),
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+        _ => false,
+    }
+}
+
 fn cause<E: std::error::Error + 'static>(error: &SourceError) -> Option<&E> {
     error.source.as_deref()?.downcast_ref()
 }

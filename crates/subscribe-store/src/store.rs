@@ -47,11 +47,11 @@ use crate::{
 /// How long waiting look-ups and events may take at shutdown.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
-/// The best plan of most statements does not depend on their values, and a custom plan for the values of a new pool, which
-/// the statistics do not know, may read the whole pool for each key.
 /// A task that sweeps erasures, one that erases inactive users, and a request; opened on use.
 const SLOW_CONNECTIONS: u32 = 3;
 
+/// The best plan of most statements does not depend on their values, and a custom plan for the values of a new pool, which
+/// the statistics do not know, may read the whole pool for each key.
 const GENERIC_PLANS: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan")];
 
 /// The Postgres store.
@@ -97,7 +97,7 @@ impl Store {
         let to_server = DatabaseServers::parse(direct)?;
         let queue = SearchQueue::new(options.search_limits(&to_server), options.statement_timeout);
         let queue = Arc::new(queue);
-        let maintenance = maintenance(options, direct, &to_server);
+        let maintenance = options.maintenance(&to_server);
 
         let log = options
             .logs_failed_connections
@@ -148,13 +148,8 @@ impl Store {
             options.acquire_timeout,
             options.search_scan,
         ));
-        let passwords = DatabasePasswords {
-            service: plain,
-            direct: to_server,
-            replicas: replicas.as_ref().map(ReplicaServers::servers).unwrap_or_default(),
-        };
         Ok(Self {
-            passwords,
+            passwords: DatabasePasswords::new(plain, to_server, replicas.as_ref()),
             registrations: Arc::new(PgRegistrations::new(
                 Arc::clone(&lookups),
                 Arc::clone(&searches),
@@ -400,14 +395,5 @@ impl Store {
             self.search.close(),
             self.exports.close()
         );
-    }
-}
-
-/// Connections without a time limit; without a direct way to the server, it is that of the role.
-fn maintenance(options: &StoreOptions, direct: &str, to_server: &DatabaseServers) -> Connector {
-    if options.pooler && direct == options.url {
-        Connector::new(options.pooler, to_server, &[])
-    } else {
-        Connector::direct(to_server, &[("statement_timeout", "0")])
     }
 }

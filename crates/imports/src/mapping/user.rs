@@ -268,7 +268,7 @@ impl Mapping {
     }
 }
 
-/// The metadata of a user to whom sign-in is refused.
+/// The metadata with the key that refuses sign-in.
 fn with_block(metadata: &Metadata) -> Metadata {
     let others = metadata.iter().filter(|(key, _)| !is_blocked_key(key));
     Metadata::from_valid(others.chain([(BLOCKED_KEY, "true")]))

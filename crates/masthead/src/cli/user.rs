@@ -45,7 +45,7 @@ pub(crate) enum UserCommand {
         /// Does not call the provider.
         #[arg(long)]
         ignore_provider: bool,
-        /// Erases the person at once, as masthead person erase does: asks, and prints the receipt.
+        /// Erases the person at once, as masthead person erase does, after a question; prints the receipt.
         #[arg(long)]
         purge: bool,
         /// Erases without a question.

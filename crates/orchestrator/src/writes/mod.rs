@@ -49,7 +49,7 @@ pub use repeat_in_store::Reconciled;
 pub use reset_password::{ResetPassword, ValidLink};
 pub use services::{ClaimedKey, WriteCall, WriteDependencies, Written};
 pub use sign_in::AuthenticateUser;
-pub use sign_in_answer::{SignInError, SignInRequest};
+pub use sign_in_answer::{SignInError, SignInRequest, SignedInUser};
 pub use update_user::{UpdateRequest, UpdateUser};
 pub use verify_email::VerifyEmail;
 

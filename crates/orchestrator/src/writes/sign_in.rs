@@ -6,25 +6,25 @@ use std::{
 };
 
 use masthead_domain::{
-    account::Account, customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind,
-    event::EventOutcome, flow::Sources, user_change::is_blocked,
+    account::Account, email::Email, event::EventKind, event::EventOutcome, flow::Sources, user_change::is_blocked,
 };
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptLimit},
+    attempts::{AttemptCounter, AttemptEnd, AttemptLimit},
     keyed_hash::{HashPurpose, KeyedHash},
     passwords::PlainPassword,
     passwords::{PasswordCheck, PasswordMatch},
     provider::AccountSide,
+    registrations::WriteOrigin,
     source::CallContext,
     trace::SPANS,
-    users::{StoredCredentials, WriteCommit},
+    users::StoredCredentials,
 };
 
 use super::{
     erase_person::account_text,
     error::{WriteUserError, provider_read_error, store_error},
     services::{Services, WriteCall},
-    sign_in_answer::{SignInError, SignInRequest, accepted, admit},
+    sign_in_answer::{SignInError, SignInRequest, SignedInUser, accepted, admit},
 };
 
 /// The failures that an account allows, at addresses from which it has not signed in before.
@@ -49,17 +49,13 @@ pub struct AuthenticateUser {
 }
 
 impl AuthenticateUser {
-    /// The id of the user whose password it is. Where the tenant has a provider, that decides; otherwise our hash does. A wrong
+    /// The user whose password it is. Where the tenant has a provider, that decides; otherwise our hash does. A wrong
     /// password and an unknown user take equally long.
     ///
     /// # Errors
     /// See [`SignInError`].
     #[tracing::instrument(target = SPANS, level = "trace", name = "sign in", skip_all)]
-    pub async fn sign_in(
-        &self,
-        call: WriteCall,
-        request: SignInRequest,
-    ) -> Result<CustomerRegistrationId, SignInError> {
+    pub async fn sign_in(&self, call: WriteCall, request: SignInRequest) -> Result<SignedInUser, SignInError> {
         let services = Arc::clone(&self.services);
         let answer = self
             .services
@@ -84,12 +80,14 @@ impl AuthenticateUser {
         } else {
             (EventKind::SubscribeUserLogin, EventOutcome::Found)
         };
-        let commit = WriteCommit {
-            events: vec![event],
-            ..services.commit(call, &[])
+        let commit = services.commit(call, &[]);
+        let end = AttemptEnd {
+            user: Some(&account.crid),
+            events: &[event],
+            ..AttemptEnd::new(&commit.origin)
         };
-        let recorded = services.ports.users.record(&cx, Some(&account.crid), &commit).await;
-        recorded.map_err(|error| store_error(&error))?;
+        let ended = services.ports.attempts.end(&cx, &end).await;
+        ended.map_err(|error| store_error(&error))?;
         if is_blocked { Err(SignInError::Blocked) } else { Ok(()) }
     }
 }
@@ -102,7 +100,7 @@ struct AttemptCounters {
 }
 
 impl Services {
-    async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<CustomerRegistrationId, SignInError> {
+    async fn sign_in(&self, call: &WriteCall, request: &SignInRequest) -> Result<SignedInUser, SignInError> {
         let cx = Self::context(call);
         let side = match Sources::for_request(cx.tenant.settings.user_provider, false) {
             Sources::Store => cx
@@ -131,7 +129,10 @@ impl Services {
             },
         };
         self.record_sign_in(call, &cx, &counters, &answer).await?;
-        answer.map(|account| account.crid)
+        answer.map(|account| SignedInUser {
+            crid: account.crid.clone(),
+            registration: side.is_none().then(|| Box::new(account)),
+        })
     }
 
     /// The counters: the account's own at an address from which it has signed in before, so that strangers who guess its
@@ -256,43 +257,46 @@ impl Services {
         counters: &AttemptCounters,
         answer: &Result<Account, SignInError>,
     ) -> Result<(), WriteUserError> {
-        let (id, outcome, kinds) = match answer {
-            Ok(account) => {
-                let at = self.now();
-                let clear = [counters.account];
-                let attempts = &self.ports.attempts;
-                let succeeded = attempts
-                    .succeed(cx, &counters.counted, &clear, counters.known, at)
-                    .await;
-                succeeded.map_err(|error| store_error(&error))?;
-                (Some(&account.crid), EventOutcome::Found, SIGNED_IN)
-            }
+        let origin = self.commit(call, &[]).origin;
+        let (outcome, kinds) = match answer {
+            Ok(_) => (EventOutcome::Found, SIGNED_IN),
             Err(SignInError::Failed(_)) => {
-                self.take_back(cx, counters).await;
+                self.take_back(cx, counters, &origin).await;
                 return Ok(());
             }
-            Err(_) => (None, EventOutcome::Refused, NOT_SIGNED_IN),
+            Err(_) => (EventOutcome::Refused, NOT_SIGNED_IN),
         };
-        let kinds = if cx.tenant.settings.is_federated() {
-            &kinds[..]
-        } else {
-            &kinds[1..]
+        let events = kinds.map(|kind| (kind, outcome));
+        let mut end = AttemptEnd {
+            events: if cx.tenant.settings.is_federated() {
+                &events
+            } else {
+                &events[1..]
+            },
+            ..AttemptEnd::new(&origin)
         };
-        let commit = WriteCommit {
-            events: kinds.iter().map(|&kind| (kind, outcome)).collect(),
-            ..self.commit(call, &[])
-        };
-        let recorded = self.ports.users.record(cx, id, &commit).await;
-        recorded.map_err(|error| store_error(&error))
+        let clear = [counters.account];
+        if let Ok(account) = answer {
+            end = AttemptEnd {
+                uncounted: &counters.counted,
+                cleared: &clear,
+                known: counters.known,
+                user: Some(&account.crid),
+                ..end
+            };
+        }
+        let ended = self.ports.attempts.end(cx, &end).await;
+        ended.map_err(|error| store_error(&error))
     }
+
     /// Does not count an attempt without an answer: it shows nothing about the password.
-    async fn take_back(&self, cx: &CallContext, counters: &AttemptCounters) {
+    async fn take_back(&self, cx: &CallContext, counters: &AttemptCounters, origin: &WriteOrigin) {
         let following = Self::following(cx);
-        let attempts = &self.ports.attempts;
-        let taken_back = attempts
-            .succeed(&following, &counters.counted, &[], None, self.now())
-            .await;
-        if let Err(error) = taken_back {
+        let taken_back = AttemptEnd {
+            uncounted: &counters.counted,
+            ..AttemptEnd::new(origin)
+        };
+        if let Err(error) = self.ports.attempts.end(&following, &taken_back).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "an attempt without an answer stays counted"

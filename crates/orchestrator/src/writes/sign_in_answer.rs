@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use masthead_domain::{account::Account, user_change::is_blocked};
+use masthead_domain::{account::Account, customer_registration_id::CustomerRegistrationId, user_change::is_blocked};
 use masthead_ports::{
     accounts::{SignInAnswer, SignInAttempt},
     passwords::PlainPassword,
@@ -20,6 +20,15 @@ pub struct SignInRequest {
     pub password: PlainPassword,
     /// The address of the user's device, where a trusted proxy reports it.
     pub address: Option<IpAddr>,
+}
+
+/// A user who has signed in.
+#[derive(Clone)]
+pub struct SignedInUser {
+    /// The user's id.
+    pub crid: CustomerRegistrationId,
+    /// The user's registration, where our store has decided: the user as it is shown.
+    pub registration: Option<Box<Account>>,
 }
 
 /// Why a sign-in is refused.

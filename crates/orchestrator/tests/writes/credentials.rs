@@ -30,7 +30,7 @@ async fn sign_in_from(fixture: &WriteFixture, login: &str, typed: &str, at: &str
         .sign_in
         .sign_in(fixture.call(), attempt(login, typed, at))
         .await;
-    signed_in.map(|id| id.as_str().to_owned())
+    signed_in.map(|user| user.crid.as_str().to_owned())
 }
 
 #[tokio::test]

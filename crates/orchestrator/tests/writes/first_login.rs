@@ -39,7 +39,7 @@ async fn sign_in(fixture: &WriteFixture, typed: &str) -> Result<String, SignInEr
         address: None,
     };
     let signed_in = fixture.writes.sign_in.sign_in(fixture.call(), request).await;
-    signed_in.map(|id| id.as_str().to_owned())
+    signed_in.map(|user| user.crid.as_str().to_owned())
 }
 
 fn kept(fixture: &WriteFixture) -> Option<PasswordHash> {
@@ -305,6 +305,6 @@ async fn unknown_user_is_not_looked_for() {
         address: None,
     };
     let unknown = fixture.writes.sign_in.sign_in(fixture.call(), request).await;
-    assert!(matches!(unknown, Err(SignInError::Incorrect)), "{unknown:?}");
+    assert!(matches!(unknown, Err(SignInError::Incorrect)));
     assert_eq!(fixture.provider.sign_ins(), 0);
 }

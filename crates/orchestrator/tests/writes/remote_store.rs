@@ -45,7 +45,8 @@ async fn sign_in(fixture: &WriteFixture, text: &str) -> Result<CustomerRegistrat
         password: password(text),
         address: None,
     };
-    fixture.writes.sign_in.sign_in(fixture.call(), attempt).await
+    let signed_in = fixture.writes.sign_in.sign_in(fixture.call(), attempt).await;
+    signed_in.map(|user| user.crid)
 }
 
 #[tokio::test]

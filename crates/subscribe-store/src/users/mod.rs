@@ -1,5 +1,6 @@
 //! Writing users: each write is one transaction with its events, mails, intent and idempotency key (ADR 0123).
 
+mod attempt_end;
 mod attempts;
 mod change;
 mod code_rows;

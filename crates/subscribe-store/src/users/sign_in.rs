@@ -1,16 +1,10 @@
 //! What a sign-in is decided by, and events that change nothing else.
 
-use masthead_domain::{
-    customer_registration_id::CustomerRegistrationId,
-    email::Email,
-    event::{EventKind, EventOutcome},
-    tenant::PoolId,
-};
+use masthead_domain::{customer_registration_id::CustomerRegistrationId, email::Email};
 use masthead_ports::{
     source::CallContext,
     users::{StoredCredentials, WriteCommit},
 };
-use time::OffsetDateTime;
 
 use super::{
     PgUsers,
@@ -18,7 +12,6 @@ use super::{
     error::{PgWriteError, commit, in_time},
     registration_rows::find_holders,
 };
-use crate::database::Transaction;
 
 /// As [`masthead_ports::users::UserWriter::credentials`].
 pub(super) async fn credentials(
@@ -65,35 +58,9 @@ pub(super) async fn record(
             number,
             crid: id.filter(|_| number.is_some()),
         };
-        if let Some(number) = number
-            && with
-                .events
-                .contains(&(EventKind::SubscribeUserLogin, EventOutcome::Found))
-        {
-            note_sign_in(&mut transaction, cx.tenant.pool, number, with.origin.at).await?;
-        }
         complete(&mut transaction, &cx.tenant, user, with).await?;
         Ok(transaction)
     };
     let transaction = in_time(cx, work).await?;
     commit(cx, transaction).await
-}
-
-/// Keeps the day of a sign-in; a second one of the day writes nothing.
-async fn note_sign_in(
-    transaction: &mut Transaction,
-    pool: PoolId,
-    number: i64,
-    at: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO last_sign_ins AS s (pool, registration_id, on_day) VALUES ($1, $2, $3)
-             ON CONFLICT (pool, registration_id) DO UPDATE SET on_day = EXCLUDED.on_day WHERE s.on_day < EXCLUDED.on_day",
-        pool.0,
-        number,
-        at.to_offset(time::UtcOffset::UTC).date(),
-    )
-    .execute(transaction)
-    .await
-    .map(|_| ())
 }

@@ -10,6 +10,7 @@ use masthead_domain::{
     user_key::UserKey,
 };
 use masthead_ports::{
+    attempts::{AttemptEnd, SignInAttempts as _},
     audit::AuditSubject,
     erasure::{ErasureOutcome, Erasures as _, NewErasure, Receipt, StoredTexts},
     mirror::RemovalBrake,
@@ -521,11 +522,13 @@ async fn sign_in_is_noted_once_a_day() {
     fixture.sql("DELETE FROM last_sign_ins");
     let (users, cx) = (fixture.store.users(), context(&tenant));
     let record = async |kind, outcome, at| {
-        let with = WriteCommit {
-            events: vec![(kind, outcome)],
-            ..commit(at)
+        let (origin, ann) = (commit(at).origin, id("ann"));
+        let end = AttemptEnd {
+            user: Some(&ann),
+            events: &[(kind, outcome)],
+            ..AttemptEnd::new(&origin)
         };
-        users.record(&cx, Some(&id("ann")), &with).await.unwrap();
+        users.end(&cx, &end).await.unwrap();
     };
     record(EventKind::SubscribeUserLoginFailed, EventOutcome::Refused, 0).await;
     assert_eq!(fixture.count("last_sign_ins"), 0);

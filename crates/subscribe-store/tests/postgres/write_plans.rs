@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use masthead_domain::{account::Account, user_change::UserChange};
+use masthead_domain::{
+    account::Account,
+    event::{EventKind, EventOutcome},
+    user_change::UserChange,
+};
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptLimit, SignInAttempts},
+    attempts::{AttemptCounter, AttemptEnd, AttemptLimit, SignInAttempts},
     erasure::{Erasures as _, NewErasure, Person},
     idempotency::{IdempotencyKeys, KeyState, StoredAnswer},
     intents::{IntentKind, IntentStep, NewIntent, WriteIntents},
@@ -272,10 +276,16 @@ async fn write_beside_users(users: &PgUsers, cx: &CallContext) {
         .await
         .unwrap()
         .unwrap();
-    users
-        .succeed(cx, &[counter], &[hash(7)], Some(hash(8)), minute(0))
-        .await
-        .unwrap();
+    let (origin, user) = (commit(0).origin, id("user-11"));
+    let success = AttemptEnd {
+        uncounted: &[counter],
+        cleared: &[hash(7)],
+        known: Some(hash(8)),
+        user: Some(&user),
+        events: &[(EventKind::SubscribeUserLogin, EventOutcome::Found)],
+        ..AttemptEnd::new(&origin)
+    };
+    users.end(cx, &success).await.unwrap();
     assert!(users.is_known(cx, hash(8), minute(0)).await.unwrap());
 }
 

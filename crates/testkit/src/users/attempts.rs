@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use masthead_ports::{
-    attempts::{AttemptCounter, KNOWN_FOR, SignInAttempts},
+    attempts::{AttemptCounter, AttemptEnd, KNOWN_FOR, SignInAttempts},
     keyed_hash::KeyedHash,
     source::{CallContext, SourceError},
+    users::WriteCommit,
 };
 use time::OffsetDateTime;
 
-use super::InMemoryUsers;
+use super::{InMemoryUsers, state::find};
 
 #[async_trait]
 impl SignInAttempts for InMemoryUsers {
@@ -43,28 +44,26 @@ impl SignInAttempts for InMemoryUsers {
         })
     }
 
-    async fn succeed(
-        &self,
-        cx: &CallContext,
-        counters: &[AttemptCounter],
-        clear: &[KeyedHash],
-        known: Option<KeyedHash>,
-        at: OffsetDateTime,
-    ) -> Result<(), SourceError> {
-        self.run("succeed_attempt", |state| {
+    async fn end(&self, cx: &CallContext, end: &AttemptEnd<'_>) -> Result<(), SourceError> {
+        self.run("end_attempt", |state| {
             let pool = cx.tenant.pool;
-            for counter in counters {
+            for counter in end.uncounted {
                 if let Some((failures, _)) = state.attempts.get_mut(&(pool, counter.key)) {
                     *failures = failures.saturating_sub(1);
                 }
             }
-            for key in clear {
+            for key in end.cleared {
                 state.attempts.remove(&(pool, *key));
             }
-            if let Some(known) = known {
-                state.known.insert((pool, known), at);
+            if let Some(known) = end.known {
+                state.known.insert((pool, known), end.origin.at);
             }
-            Ok(())
+            let user = end.user.and_then(|id| find(&self.store, cx, id));
+            let commit = WriteCommit {
+                events: end.events.to_vec(),
+                ..WriteCommit::new(end.origin.clone(), &[])
+            };
+            state.commit("end_attempt", &cx.tenant, user.as_ref(), &commit)
         })
     }
 

@@ -145,7 +145,7 @@ impl LegacyRunner<'_> {
                     address: self.device,
                 };
                 let signed_in = writes.sign_in.sign_in(self.call(), attempt).await;
-                Ok(self.authenticated(&signed_in.map_err(WriteRefusal::from)?))
+                Ok(self.authenticated(&signed_in.map_err(WriteRefusal::from)?.crid))
             }
             LegacyWriteRequest::AuthenticateByToken(token) => {
                 let verifier = self.state.user_tokens.as_deref();

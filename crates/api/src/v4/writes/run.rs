@@ -13,7 +13,10 @@ use masthead_domain::{
 };
 use masthead_orchestrator::{
     Caller, LookupRequest, ReadError,
-    writes::{Created, SignInError, SignInRequest, UpdateRequest, UserWrites, WriteCall, WriteUserError, Written},
+    writes::{
+        Created, SignInError, SignInRequest, SignedInUser, UpdateRequest, UserWrites, WriteCall, WriteUserError,
+        Written,
+    },
 };
 
 use super::{
@@ -79,12 +82,8 @@ impl WriteRunner<'_> {
                     password,
                     address: self.device,
                 };
-                let crid = writes
-                    .sign_in
-                    .sign_in(call, attempt)
-                    .await
-                    .map_err(WriteRefusal::from)?;
-                self.signed_in(crid).await
+                let signed_in = writes.sign_in.sign_in(call, attempt).await;
+                self.signed_in(signed_in.map_err(WriteRefusal::from)?).await
             }
             WriteRequest::AuthenticateByToken(token) => {
                 let crid = self.state.user_of_token(&self.caller.tenant, &token).await?;
@@ -224,8 +223,12 @@ impl WriteRunner<'_> {
     }
 
     /// The user that is signed in; one that cannot be read is no wrong password.
-    async fn signed_in(self, crid: CustomerRegistrationId) -> Result<WrittenAnswer, V4Error> {
-        match self.find(&crid, false).await {
+    async fn signed_in(self, user: SignedInUser) -> Result<WrittenAnswer, V4Error> {
+        if let Some(registration) = user.registration {
+            let answer = self.state.use_cases.lookup_user.answer(self.caller, *registration);
+            return Ok(WriteResult::SignedIn(Box::new(answer)).into());
+        }
+        match self.find(&user.crid, false).await {
             Ok(answer) => Ok(WriteResult::SignedIn(Box::new(answer)).into()),
             Err(ReadError::NoSuchUser { .. }) => Err(WriteRefusal::new(Code::E503, "").into()),
             Err(error) => Err(V4Error::Read(V4Operation::GetUser, error)),

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use masthead_ports::attempts::{AttemptCounter, AttemptLimit};
+use masthead_domain::event::{EventKind, EventOutcome};
+use masthead_ports::{
+    attempts::{AttemptCounter, AttemptEnd, AttemptLimit},
+    registrations::WriteOrigin,
+};
 
-use super::{UsersFactory, UsersSubject, hash, minute};
+use super::{UsersFactory, UsersSubject, commit, hash, id, minute, new_user};
 
 /// A counter that allows this number of failures in 15 minutes.
 const fn counter(key: u8, failures: u32) -> AttemptCounter {
@@ -20,6 +24,11 @@ const fn counter(key: u8, failures: u32) -> AttemptCounter {
 async fn begin(subject: &UsersSubject, counters: &[AttemptCounter], at: i64) -> Result<(), Duration> {
     let begun = subject.attempts.begin(&subject.context(0), counters, minute(at)).await;
     begun.expect("an answer")
+}
+
+async fn end(subject: &UsersSubject, end: &AttemptEnd<'_>) {
+    let ended = subject.attempts.end(&subject.context(0), end).await;
+    ended.expect("an answer");
 }
 
 /// A full counter blocks until its window ends, and not longer; another tenant has its own.
@@ -60,12 +69,13 @@ pub async fn success_takes_its_attempt_back(factory: &dyn UsersFactory) {
     let (account, address) = (counter(1, 2), counter(2, 2));
     assert_eq!(begin(&subject, &[account, address], 0).await, Ok(()));
     assert_eq!(begin(&subject, &[account, address], 0).await, Ok(()));
-    let cx = subject.context(0);
-    let done = subject
-        .attempts
-        .succeed(&cx, &[account, address], &[account.key], None, minute(1))
-        .await;
-    done.expect("an answer");
+    let origin = commit(1).origin;
+    let success = AttemptEnd {
+        uncounted: &[account, address],
+        cleared: &[account.key],
+        ..AttemptEnd::new(&origin)
+    };
+    end(&subject, &success).await;
     assert_eq!(begin(&subject, &[address], 2).await, Ok(()));
     assert!(begin(&subject, &[address], 2).await.is_err());
     assert_eq!(begin(&subject, &[account], 2).await, Ok(()));
@@ -84,11 +94,45 @@ pub async fn known_address_is_remembered_for_90_days(factory: &dyn UsersFactory)
     };
     assert!(!is_known(day(0)).await);
     for seen in [0, 10] {
-        let done = subject.attempts.succeed(&cx, &[], &[], Some(hash(3)), day(seen)).await;
-        done.expect("an answer");
+        let origin = WriteOrigin {
+            at: day(seen),
+            ..commit(0).origin
+        };
+        let success = AttemptEnd {
+            known: Some(hash(3)),
+            ..AttemptEnd::new(&origin)
+        };
+        end(&subject, &success).await;
     }
     assert!(is_known(day(99)).await);
     assert!(!is_known(day(100)).await);
     let elsewhere = subject.attempts.is_known(&subject.context(1), hash(3), day(11)).await;
     assert!(!elsewhere.expect("an answer"));
+}
+
+/// The events of an attempt are committed with its end, in order, and name the registration of the user, if there is one.
+pub async fn end_of_attempt_commits_its_events(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let created = subject.create(&new_user("7", "ann@example.com")).await;
+    let before = subject.log.events().await;
+    let origin = commit(1).origin;
+    let events = [
+        (EventKind::AuthSystemUserLogin, EventOutcome::Found),
+        (EventKind::SubscribeUserLogin, EventOutcome::Found),
+    ];
+    let (user, absent) = (id("7"), id("8"));
+    for user in [Some(&user), Some(&absent), None] {
+        let ended = AttemptEnd {
+            user,
+            events: &events,
+            ..AttemptEnd::new(&origin)
+        };
+        end(&subject, &ended).await;
+    }
+    let numbers = [created.registration_id, None, None];
+    let expected = numbers
+        .into_iter()
+        .flat_map(|number| events.map(|(kind, _)| (kind.id(), number)));
+    let committed = subject.log.events().await;
+    assert_eq!(committed[before.len()..], expected.collect::<Vec<_>>());
 }

@@ -236,6 +236,7 @@ macro_rules! for_each_users_case {
             full_counter_blocks_until_its_window_ends,
             full_counter_leaves_the_others,
             success_takes_its_attempt_back,
+            end_of_attempt_commits_its_events,
             known_address_is_remembered_for_90_days,
         }
     };
