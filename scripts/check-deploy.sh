@@ -1,11 +1,12 @@
 #!/bin/sh
 # Checks the files of deploy/ with the tools that read them. A tool that is missing is a failure, never a skipped check.
 #
-#   scripts/check-deploy.sh [rules] [kubernetes] [systemd] [compose]      without an argument: all but compose
+#   scripts/check-deploy.sh [rules] [kubernetes] [systemd] [proxies] [compose]      without an argument: all but compose
 #
 #   rules        promtool (package prometheus): rules, their tests, and the queries of the dashboard
 #   kubernetes   kubectl (for its kustomize), python3 with venv, and PyPI: schemas of Kubernetes, and rules of our own
 #   systemd      systemd-analyze: the unit's syntax, and its exposure
+#   proxies      nginx and haproxy: both configurations
 #   compose      docker with its compose plugin: the compose file
 set -eu
 cd "$(dirname "$0")/.."
@@ -45,15 +46,28 @@ systemd() {
     systemd-analyze security --offline=true --threshold=15 --no-pager "$work/masthead.service"
 }
 
+proxies() {
+    need haproxy "the package of this name"
+    need nginx "the package of this name"
+    haproxy -c -f deploy/haproxy.cfg
+    # Invented certificate, and the paths of this folder.
+    openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=users.example.org \
+        -keyout "$work/proxy.key" -out "$work/proxy.pem" 2>/dev/null
+    sed -e "s|/etc/nginx/tls/users.example.org.pem|$work/proxy.pem|; s|/etc/nginx/tls/users.example.org.key|$work/proxy.key|" \
+        -e "s|/var/log/nginx/|$work/|; s|listen 443|listen 127.0.0.1:8444|" deploy/nginx.conf >"$work/nginx-masthead.conf"
+    printf 'pid %s/nginx.pid;\nevents {}\nhttp { include %s/nginx-masthead.conf; }\n' "$work" "$work" >"$work/nginx.conf"
+    nginx -t -e "$work/nginx-start.log" -c "$work/nginx.conf"
+}
+
 compose() {
     need docker "with its compose plugin"
     POSTGRES_PASSWORD=x docker compose config --quiet
 }
 
-[ "$#" -gt 0 ] || set -- rules kubernetes systemd
+[ "$#" -gt 0 ] || set -- rules kubernetes systemd proxies
 for each; do
     case $each in
-        rules | kubernetes | systemd | compose) ;;
+        rules | kubernetes | systemd | proxies | compose) ;;
         *) echo "no such check: $each" >&2; exit 2 ;;
     esac
     echo "──── $each ────"

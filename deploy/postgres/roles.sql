@@ -60,7 +60,7 @@ SELECT format('GRANT MAINTAIN ON %s TO masthead_server', oid::regclass) FROM pg_
 -- Tables of later migrations are added by hand: run this again.
 SELECT format('GRANT SELECT ON %s TO masthead_reader', oid::regclass) FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relname IN ('_sqlx_migrations', 'schema_compatibility', 'pools', 'tenants',
-       'workspaces', 'events', 'event_callers', 'mirrors', 'mirror_entries', 'registration_totals', 'mirror_totals') \gexec
+       'workspaces', 'events', 'event_callers', 'event_writers', 'mirrors', 'mirror_entries', 'registration_totals', 'mirror_totals') \gexec
 SELECT format('GRANT SELECT (%s) ON registrations TO masthead_reader', string_agg(quote_ident(attname), ', ')) FROM pg_attribute
  WHERE attrelid = to_regclass('public.registrations') AND attnum > 0 AND NOT attisdropped AND attname <> 'password_hash'
 HAVING count(*) > 0 \gexec
