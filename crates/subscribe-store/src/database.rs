@@ -105,11 +105,8 @@ impl PgDatabase {
     /// A connection, until this time. Through a pooler it must only be used in a transaction. After its last answer it should be
     /// [kept](Self::keep).
     pub(crate) async fn acquire_by(&self, until: Instant) -> Result<AcquiredConnection, sqlx::Error> {
-        self.follow_connector();
         let acquired = async {
-            let place = Arc::clone(&self.places).acquire_owned().await;
-            let place = place.map_err(|_closed| sqlx::Error::PoolClosed)?;
-            match self.kept.take(place, |age| self.older.include(age)) {
+            match self.take_place(until).await? {
                 Ok(kept) => Ok(kept),
                 Err(place) => self.acquire_tested(place).await,
             }
@@ -118,8 +115,25 @@ impl PgDatabase {
         acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
+    /// A connection, within the time that the pool allows; a failure is logged.
     async fn acquire(&self) -> Result<AcquiredConnection, sqlx::Error> {
-        self.acquire_by(Instant::now() + self.patience).await
+        let taken = self.take_place(Instant::now() + self.patience).await;
+        match taken.map_err(|error| self.connector.not_connected(error))? {
+            Ok(kept) => Ok(kept),
+            Err(place) => self.acquire_tested(place).await,
+        }
+    }
+
+    /// Waits for a place, until this time: one with a kept connection, or one for a connection of the pool.
+    async fn take_place(
+        &self,
+        until: Instant,
+    ) -> Result<Result<AcquiredConnection, OwnedSemaphorePermit>, sqlx::Error> {
+        self.follow_connector();
+        let place = tokio::time::timeout_at(until.into(), Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_late| sqlx::Error::PoolTimedOut)?;
+        let place = place.map_err(|_closed| sqlx::Error::PoolClosed)?;
+        Ok(self.kept.take(place, |age| self.older.include(age)))
     }
 
     /// A connection of the pool for one of its places; none may be kept.

@@ -150,7 +150,7 @@ pub(crate) struct MigrateArguments {
 mod tests {
     use std::time::Duration;
 
-    use clap::CommandFactory;
+    use clap::{CommandFactory, error::ErrorKind};
     use masthead_domain::access::Scope;
 
     use super::*;
@@ -313,5 +313,51 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    /// The commands in the documents, in blocks and in lines, are those of the program.
+    #[test]
+    fn documented_commands_are_known() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+        let (mut found, mut unknown) = (0, Vec::new());
+        for entry in std::fs::read_dir(docs).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for line in text.lines() {
+                let inline = line
+                    .split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .filter(|code| code.starts_with("masthead "));
+                let of_block = Some(line.trim_start()).filter(|line| line.starts_with("masthead "));
+                for command in inline.chain(of_block) {
+                    found += 1;
+                    let parsed = Cli::try_parse_from(arguments(command));
+                    let kind = parsed.err().map(|error| error.kind());
+                    if matches!(kind, Some(ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand)) {
+                        unknown.push(format!("{}: {command}", path.display()));
+                    }
+                }
+            }
+        }
+        assert!(found > 100, "{found}");
+        assert_eq!(unknown, [""; 0]);
+    }
+
+    /// The words of a command, up to what a shell reads itself, and up to alternatives or an ellipsis in place of a command.
+    fn arguments(command: &str) -> Vec<&str> {
+        let mut arguments: Vec<&str> = Vec::new();
+        for word in command.split_whitespace() {
+            let is_value = arguments.last().is_some_and(|before| before.starts_with("--"));
+            let ends = word.starts_with(['#', '<', '>', '&', '\\', '(', '2']) || word.contains('|');
+            if ends || !is_value && word.contains('…') {
+                break;
+            }
+            arguments.push(word.trim_start_matches('[').trim_end_matches([']', ';', ',']));
+        }
+        arguments
     }
 }
