@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr},
 };
 
 /// The network address of a client, as far as trusted proxies report it. It is personal data: `Debug` does not show it, and
@@ -70,7 +70,11 @@ impl CallerAddress {
     #[must_use]
     pub fn network(self) -> String {
         match self.address {
-            IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from_bits(address.to_bits() & !0xff)),
+            // Each read has one: `Ipv4Addr` takes four times as long to write.
+            IpAddr::V4(address) => {
+                let [first, second, third, _] = address.octets().map(|octet| octet.to_string());
+                [&first, ".", &second, ".", &third, ".0/24"].concat()
+            }
             IpAddr::V6(address) => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
         }
     }

@@ -1,6 +1,6 @@
 //! Writes the events of reads.
 
-use std::{borrow::Cow, fmt::Write as _, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use masthead_domain::{
     account::Account,
@@ -44,24 +44,29 @@ impl ReadRequest<'_> {
     fn describe(self) -> (Cow<'static, str>, String) {
         match self {
             // As of a list with this one condition.
-            Self::User(id) => ("id".into(), format!("i{}:{}", id.as_str().len(), id.as_str())),
+            Self::User(id) => ("id".into(), key_text("i", id.as_str())),
             Self::Users(filter) => (filter.kind(), filter.canonical()),
             Self::Audit(kind, value) => (kind.into(), value.to_owned()),
             Self::Keys(keys) => {
                 let mut text = String::new();
                 for key in keys {
                     let (tag, value) = match key {
-                        Some(LookupKey::User(UserKey::Id(id))) => ('i', id.as_str().to_owned()),
-                        Some(LookupKey::User(UserKey::Email(email))) => ('e', email.as_str().to_owned()),
-                        Some(LookupKey::Registration(number)) => ('n', number.to_string()),
-                        None => ('-', String::new()),
+                        Some(LookupKey::User(UserKey::Id(id))) => ("i", id.as_str().to_owned()),
+                        Some(LookupKey::User(UserKey::Email(email))) => ("e", email.as_str().to_owned()),
+                        Some(LookupKey::Registration(number)) => ("n", number.to_string()),
+                        None => ("-", String::new()),
                     };
-                    let _ = write!(text, "{tag}{}:{value}", value.len());
+                    text.push_str(&key_text(tag, &value));
                 }
                 ("keys".into(), text)
             }
         }
     }
+}
+
+/// A value with its kind and its length, so that different lists of values have different texts.
+fn key_text(tag: &str, value: &str) -> String {
+    [tag, &value.len().to_string(), ":", value].concat()
 }
 
 /// The users that an event names.

@@ -30,19 +30,30 @@ const REPORTS_PER_MINUTE: u64 = 60;
 /// A debt is never larger than what flows in within this time.
 const LONGEST_DEBT: Duration = Duration::from_hours(1);
 
-/// The state of a limiter: the time at which its bucket will be full. The limiter takes only what there is; a charge moves the
-/// time on, however far it is.
-#[derive(Clone, Default)]
-struct FullAt(Arc<InMemoryState>);
+/// What changes with each use, side by side: threads that use a bucket at the same time wait for one cache line.
+#[derive(Default)]
+struct BucketState {
+    /// The state of the limiter: the time at which the bucket will be full. The limiter takes only what there is; a charge moves
+    /// the time on, however far it is.
+    full_at: InMemoryState,
+    /// What was used here and not reported to the other servers.
+    unreported: AtomicU64,
+    /// How many more times usage reads however small it is.
+    reported_times: AtomicU8,
+}
 
-impl StateStore for FullAt {
+/// The state, for the limiter and its bucket.
+#[derive(Clone, Default)]
+struct SharedState(Arc<BucketState>);
+
+impl StateStore for SharedState {
     type Key = NotKeyed;
 
     fn measure_and_replace<T, F, E>(&self, key: &NotKeyed, change: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        self.0.measure_and_replace(key, change)
+        self.0.full_at.measure_and_replace(key, change)
     }
 }
 
@@ -51,28 +62,22 @@ pub(crate) struct Bucket<C: Clock + Clone> {
     per_minute: NonZeroU32,
     /// How long one takes to flow in.
     each: Duration,
-    limiter: RateLimiter<NotKeyed, FullAt, C, NoOpMiddleware<C::Instant>>,
-    full_at: FullAt,
+    limiter: RateLimiter<NotKeyed, SharedState, C, NoOpMiddleware<C::Instant>>,
+    state: Arc<BucketState>,
     /// What the time of `full_at` counts from.
     start: C::Instant,
-    /// What was used here and not reported to the other servers.
-    unreported: AtomicU64,
-    /// How many more times usage reads however small it is.
-    reported_times: AtomicU8,
 }
 
 impl<C: Clock + Clone> Bucket<C> {
     pub(crate) fn new(per_minute: NonZeroU32, clock: &C) -> Self {
         let quota = Quota::per_minute(per_minute);
-        let full_at = FullAt::default();
+        let state = SharedState::default();
         Self {
             per_minute,
             each: quota.replenish_interval(),
             start: clock.now(),
-            limiter: RateLimiter::new(quota, full_at.clone(), clock.clone()),
-            full_at,
-            unreported: AtomicU64::new(0),
-            reported_times: AtomicU8::new(0),
+            limiter: RateLimiter::new(quota, state.clone(), clock.clone()),
+            state: state.0,
         }
     }
 
@@ -84,14 +89,14 @@ impl<C: Clock + Clone> Bucket<C> {
     pub(crate) fn take_one(&self) -> Result<(), Duration> {
         let taken = self.limiter.check();
         taken.map_err(|not_until| not_until.wait_time_from(self.limiter.clock().now()))?;
-        self.unreported.fetch_add(1, Relaxed);
+        self.state.unreported.fetch_add(1, Relaxed);
         Ok(())
     }
 
     /// Takes what was used; what is not there becomes a debt.
     pub(crate) fn charge(&self, amount: u32) {
         self.charge_reported(amount.into());
-        self.unreported.fetch_add(amount.into(), Relaxed);
+        self.state.unreported.fetch_add(amount.into(), Relaxed);
     }
 
     /// Takes what another server has admitted.
@@ -99,7 +104,7 @@ impl<C: Clock + Clone> Bucket<C> {
         let now = self.now();
         let taken = nanoseconds(self.each).saturating_mul(amount);
         let latest = now.saturating_add(nanoseconds(MINUTE + LONGEST_DEBT));
-        let _ = self.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
+        let _ = self.state.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
             let full_at = full_at.map_or(now, Nanos::as_u64).max(now);
             Ok::<_, Infallible>(((), Nanos::new(full_at.saturating_add(taken).min(latest))))
         });
@@ -108,7 +113,7 @@ impl<C: Clock + Clone> Bucket<C> {
     /// Whether nothing is owed; otherwise returns how long until then.
     pub(crate) fn check_debt(&self) -> Result<(), Duration> {
         let now = self.now();
-        let full_at = self.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
+        let full_at = self.state.full_at.measure_and_replace(&NotKeyed::NonKey, |full_at| {
             // Nothing is replaced.
             Err::<((), Nanos), _>(full_at.map_or(0, Nanos::as_u64))
         });
@@ -127,22 +132,22 @@ impl<C: Clock + Clone> Bucket<C> {
 
     /// What the other servers read now: nothing of what is small and refilled soon. For one task only.
     pub(crate) fn take_unreported(&self) -> Option<u64> {
-        let unreported = self.unreported.load(Relaxed);
-        let times = self.reported_times.load(Relaxed);
+        let unreported = self.state.unreported.load(Relaxed);
+        let times = self.state.reported_times.load(Relaxed);
         let per_minute = u64::from(self.per_minute.get());
         if unreported > 0 && (times > 0 || unreported * UNREPORTED_PART >= per_minute) {
-            self.reported_times.store(REPORTED_TIMES, Relaxed);
-            return Some(self.unreported.swap(0, Relaxed));
+            self.state.reported_times.store(REPORTED_TIMES, Relaxed);
+            return Some(self.state.unreported.swap(0, Relaxed));
         }
-        self.reported_times.store(times.saturating_sub(1), Relaxed);
+        self.state.reported_times.store(times.saturating_sub(1), Relaxed);
         let refilled = per_minute.div_ceil(REPORTS_PER_MINUTE);
-        self.unreported.fetch_sub(unreported.min(refilled), Relaxed);
+        self.state.unreported.fetch_sub(unreported.min(refilled), Relaxed);
         None
     }
 
     /// Takes back what could not be reported.
     pub(crate) fn restore_unreported(&self, amount: u64) {
-        self.unreported.fetch_add(amount, Relaxed);
+        self.state.unreported.fetch_add(amount, Relaxed);
     }
 }
 

@@ -19,8 +19,9 @@ use crate::event_rows::EventRows;
 /// The maximum number of events in one statement, about a megabyte. Under load a statement writes what was queued during the
 /// last one: its round trips to a busy database take longer than its rows.
 pub(crate) const BATCH: usize = 8192;
-/// How long events are collected before they are written: each statement costs as much as dozens of rows.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long events are collected before they are written: a batch has five round trips, which cost this process as much as
+/// hundreds of events.
+const GATHER: Duration = Duration::from_millis(50);
 /// The maximum number of callers whose numbers are remembered.
 const CALLERS: usize = 4096;
 

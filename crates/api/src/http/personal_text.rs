@@ -8,14 +8,30 @@ const TELEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 8..=12;
 
 /// Whether an id that a client chose may name a person: an e-mail address, also percent-encoded, a telephone number, or a name.
 pub(crate) fn may_name_person(text: &str) -> bool {
-    text.contains(['@', '%']) || is_telephone_number(text) || is_name(text, &['.', ',', '+', '_'])
+    is_personal(text, &['.', ',', '+', '_'])
 }
 
 /// The name of a calling application for logs and events, withheld where it may be that of a person: as above, but names of
 /// programs may have words between points and underscores.
 pub(crate) fn redacted_code(text: &str) -> &str {
-    let is_personal = text.contains(['@', '%']) || is_telephone_number(text) || is_name(text, &[' ', ',', '+']);
-    if is_personal { WITHHELD } else { text }
+    if is_personal(text, &[' ', ',', '+']) {
+        WITHHELD
+    } else {
+        text
+    }
+}
+
+/// Most texts have digits and letters, which are neither a number nor a name: only the others are looked at closely.
+fn is_personal(text: &str, separators: &[char]) -> bool {
+    let has = |is_one: fn(&u8) -> bool| text.as_bytes().iter().any(is_one);
+    if has(|byte| matches!(byte, b'@' | b'%')) {
+        return true;
+    }
+    match (has(u8::is_ascii_digit), has(u8::is_ascii_alphabetic)) {
+        (true, true) => false,
+        (true, false) => is_telephone_number(text),
+        (false, _) => is_name(text, separators),
+    }
 }
 
 /// `+47 123 45 678`, `0047-12345678`, `(020) 1234 5678`, `12345678`.
@@ -32,11 +48,11 @@ fn is_telephone_number(text: &str) -> bool {
     has_only_digits && (TELEPHONE_DIGITS.contains(&digits) || (digits > 6 && digits <= 15 && (has_sign || is_grouped)))
 }
 
-/// Two words of letters or more with these separators, and no digit: `ann.smith`, `Smith,Ann`, `Ann+Smith`. A hyphen is part of a
+/// Two words of letters or more with these separators: `ann.smith`, `Smith,Ann`, `Ann+Smith`. A hyphen is part of a
 /// word, as in most generated ids of several words.
 fn is_name(text: &str, separators: &[char]) -> bool {
     let is_word = |word: &&str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
-    text.split(separators).filter(is_word).count() > 1 && !text.bytes().any(|byte| byte.is_ascii_digit())
+    text.split(separators).filter(is_word).count() > 1
 }
 
 #[cfg(test)]

@@ -298,7 +298,7 @@ impl V4Responder {
         } else {
             json_response(code.entry().status, body, self.request_id)
         };
-        if let Some(tag) = tag.to_header() {
+        if let Some(tag) = tag.into_header() {
             response.headers_mut().insert(ETAG, tag);
         }
         response

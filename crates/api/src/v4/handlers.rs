@@ -72,7 +72,9 @@ pub(crate) async fn get_user(state: &V4State, context: RequestContext, parts: &P
     let ignore_unknown = verified.caller.tenant.settings.ignore_unknown_parameters;
     if has_list_parameter(query) {
         let parameters = V4Parameters::from_query(query, V4Operation::ListUsers, ignore_unknown);
-        return search(state, responder, &verified, &context.room, Some(path_id), parameters).await;
+        let search = search(state, responder, &verified, &context.room, Some(path_id), parameters);
+        // Boxed: rarely used, and larger than a look-up.
+        return Box::pin(search).await;
     }
     let caller = &verified.caller;
     let lookup = async {

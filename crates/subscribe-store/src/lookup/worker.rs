@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Instant};
 
 use masthead_domain::{tenant::PoolId, user_key::UserKey};
 use masthead_ports::source::SourceErrorKind;
+use metrics::{Histogram, histogram};
 
 use super::{
     key::{KeyError, KeyResult},
@@ -33,18 +34,34 @@ pub(crate) enum BatchError {
 
 /// Runs until the queue is closed and empty.
 pub(super) async fn run<B: LookupBackend>(queue: Arc<LookupQueue>, mut backend: B, most: usize) {
+    let metrics = BatchMetrics::new();
     while let Some(batch) = queue.take(most).await {
-        observe(&batch);
+        metrics.record(&batch);
         answer(&mut backend, batch).await;
     }
     backend.close().await;
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred keys at most")]
-fn observe(batch: &[PendingLookup]) {
-    metrics::histogram!("masthead_lookup_batch_size").record(batch.len() as f64);
-    if let Some(oldest) = batch.iter().map(|request| request.since).min() {
-        metrics::histogram!("masthead_lookup_queue_seconds").record(oldest.elapsed());
+/// The histograms of a worker, found once: finding one by its name costs as much as a look-up in the cache of tenants.
+struct BatchMetrics {
+    size: Histogram,
+    waited: Histogram,
+}
+
+impl BatchMetrics {
+    fn new() -> Self {
+        Self {
+            size: histogram!("masthead_lookup_batch_size"),
+            waited: histogram!("masthead_lookup_queue_seconds"),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred keys at most")]
+    fn record(&self, batch: &[PendingLookup]) {
+        self.size.record(batch.len() as f64);
+        if let Some(oldest) = batch.iter().map(|request| request.since).min() {
+            self.waited.record(oldest.elapsed());
+        }
     }
 }
 
