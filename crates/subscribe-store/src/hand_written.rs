@@ -12,7 +12,7 @@ use crate::{
     person::REGISTRATIONS_OF_PERSON,
     row::ACCOUNT_COLUMNS,
     schema,
-    search::{ADDRESS_SAMPLE, Table, statements},
+    search::{COLUMN_SAMPLES, Table, statements},
     totals::{TotalsSource, totals_statement},
     users::{FIND_LINK, HOLDERS},
     write_back::{LOCK_BY_CRID, LOCK_BY_NUMBER},
@@ -24,9 +24,8 @@ const ACCOUNT: &str = "pool id crid email_key email_typed first_name last_name v
 /// In the order of `list::read_entry`, after the mirror's own column.
 const ENTRY: &str = "as_of entry_pool entry_crid profile_as_of profile";
 
-/// As `PoolTotals::from_row` reads them.
-const TOTALS: &str = "version registration_rows mirror_rows lite lite_verified standard standard_verified unverified \
-                      unverified_verified";
+/// As `PoolTotals::from_row` reads it.
+const TOTALS: &str = "totals";
 
 /// A migrated database, and a connection to it.
 pub(crate) async fn connect() -> (TestDatabase, PgConnection) {
@@ -67,7 +66,7 @@ fn statements_and_columns() -> Vec<(Vec<String>, String)> {
             of(REGISTRATIONS_OF_PERSON),
             format!("{ACCOUNT} password_hash deleted_at"),
         ),
-        (of(ADDRESS_SAMPLE), "addresses".to_owned()),
+        (of(COLUMN_SAMPLES), "name bounds common shares".to_owned()),
         (of(FIND_LINK), format!("{ACCOUNT} link expires_at")),
         (of(BY_KEYS), format!("query_tag n {ENTRY} {ACCOUNT} missing whole")),
         (

@@ -78,12 +78,12 @@ impl SqlCondition<'_> {
         }
     }
 
-    /// The column by whose index the condition is a range.
-    pub(super) const fn range(&self) -> Option<SortColumn> {
+    /// The column by whose index the condition is a range, and what its values begin with.
+    pub(super) const fn range(&self) -> Option<(SortColumn, &str)> {
         match self {
-            Self::EmailStarts(_) => Some(SortColumn::Email),
-            Self::FirstNameStarts(_) => Some(SortColumn::FirstName),
-            Self::LastNameStarts(_) => Some(SortColumn::LastName),
+            Self::EmailStarts(text) => Some((SortColumn::Email, text)),
+            Self::FirstNameStarts(text) => Some((SortColumn::FirstName, text)),
+            Self::LastNameStarts(text) => Some((SortColumn::LastName, text)),
             Self::EmailIs(_) | Self::EmailContains(_) | Self::CridIs(_) | Self::Metadata(_) | Self::Active => None,
         }
     }
@@ -99,6 +99,11 @@ impl SqlCondition<'_> {
             | Self::CridIs(_) => true,
             Self::Metadata(_) | Self::Active => false,
         }
+    }
+
+    /// Whether no user without an address meets it.
+    pub(super) const fn demands_address(&self) -> bool {
+        matches!(self, Self::EmailIs(_) | Self::EmailContains(_) | Self::EmailStarts(_))
     }
 
     /// The trigrams that all matches have.

@@ -1,12 +1,13 @@
 //! Executing one step of a search, and reading the total and the size of the pool from its result.
 
+use futures_util::TryStreamExt as _;
 use masthead_domain::query::{CountMode, Total};
 use masthead_ports::source::{SourceError, SourceErrorKind};
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _, postgres::PgRow};
+use sqlx::{Executor as _, PgConnection, Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
 use super::{
-    address_sample::AddressSample,
     budget::SearchBudget,
+    column_samples::ColumnSamples,
     statement::{SearchStatement, SearchStep, TotalMode},
 };
 use crate::{
@@ -32,14 +33,15 @@ pub(super) struct Search<'a> {
 pub(super) struct SearchMeans<'a> {
     pub(super) budget: SearchBudget,
     pub(super) totals: &'a PgTotals,
-    pub(super) sample: &'a AddressSample,
+    pub(super) samples: &'a ColumnSamples,
 }
 
 impl Search<'_> {
     /// What each statement has of the total at least: the totals of the pool where they are the answer, or decide whether a
     /// remembered total is still right.
     pub(super) fn least_total(&self) -> TotalMode {
-        let is_known = || self.statement.maintained_total().is_some() || self.means.totals.has_remembered(&self.key);
+        let is_known =
+            || self.statement.maintained_total().is_some() || self.means.totals.last_total(&self.key).is_some();
         if self.statement.query.count == CountMode::Exact && is_known() {
             TotalMode::Maintained
         } else {
@@ -49,14 +51,40 @@ impl Search<'_> {
 
     /// The page of this step, with its total.
     pub(super) async fn finish(&mut self, step: SearchStep<'_>) -> Result<SearchRows, SourceError> {
-        // A gathering knows its total. Else it is counted at once, unless it may be remembered.
-        let is_counted = self.statement.query.count == CountMode::Exact && matches!(step, SearchStep::Scan { .. });
-        let total = match self.least_total() {
-            TotalMode::Unwanted if is_counted => TotalMode::Counted,
-            least => least,
+        let total = if matches!(step, SearchStep::Scan { .. }) {
+            self.total_of_scan()
+        } else {
+            // A gathering knows its total.
+            self.least_total()
         };
         let found = self.run(step, total).await?;
         self.with_total(step, found).await
+    }
+
+    /// What a statement has of the total that does not see all matches: it is counted at once, unless it may be remembered.
+    fn total_of_scan(&self) -> TotalMode {
+        match self.least_total() {
+            TotalMode::Unwanted if self.statement.query.count == CountMode::Exact => TotalMode::Counted,
+            least => least,
+        }
+    }
+
+    /// The page in the order's index, where all entries match. The first part of the order usually has the whole page.
+    pub(super) async fn read_in_order(&mut self) -> Result<SearchRows, SourceError> {
+        let (step, whole, total) = (
+            SearchStep::ReadInOrder,
+            SearchStep::Scan { most: None },
+            self.total_of_scan(),
+        );
+        let tag = QueryTag::new();
+        let mut sql = self.statement.build(step, total, tag);
+        let rows = self.rows_or_none(&mut sql, tag).await?;
+        let is_last = self.statement.parts().len() == 1 && !rows.is_empty();
+        if !is_last && i64::try_from(rows.len()).is_ok_and(|found| found < self.statement.rows()) {
+            return self.finish(whole).await;
+        }
+        let found = self.result_of(step, total, rows)?;
+        self.with_total(whole, found).await
     }
 
     /// Adds the total to what a step has found; if it is unknown, in a second statement with the same page.
@@ -101,6 +129,10 @@ impl Search<'_> {
         let tag = QueryTag::new();
         let mut sql = self.statement.build(step, mode, tag);
         let rows = self.rows(&mut sql, tag).await?;
+        self.result_of(step, mode, rows)
+    }
+
+    fn result_of(&self, step: SearchStep<'_>, mode: TotalMode, rows: Vec<PgRow>) -> Result<StepResult, SourceError> {
         let (statement, first) = (&self.statement, &rows[0]);
         let number = |column: &str, is_there: bool| -> Result<Option<i64>, SourceError> {
             let number = is_there.then(|| first.try_get_unchecked(column));
@@ -113,11 +145,11 @@ impl Search<'_> {
             SearchStep::CountedScan { entries } => {
                 scanned.is_some_and(|scanned| scanned < entries) && statement.is_by_number()
             }
-            SearchStep::Gather | SearchStep::GatherMany => true,
+            SearchStep::WholeScan | SearchStep::Gather | SearchStep::GatherMany => true,
             SearchStep::GatherFew { most } | SearchStep::Sample { most, .. } => {
                 matched.is_some_and(|matched| matched <= most)
             }
-            SearchStep::Scan { .. } | SearchStep::GatherUpTo(_) => false,
+            SearchStep::ReadInOrder | SearchStep::Scan { .. } | SearchStep::GatherUpTo(_) => false,
         };
         let is_wanted = is_whole && statement.query.count != CountMode::None;
         let total = counted.or(matched.filter(|_| is_wanted));
@@ -126,10 +158,13 @@ impl Search<'_> {
             .transpose()
             .map_err(|error| SourceError::with_cause(OPERATION, SourceErrorKind::Corrupt, error))?;
         let totals = (mode != TotalMode::Unwanted)
-            .then(|| self.means.totals.read_row(first, statement.pool))
+            .then(|| {
+                self.means
+                    .totals
+                    .read_row(first, statement.table.totals(), statement.pool)
+            })
             .transpose()
             .map_err(source_error(OPERATION))?;
-        self.see_size(step, scanned, totals.as_ref());
         Ok(StepResult {
             rows: SearchRows {
                 total: total.map(Total::Exact),
@@ -142,18 +177,17 @@ impl Search<'_> {
         })
     }
 
-    /// Remembers how large the pool is, as far as a step has seen.
-    fn see_size(&self, step: SearchStep<'_>, scanned: Option<i64>, totals: Option<&PoolTotals>) {
+    /// How many users the pool has, or had a moment ago.
+    pub(super) async fn size_of_pool(&mut self) -> Result<u64, SourceError> {
         let (source, pool) = (self.statement.table.totals(), self.statement.pool);
-        if let Some(totals) = totals {
-            self.means.totals.see_size(source, pool, totals.all(), true);
-        } else if let (SearchStep::CountedScan { entries }, Some(scanned)) = (step, scanned)
-            && self.statement.is_scan_of_pool()
-        {
-            self.means
-                .totals
-                .see_size(source, pool, scanned.unsigned_abs(), scanned < entries);
+        if let Some(size) = self.means.totals.last_size(source, pool) {
+            return Ok(size);
         }
+        let tag = QueryTag::new();
+        let mut sql = self.statement.build_totals(tag);
+        let rows = self.rows(&mut sql, tag).await?;
+        let totals = self.means.totals.read_row(&rows[0], source, pool);
+        totals.map(|totals| totals.all()).map_err(source_error(OPERATION))
     }
 
     /// The rows of a statement, at least one.
@@ -162,10 +196,26 @@ impl Search<'_> {
         sql: &mut QueryBuilder<Postgres>,
         tag: QueryTag,
     ) -> Result<Vec<PgRow>, SourceError> {
+        let rows = self.rows_or_none(sql, tag).await?;
+        let has_any = rows.first().map(drop).ok_or(ForeignRowError::Missing);
+        has_any.map_err(|foreign| foreign.to_source_error(OPERATION))?;
+        Ok(rows)
+    }
+
+    async fn rows_or_none(
+        &mut self,
+        sql: &mut QueryBuilder<Postgres>,
+        tag: QueryTag,
+    ) -> Result<Vec<PgRow>, SourceError> {
         let query = sql.build().persistent(self.is_named);
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(broad)?;
+        // As `fetch_all`, with two layers of streams less per row.
+        let mut answers = (&mut *self.connection).fetch_many(query);
+        let mut rows = Vec::new();
+        while let Some(answer) = answers.try_next().await.map_err(broad)? {
+            rows.extend(answer.right());
+        }
+        drop(answers);
         let verified = tag.verify(&rows);
-        let verified = verified.and(rows.first().map(drop).ok_or(ForeignRowError::Missing));
         verified.map_err(|foreign| foreign.to_source_error(OPERATION))?;
         Ok(rows)
     }

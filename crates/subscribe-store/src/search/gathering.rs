@@ -31,11 +31,17 @@ impl SearchStatement<'_> {
         self.selection(SearchStep::Gather).is_some()
     }
 
-    /// Whether the search index alone selects the matches, by the trigrams of an address among others.
+    /// Whether one index selects the matches, by one plan for all values: the search index by whole parts of addresses and terms, or
+    /// a range of a b-tree.
     pub(super) fn can_gather_few(&self) -> bool {
-        let conditions = &self.conditions;
-        conditions.iter().all(|condition| condition.range().is_none())
-            && conditions.iter().any(|condition| condition.selective_part().is_some())
+        let ranges = self.conditions.iter().filter(|one| one.range().is_some()).count();
+        let has_parts = self.conditions.iter().any(|one| one.trigrams().is_some());
+        let is_searched = has_parts || !self.terms.is_empty();
+        let are_whole = self
+            .conditions
+            .iter()
+            .all(|one| one.trigrams().is_none() || one.selective_part().is_some());
+        !self.is_exact() && !self.is_scan_enough() && are_whole && (if is_searched { ranges == 0 } else { ranges == 1 })
     }
 
     /// Whether a bound limits what is gathered: the search index alone selects the matches, since ranges of two b-trees are not
@@ -115,7 +121,7 @@ impl SearchStatement<'_> {
     }
 
     /// The rows `r` that match, read by the indexes of the selection.
-    fn push_selected(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>, range: BoundRange) {
+    pub(super) fn push_selected(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>, range: BoundRange) {
         let table = self.table.name();
         match self.selection(step) {
             Some(Selection::AddressIndex) => {

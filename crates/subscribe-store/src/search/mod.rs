@@ -1,9 +1,10 @@
 //! Lists of users, from the registrations or from the mirror.
 
-mod address_sample;
 mod all_matches;
 mod budget;
+mod column_samples;
 mod condition;
+mod direct;
 mod execution;
 mod gathering;
 mod limits;
@@ -17,9 +18,9 @@ mod statement_tests;
 mod steps;
 mod table;
 
-#[cfg(test)]
-pub(crate) use address_sample::ADDRESS_SAMPLE;
 pub(crate) use all_matches::push_all_matches;
+#[cfg(test)]
+pub(crate) use column_samples::COLUMN_SAMPLES;
 pub(crate) use execution::SearchRows;
 pub(crate) use limits::matches_no_key;
 pub(crate) use pg_search::{PgSearch, corrupt};

@@ -15,8 +15,8 @@ use masthead_ports::source::{AccountPage, CallContext, SourceError, SourceErrorK
 use sqlx::{Connection as _, PgConnection};
 
 use super::{
-    address_sample::AddressSample,
     budget::SearchBudget,
+    column_samples::ColumnSamples,
     execution::{OPERATION, Search, SearchMeans, SearchRows},
     limits::matches_no_key,
     statement::SearchStatement,
@@ -48,8 +48,8 @@ pub(crate) struct PgSearch {
     statement_timeout: Duration,
     acquire_timeout: Duration,
     budget: SearchBudget,
-    registered_addresses: AddressSample,
-    mirrored_addresses: AddressSample,
+    of_registrations: ColumnSamples,
+    of_mirror: ColumnSamples,
 }
 
 impl PgSearch {
@@ -68,8 +68,8 @@ impl PgSearch {
             statement_timeout,
             acquire_timeout,
             budget: scan_budget.map_or(SearchBudget::MEASURED, SearchBudget::uniform),
-            registered_addresses: AddressSample::default(),
-            mirrored_addresses: AddressSample::default(),
+            of_registrations: ColumnSamples::default(),
+            of_mirror: ColumnSamples::default(),
         }
     }
 
@@ -161,9 +161,9 @@ impl PgSearch {
             means: SearchMeans {
                 budget: self.budget,
                 totals: &self.totals,
-                sample: match table {
-                    Table::Registrations => &self.registered_addresses,
-                    Table::Mirror { .. } => &self.mirrored_addresses,
+                samples: match table {
+                    Table::Registrations => &self.of_registrations,
+                    Table::Mirror { .. } => &self.of_mirror,
                 },
             },
             key: self
@@ -176,17 +176,22 @@ impl PgSearch {
             .saturating_sub(SERVER_FIRST);
         let has_session_settings = search.is_named && left >= self.statement_timeout;
         let (mut first, mut limits) = (None, String::new());
-        if !has_session_settings {
+        if has_session_settings {
+            if let Some(page) = search.find_at_once().await? {
+                return search.add_estimate(page).await;
+            }
+            if search.statement.has_fixed_plans() {
+                match search.scan_first().await? {
+                    FirstSteps::Page(page) => return search.add_estimate(page).await,
+                    entries @ FirstSteps::Entries { .. } => first = Some(entries),
+                }
+            }
+        } else {
             let allowed = left.min(self.statement_timeout).as_millis().max(1);
             limits = format!(
                 "; SET LOCAL statement_timeout = {allowed}; SET LOCAL jit = off; \
                  SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off"
             );
-        } else if search.statement.has_fixed_plans() {
-            match search.find_first().await? {
-                FirstSteps::Page(page) => return search.add_estimate(page).await,
-                entries @ FirstSteps::Entries { .. } => first = Some(entries),
-            }
         }
         let settings = format!("BEGIN READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}");
         let connector = self.reads.connector();
@@ -197,7 +202,7 @@ impl PgSearch {
             connection: &mut transaction,
             ..search
         };
-        let found = search.find(first).await;
+        let found = search.find(first, !has_session_settings).await;
         let ended = transaction.rollback().await;
         let found = found?;
         ended.map_err(source_error(OPERATION))?;

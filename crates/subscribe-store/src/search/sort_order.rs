@@ -166,6 +166,17 @@ impl<'a> SortOrder<'a> {
         push_sql!(sql; " AND {alias}.{column} {later}{equal} (SELECT {start}::{sql_type})");
     }
 
+    /// Whether its index sorts the users, but for few with equal values.
+    pub(super) const fn sorts_by_index(&self) -> bool {
+        matches!(
+            self.column,
+            SortColumn::CustomerRegistrationId
+                | SortColumn::Email
+                | SortColumn::DateRegistered
+                | SortColumn::ChangeDate
+        )
+    }
+
     pub(super) const fn is_after(&self) -> bool {
         self.after.is_some()
     }

@@ -1,7 +1,7 @@
 //! The statements of a list, each of a page and perhaps its total, in one snapshot. ADR 0117 explains their choice.
 //!
 //! A *scan* reads the index of the order, entry by entry. A *gathering* reads the matches that other indexes select, and sorts
-//! them (`gathering.rs`).
+//! them (`gathering.rs`). The commonest pages have statements of their own (`direct.rs`).
 
 use masthead_domain::{
     order::SortColumn,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     query_tag::QueryTag,
     search_terms,
-    totals::{PoolTotals, TOTALS_COLUMNS, push_totals},
+    totals::{PoolTotals, push_totals},
 };
 
 /// A list request in one pool.
@@ -35,6 +35,10 @@ pub(super) struct SearchStatement<'a> {
 /// How a page is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SearchStep<'b> {
+    /// Read the rows of the page in the order's index, where all entries match.
+    ReadInOrder,
+    /// Read all entries of a small pool, and count the matches.
+    WholeScan,
     /// Read the order until the page is full, but at most this many entries.
     Scan { most: Option<i64> },
     /// Read this many entries of the order, and count the matches among them.
@@ -59,7 +63,7 @@ impl SearchStep<'_> {
 
     /// Whether its statement has the number of matches that it has found, `matched`.
     pub(super) const fn counts_matches(self) -> bool {
-        !matches!(self, Self::Scan { .. } | Self::GatherUpTo(_))
+        !matches!(self, Self::ReadInOrder | Self::Scan { .. } | Self::GatherUpTo(_))
     }
 }
 
@@ -103,15 +107,6 @@ impl<'a> SearchStatement<'a> {
         self.is_scan_enough() || self.conditions.iter().all(|condition| condition.range().is_none())
     }
 
-    /// Whether a scan that is not limited reads an entry of each user of the pool.
-    pub(super) fn is_scan_of_pool(&self) -> bool {
-        self.is_by_number()
-            && !self
-                .conditions
-                .iter()
-                .any(|condition| self.is_range_of_order(condition))
-    }
-
     /// How the total is read from the totals of the pool, if they have it.
     pub(super) fn maintained_total(&self) -> Option<fn(&PoolTotals) -> u64> {
         match &*self.conditions {
@@ -143,8 +138,9 @@ impl<'a> SearchStatement<'a> {
         }
     }
 
-    fn is_range_of_order(&self, condition: &SqlCondition<'_>) -> bool {
-        condition.range() == Some(self.order.column)
+    /// Whether the order's index has the matches of the condition in one range.
+    pub(super) fn is_range_of_order(&self, condition: &SqlCondition<'_>) -> bool {
+        condition.range().is_some_and(|(column, _)| column == self.order.column)
     }
 
     /// One row more than the page, to know whether more rows match.
@@ -165,8 +161,53 @@ impl<'a> SearchStatement<'a> {
     /// Writes the statement; columns: the query tag, the total if it is counted, those of the table, what the step counts, for a
     /// sample where its row is in the order, and the totals of the pool unless the total is unwanted.
     pub(super) fn build(&self, step: SearchStep<'_>, total: TotalMode, tag: QueryTag) -> QueryBuilder<Postgres> {
-        let mut builder = QueryBuilder::new("WITH ");
+        if step == SearchStep::ReadInOrder {
+            return self.build_in_order(total, tag);
+        }
+        let is_direct = self.is_direct(step);
+        let mut builder = QueryBuilder::new(if is_direct { "SELECT " } else { "WITH " });
         let sql = &mut builder;
+        if !is_direct {
+            self.push_picked(sql, step);
+            push_sql!(sql; "SELECT ");
+        }
+        let (page, table) = (self.table.page_alias(), self.table.name());
+        self.push_result_columns(sql, total, tag);
+        if step.counts_entries() {
+            push_sql!(sql; ", t.scanned");
+        }
+        if step.counts_matches() {
+            if is_direct {
+                push_sql!(sql; ", coalesce({page}.matched, 0) AS matched");
+            } else {
+                push_sql!(sql; ", t.matched");
+            }
+        }
+        if matches!(step, SearchStep::Sample { .. }) {
+            push_sql!(sql; ", {page}.part AS bound_part, {page}.k::text AS bound_value, {page}.crid AS bound_crid");
+        }
+        self.push_totals(sql, total);
+        push_sql!(sql; if step.counts_entries() {
+            " FROM (SELECT count(*) AS scanned, count(*) FILTER (WHERE e.is_match) AS matched FROM entries AS e) AS t"
+        } else if step.counts_matches() && !is_direct {
+            " FROM (SELECT count(*) AS matched FROM matches) AS t"
+        } else {
+            " FROM (SELECT) AS t"
+        });
+        push_sql!(sql; " LEFT JOIN LATERAL ");
+        if is_direct {
+            self.push_direct(sql, step);
+        } else {
+            push_sql!(sql; "(SELECT p.part, p.k, m.* FROM picked AS p");
+            push_sql!(sql; " CROSS JOIN LATERAL (SELECT * FROM {table} AS m WHERE m.pool = ", ?self.pool.0);
+            push_sql!(sql; " AND m.crid = p.crid", self.table.and_live("m"), " OFFSET 0) AS m)");
+        }
+        push_sql!(sql; " AS {page} ON true", self.table.joins(), " ORDER BY ", self.order.picked(page));
+        builder
+    }
+
+    /// The CTEs of a scan or a gathering, `picked` last.
+    fn push_picked(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>) {
         match step {
             SearchStep::Scan { most } => {
                 // Every entry is a match.
@@ -180,42 +221,24 @@ impl<'a> SearchStatement<'a> {
             SearchStep::CountedScan { entries } => self.push_counted_scan(sql, entries),
             _ => self.push_gathering(sql, step),
         }
-        let (tag, page, table) = (tag.number(), self.table.page_alias(), self.table.name());
-        push_sql!(sql; "SELECT ", ?tag, "::bigint AS query_tag, ");
+    }
+
+    /// The query tag, the total, and the columns of the table.
+    pub(super) fn push_result_columns(&self, sql: &mut QueryBuilder<Postgres>, total: TotalMode, tag: QueryTag) {
+        push_sql!(sql; ?tag.number(), "::bigint AS query_tag, ");
         if total == TotalMode::Counted {
             self.push_count(sql);
         } else {
             push_sql!(sql; "NULL::bigint");
         }
         push_sql!(sql; " AS total", @self.table.push_columns(sql, self.pool));
-        if step.counts_entries() {
-            push_sql!(sql; ", t.scanned");
-        }
-        if step.counts_matches() {
-            push_sql!(sql; ", t.matched");
-        }
-        if matches!(step, SearchStep::Sample { .. }) {
-            push_sql!(sql; ", {page}.part AS bound_part, {page}.k::text AS bound_value, {page}.crid AS bound_crid");
-        }
+    }
+
+    /// The totals of the pool as a column, unless the total is unwanted.
+    pub(super) fn push_totals(&self, sql: &mut QueryBuilder<Postgres>, total: TotalMode) {
         if total != TotalMode::Unwanted {
-            push_sql!(sql; ", {TOTALS_COLUMNS}");
+            push_sql!(sql; ", ", @push_totals(sql, self.table.totals(), self.pool));
         }
-        push_sql!(sql; if step.counts_entries() {
-            " FROM (SELECT count(*) AS scanned, count(*) FILTER (WHERE e.is_match) AS matched FROM entries AS e) AS t"
-        } else if step.counts_matches() {
-            " FROM (SELECT count(*) AS matched FROM matches) AS t"
-        } else {
-            " FROM (SELECT) AS t"
-        });
-        if total != TotalMode::Unwanted {
-            push_sql!(sql; " CROSS JOIN ", @push_totals(sql, self.table.totals(), self.pool));
-        }
-        push_sql!(sql; " LEFT JOIN LATERAL");
-        push_sql!(sql; " (SELECT p.part, p.k, m.* FROM picked AS p");
-        push_sql!(sql; " CROSS JOIN LATERAL (SELECT * FROM {table} AS m WHERE m.pool = ", ?self.pool.0);
-        push_sql!(sql; " AND m.crid = p.crid", self.table.and_live("m"), " OFFSET 0) AS m) AS {page} ON true");
-        push_sql!(sql; self.table.joins(), " ORDER BY ", self.order.picked(page));
-        builder
     }
 
     /// Whether users with equal values are not sorted in the index of the order, and the page begins at such users.
@@ -245,7 +268,7 @@ impl<'a> SearchStatement<'a> {
     }
 
     /// The entries of the order, part after part, each with `is_match`.
-    fn push_entries(&self, sql: &mut QueryBuilder<Postgres>, most: Option<i64>) {
+    pub(super) fn push_entries(&self, sql: &mut QueryBuilder<Postgres>, most: Option<i64>) {
         let (key, table) = (self.order.key(), self.table.name());
         let (ranges, rest): (Vec<_>, Vec<_>) = self
             .conditions
@@ -254,7 +277,7 @@ impl<'a> SearchStatement<'a> {
         // A limit is one of entries, not of matches.
         let in_index = |condition: &&SqlCondition<'_>| most.is_none() && self.is_in_index_of_order(condition);
         let (in_index, of_rows): (Vec<_>, Vec<_>) = rest.iter().copied().partition(in_index);
-        for (n, part) in self.order.parts().into_iter().enumerate() {
+        for (n, part) in self.parts().into_iter().enumerate() {
             let (union, number) = (if n == 0 { "" } else { " UNION ALL " }, self.order.number(part));
             push_sql!(sql; "{union}(SELECT {number} AS part, r.{key} AS k, r.crid, (true", @self.push_all(sql, &of_rows, "r"));
             push_sql!(sql; ") AS is_match FROM ");
@@ -283,7 +306,19 @@ impl<'a> SearchStatement<'a> {
         }
     }
 
-    fn push_part_after(&self, sql: &mut QueryBuilder<Postgres>, part: SortPart) {
+    /// The parts of the order that can have matches.
+    pub(super) fn parts(&self) -> Vec<SortPart> {
+        let mut parts = self.order.parts();
+        if self.order.column == SortColumn::Email
+            && parts.len() > 1
+            && self.conditions.iter().any(SqlCondition::demands_address)
+        {
+            parts.retain(|part| *part != SortPart::Empty);
+        }
+        parts
+    }
+
+    pub(super) fn push_part_after(&self, sql: &mut QueryBuilder<Postgres>, part: SortPart) {
         self.order.push_part(sql, "r", part);
         self.order.push_after(sql, ("r", self.order.key()), part);
     }
@@ -313,6 +348,14 @@ impl<'a> SearchStatement<'a> {
         for condition in conditions {
             push_sql!(sql; " AND ", @condition.push(sql, self.table, alias));
         }
+    }
+
+    /// The statement for the totals of the pool alone; columns: the query tag, and the totals.
+    pub(super) fn build_totals(&self, tag: QueryTag) -> QueryBuilder<Postgres> {
+        let mut builder = QueryBuilder::new("SELECT ");
+        let sql = &mut builder;
+        push_sql!(sql; ?tag.number(), "::bigint AS query_tag, ", @push_totals(sql, self.table.totals(), self.pool));
+        builder
     }
 
     /// The statement that is explained for an estimated total. Its output list shows the query tag.

@@ -68,6 +68,8 @@ pub(crate) fn statements(table: &Table<'_>) -> BTreeMap<&'static str, Vec<String
                 let statement = SearchStatement::new(table, PoolId(1), same_state, &query);
                 let bounded = statement.can_bound().then_some(SearchStep::GatherUpTo(&bound));
                 for step in [
+                    SearchStep::ReadInOrder,
+                    SearchStep::WholeScan,
                     SearchStep::Scan { most: None },
                     SearchStep::CountedScan { entries: 100 },
                     SearchStep::Gather,
@@ -79,7 +81,7 @@ pub(crate) fn statements(table: &Table<'_>) -> BTreeMap<&'static str, Vec<String
                 .chain(bounded)
                 {
                     let columns = match step {
-                        SearchStep::Scan { .. } | SearchStep::GatherUpTo(_) => "",
+                        SearchStep::ReadInOrder | SearchStep::Scan { .. } | SearchStep::GatherUpTo(_) => "",
                         SearchStep::CountedScan { .. } => "scanned matched",
                         SearchStep::Sample { .. } => "matched bound_part bound_value bound_crid",
                         _ => "matched",

@@ -1,4 +1,4 @@
-//! The steps of a search: each is one statement, and what it finds decides the next (ADR 0117, ADR 0141).
+//! The steps of a search: each is one statement, and what it finds decides the next (ADR 0117, ADR 0141, ADR 0145).
 
 use masthead_domain::query::{CountMode, Total};
 use masthead_ports::source::SourceError;
@@ -27,17 +27,31 @@ pub(super) enum FirstSteps {
 }
 
 impl Search<'_> {
-    /// The first steps, whose best plans do not depend on values.
-    pub(super) async fn find_first(&mut self) -> Result<FirstSteps, SourceError> {
+    /// The page, if what is known of the filter and the pool leads to it in one step, by a plan for all values.
+    pub(super) async fn find_at_once(&mut self) -> Result<Option<SearchRows>, SourceError> {
         if self.statement.is_exact() {
-            return self.finish(SearchStep::Gather).await.map(FirstSteps::Page);
+            return self.finish(SearchStep::Gather).await.map(Some);
         }
+        if self.statement.is_read_in_order() {
+            return self.read_in_order().await.map(Some);
+        }
+        let size = self.size_of_pool().await?;
+        let is_small = size <= self.means.budget.first.of_page(self.statement.rows()).unsigned_abs();
+        if is_small && self.statement.is_scan_in_index() && self.statement.is_first_page() {
+            let found = self.run(SearchStep::WholeScan, TotalMode::Unwanted).await?;
+            return self.with_total(SearchStep::WholeScan, found).await.map(Some);
+        }
+        if let Some(page) = self.find_frequent(size).await? {
+            return Ok(Some(page));
+        }
+        self.find_few(size).await
+    }
+
+    /// The first steps, whose best plans do not depend on values if the statement has fixed plans.
+    pub(super) async fn scan_first(&mut self) -> Result<FirstSteps, SourceError> {
         let (rows, in_index) = (self.statement.rows(), self.statement.is_scan_in_index());
         let budget = self.means.budget;
         let first = if in_index { budget.first } else { budget.first_rows };
-        if let Some(page) = self.find_few(first.of_page(rows)).await? {
-            return Ok(FirstSteps::Page(page));
-        }
         if self.statement.has_head() {
             self.find_head().await?;
         }
@@ -58,11 +72,14 @@ impl Search<'_> {
         Ok(FirstSteps::Entries { entries, matched })
     }
 
-    /// The page, with its total as wanted; after the first steps if they were executed.
-    pub(super) async fn find(&mut self, first: Option<FirstSteps>) -> Result<SearchRows, SourceError> {
+    /// The page, with its total as wanted; after the first steps if they were executed. `is_first`: nothing was tried before.
+    pub(super) async fn find(&mut self, first: Option<FirstSteps>, is_first: bool) -> Result<SearchRows, SourceError> {
+        if is_first && let Some(page) = self.find_at_once().await? {
+            return self.add_estimate(page).await;
+        }
         let first = match first {
             Some(first) => first,
-            None => self.find_first().await?,
+            None => self.scan_first().await?,
         };
         let page = match first {
             FirstSteps::Page(page) => page,
@@ -94,34 +111,68 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// The page of a filter with a rare part of an address, in a pool of more than so many entries; `None` if there may be, or are,
-    /// many matches.
-    async fn find_few(&mut self, entries: i64) -> Result<Option<SearchRows>, SourceError> {
-        let SearchMeans { budget, totals, sample } = self.means;
-        let table = self.statement.table;
-        let size = totals.last_size(table.totals(), self.statement.pool);
-        if size.is_none_or(|size| size < entries.unsigned_abs()) || !self.statement.can_gather_few() {
+    /// The page of a filter whose total is remembered, if the first rows of the order have it and are fewer than the matches. The
+    /// remembered total decides only what is tried.
+    async fn find_frequent(&mut self, size: u64) -> Result<Option<SearchRows>, SourceError> {
+        let (statement, SearchMeans { budget, totals, .. }) = (&self.statement, self.means);
+        let Some(total) = totals.last_total(&self.key).filter(|total| *total > 0) else {
+            return Ok(None);
+        };
+        let (rows, most) = (statement.rows(), budget.first_rows.of_page(statement.rows()));
+        let expected = statement.wanted().unsigned_abs().saturating_mul(2).saturating_mul(size) / total;
+        let is_frequent = expected <= total.min(most.unsigned_abs());
+        if !is_frequent || statement.is_scan_in_index() || statement.has_head() || !statement.has_fixed_plans() {
             return Ok(None);
         }
-        sample
-            .refresh(&mut *self.connection, table.name())
-            .await
-            .map_err(broad)?;
-        let mut needles = self
-            .statement
-            .conditions
-            .iter()
-            .filter_map(SqlCondition::selective_part);
-        if !needles.any(|needle| sample.is_rare(needle, budget.least_sample)) {
+        let step = SearchStep::Scan { most: Some(most) };
+        let found = self.run(step, self.least_total()).await?;
+        if found.rows.is_full(rows) {
+            return self.with_total(step, found).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The page of a filter with few matches, in a pool of so many users; `None` if there may be, or are, many.
+    async fn find_few(&mut self, size: u64) -> Result<Option<SearchRows>, SourceError> {
+        if !self.statement.can_gather_few() {
             return Ok(None);
         }
-        let most = budget.gathered.of_page(self.statement.rows());
+        let most = self.means.budget.gathered.of_page(self.statement.rows());
+        let is_few = match self.means.totals.last_total(&self.key) {
+            Some(total) => total <= most.unsigned_abs(),
+            None => self.expects_few(size, most).await?,
+        };
+        if !is_few {
+            return Ok(None);
+        }
         let step = SearchStep::GatherFew { most };
         let found = self.run(step, TotalMode::Unwanted).await?;
         if found.matched.is_some_and(|matched| matched <= most) {
             return self.with_total(step, found).await.map(Some);
         }
         Ok(None)
+    }
+
+    /// Whether one condition alone leaves at most so many matches, as far as the statistics know.
+    async fn expects_few(&mut self, size: u64, most: i64) -> Result<bool, SourceError> {
+        let (samples, table) = (self.means.samples, self.statement.table.name());
+        let samples = samples.read(&mut *self.connection, table).await.map_err(broad)?;
+        let least = self.means.budget.least_sample;
+        #[expect(clippy::cast_precision_loss, reason = "numbers of users")]
+        let is_small = |share: Option<f64>| share.map_or(least == 0, |share| share * size as f64 <= most as f64);
+        let is_few = |condition: &SqlCondition<'_>| match condition.range() {
+            Some((column, prefix)) => is_small(samples.share_of_prefix(column, prefix)),
+            None => condition
+                .selective_part()
+                .is_some_and(|part| samples.is_rare_part(part, least)),
+        };
+        let has_rare_term = || {
+            self.statement
+                .terms
+                .iter()
+                .any(|term| is_small(samples.share_of_term(*term)))
+        };
+        Ok(self.statement.conditions.iter().any(is_few) || has_rare_term())
     }
 
     /// The page by gathering all matches or those up to a bound, if the order's index is not read on at less cost.

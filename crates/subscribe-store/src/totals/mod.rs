@@ -16,5 +16,5 @@ pub(crate) use fold::fold_all;
 pub(crate) use pg_totals::{PgTotals, TotalOrigin};
 #[cfg(test)]
 pub(crate) use pool_totals::totals_statement;
-pub(crate) use pool_totals::{PoolTotals, TOTALS_COLUMNS, TotalsSource, push_totals};
+pub(crate) use pool_totals::{PoolTotals, TotalsSource, push_totals};
 pub(crate) use remembered::TotalKey;

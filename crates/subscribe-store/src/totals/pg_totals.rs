@@ -44,26 +44,22 @@ impl PgTotals {
         }
     }
 
-    /// Reads the totals that a statement has with [`push_totals`](super::push_totals).
+    /// Reads the totals that a statement has with [`push_totals`](super::push_totals), and remembers the size of the pool.
     ///
     /// # Errors
     /// A total is negative.
-    pub(crate) fn read_row(&self, row: &PgRow, pool: PoolId) -> Result<PoolTotals, sqlx::Error> {
+    pub(crate) fn read_row(&self, row: &PgRow, source: TotalsSource, pool: PoolId) -> Result<PoolTotals, sqlx::Error> {
         let totals = PoolTotals::from_row(row)?;
         for source in totals.sources_with_more_rows(MANY_ROWS) {
             self.folder.report(source, pool);
         }
+        self.sizes.insert(source, pool, totals.all());
         Ok(totals)
     }
 
     /// The key of a filter's total.
     pub(crate) fn key(&self, source: TotalsSource, pool: PoolId, filter: &UserFilter, is_federated: bool) -> TotalKey {
         self.remembered.key(source, pool, filter, is_federated)
-    }
-
-    /// Whether the total of a filter was counted, for any version.
-    pub(crate) fn has_remembered(&self, key: &TotalKey) -> bool {
-        self.remembered.has(key)
     }
 
     /// The total of a filter, if it was counted in a snapshot with the same version.
@@ -76,16 +72,14 @@ impl PgTotals {
         self.remembered.insert(key, version, total);
     }
 
-    /// How many users the pool had at least when it was last seen.
-    pub(crate) fn last_size(&self, source: TotalsSource, pool: PoolId) -> Option<u64> {
-        self.sizes.get(source, pool)
+    /// The total of a filter when it was last counted, for any version.
+    pub(crate) fn last_total(&self, key: &TotalKey) -> Option<u64> {
+        self.remembered.last(key)
     }
 
-    /// Remembers that the pool has so many users, or more if the number is not exact.
-    pub(crate) fn see_size(&self, source: TotalsSource, pool: PoolId, users: u64, is_exact: bool) {
-        if is_exact || self.last_size(source, pool).is_none_or(|last| last < users) {
-            self.sizes.insert(source, pool, users);
-        }
+    /// How many users the pool had when it was last seen, unless that was long ago.
+    pub(crate) fn last_size(&self, source: TotalsSource, pool: PoolId) -> Option<u64> {
+        self.sizes.get(source, pool)
     }
 
     /// Ends the background task within `patience`.

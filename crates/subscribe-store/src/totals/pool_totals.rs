@@ -38,9 +38,9 @@ macro_rules! sum_where {
     };
 }
 
-/// The columns of [`push_totals`].
-pub(crate) const TOTALS_COLUMNS: &str = "v.version, v.registration_rows, v.mirror_rows, v.lite, v.lite_verified, v.standard, \
-                                         v.standard_verified, v.unverified, v.unverified_verified";
+/// What [`PoolTotals::from_row`] reads, one column instead of nine.
+const NUMBERS: &str = "ARRAY[v.version, v.registration_rows, v.mirror_rows, v.lite, v.lite_verified, v.standard, \
+                       v.standard_verified, v.unverified, v.unverified_verified]";
 
 const OF_REGISTRATIONS: &str = concat!(
     "SELECT xor_agg(t.mark) AS version, count(*) AS registration_rows, 0::bigint AS mirror_rows, ",
@@ -71,9 +71,10 @@ const OF_MIRROR: &str = concat!(
     " AS standard_verified FROM mirror_totals AS t WHERE t.pool = p.pool) AS m"
 );
 
-/// Writes the item `v` of a `FROM` list, with one row: the version, the numbers of stored rows, and the sums, in the snapshot of
-/// the statement.
+/// Writes the column `totals`: the version, the numbers of stored rows, and the sums, in the snapshot of the statement, which reads them
+/// once.
 pub(crate) fn push_totals(sql: &mut QueryBuilder<Postgres>, source: TotalsSource, pool: PoolId) {
+    sql.push("(SELECT ").push(NUMBERS).push(" FROM ");
     match source {
         TotalsSource::Registrations => sql.push("(").push(OF_REGISTRATIONS).push_bind(pool.0).push(") AS v"),
         TotalsSource::Mirror => sql
@@ -83,26 +84,28 @@ pub(crate) fn push_totals(sql: &mut QueryBuilder<Postgres>, source: TotalsSource
             .push(OF_MIRROR)
             .push(") AS v"),
     };
+    sql.push(") AS totals");
 }
 
 impl PoolTotals {
-    /// Reads the [`TOTALS_COLUMNS`] of a row.
+    /// Reads the column that [`push_totals`] writes.
     ///
     /// # Errors
     /// A total is negative.
     pub(crate) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let number = |column: &str| number(row, column);
+        let numbers: Vec<i64> = row.try_get("totals")?;
+        let [version, counts @ ..] = &numbers[..] else {
+            return Err(sqlx::Error::Decode("no totals".into()));
+        };
+        let counts: Result<Vec<u64>, _> = counts.iter().map(|count| u64::try_from(*count)).collect();
+        let counts = counts.map_err(|negative| sqlx::Error::Decode(Box::new(negative)))?;
+        let &[registrations, mirror, l, lv, s, sv, u, uv] = &counts[..] else {
+            return Err(sqlx::Error::Decode("another number of totals".into()));
+        };
         Ok(Self {
-            version: row.try_get_unchecked("version")?,
-            users: [
-                [number("lite")?, number("lite_verified")?],
-                [number("standard")?, number("standard_verified")?],
-                [number("unverified")?, number("unverified_verified")?],
-            ],
-            rows: StoredRows {
-                registrations: number("registration_rows")?,
-                mirror: number("mirror_rows")?,
-            },
+            version: *version,
+            users: [[l, lv], [s, sv], [u, uv]],
+            rows: StoredRows { registrations, mirror },
         })
     }
 
@@ -139,16 +142,10 @@ impl PoolTotals {
     }
 }
 
-fn number(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
-    let number: i64 = row.try_get_unchecked(column)?;
-    u64::try_from(number).map_err(|negative| sqlx::Error::Decode(Box::new(negative)))
-}
-
 /// A statement that reads the totals alone.
 #[cfg(test)]
 pub(crate) fn totals_statement(source: TotalsSource, pool: PoolId) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT ");
-    sql.push(TOTALS_COLUMNS).push(" FROM ");
     push_totals(&mut sql, source, pool);
     sql
 }

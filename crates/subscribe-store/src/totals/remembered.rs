@@ -59,9 +59,9 @@ impl RememberedTotals {
         }
     }
 
-    /// Whether a total was counted, for any version.
-    pub(super) fn has(&self, key: &TotalKey) -> bool {
-        self.totals.get(key).is_some()
+    /// The total that was counted last, for any version.
+    pub(super) fn last(&self, key: &TotalKey) -> Option<u64> {
+        self.totals.get(key).map(|remembered| remembered.total)
     }
 
     /// The total, if it was counted in a snapshot with the same version.

@@ -571,6 +571,7 @@ async fn reader_has_many_rows_folded() {
     let before = totals
         .read_row(
             &read_row(&mut connection, TotalsSource::Registrations, pool).await,
+            TotalsSource::Registrations,
             pool,
         )
         .unwrap();
@@ -589,7 +590,11 @@ async fn reader_has_many_rows_folded() {
     .await;
     // The lists of the mirror read the registrations too, so this reader reports them.
     let before = totals
-        .read_row(&read_row(&mut connection, TotalsSource::Mirror, pool).await, pool)
+        .read_row(
+            &read_row(&mut connection, TotalsSource::Mirror, pool).await,
+            TotalsSource::Mirror,
+            pool,
+        )
         .unwrap();
     let until = Instant::now() + Duration::from_secs(20);
     while stored_rows(&mut connection, pool).await > 2 {
@@ -597,12 +602,17 @@ async fn reader_has_many_rows_folded() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let after = totals
-        .read_row(&read_row(&mut connection, TotalsSource::Mirror, pool).await, pool)
+        .read_row(
+            &read_row(&mut connection, TotalsSource::Mirror, pool).await,
+            TotalsSource::Mirror,
+            pool,
+        )
         .unwrap();
     assert_eq!(numbers(&before), numbers(&after));
     let after = totals
         .read_row(
             &read_row(&mut connection, TotalsSource::Registrations, pool).await,
+            TotalsSource::Registrations,
             pool,
         )
         .unwrap();

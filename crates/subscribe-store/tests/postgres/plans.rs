@@ -29,7 +29,9 @@ use time::OffsetDateTime;
 use crate::{
     query_shapes::shapes,
     sample_users::sample_user,
-    support::{all_orders, and_metadata, containing, context, first_page, import_users, private_server, tenant},
+    support::{
+        all_orders, and_first_name, and_metadata, containing, context, first_page, import_users, private_server, tenant,
+    },
 };
 
 const ROWS: u64 = 200_000;
@@ -222,6 +224,22 @@ async fn check_mirror_lists(loaded: &PlanFixture) {
     assert!(worst.0 < MOST_BUFFERS, "{} touched {} buffers", worst.1, worst.0);
 }
 
+/// What the statistics know to be rare, and a list without a filter, are one statement, which reads little (ADR 0145).
+async fn check_single_statements(loaded: &PlanFixture) {
+    for (name, filter) in [
+        ("everyone", UserFilter::default()),
+        ("absent part", containing("absentneedle")),
+        ("rare first name", and_first_name(UserFilter::default(), "zzz")),
+        ("rare metadata", and_metadata(UserFilter::default(), "city", "nowhere")),
+    ] {
+        let touched = loaded.search(&loaded.big, &first_page(filter)).await;
+        assert_eq!(touched.len(), 1, "{name}");
+        assert!(touched[0] < 300, "{name} touched {}", touched[0]);
+    }
+    let few = loaded.search(&loaded.small, &first_page(containing("maria"))).await;
+    assert_eq!(few.len(), 1, "a part of addresses of a small pool");
+}
+
 /// One user in nine, all in the middle of the orders by name, and mostly of that by address.
 async fn check_many_distant_matches(loaded: &PlanFixture) {
     let named = and_metadata(UserFilter::default(), "firstName", "Maria");
@@ -280,6 +298,7 @@ async fn every_query_shape_touches_few_buffers() {
     println!("the worst page touched {} buffers: {}", worst.0, worst.1);
     assert!(worst.0 < MOST_BUFFERS, "{} touched {} buffers", worst.1, worst.0);
     check_mirror_lists(&loaded).await;
+    check_single_statements(&loaded).await;
     check_many_distant_matches(&loaded).await;
 
     // A page at a distant cursor costs what the first page costs.
