@@ -5,7 +5,7 @@ use masthead_subscribe_store::{DatabasePasswords, DatabaseUrls};
 
 use crate::{
     reload::{Reload, ReloadError},
-    settings::ServerSettings,
+    settings::{SecretText, ServerSettings},
 };
 
 /// The passwords of the database as a part that is reloaded. All else in the URLs needs a restart.
@@ -33,7 +33,7 @@ impl Reload for ReloadedPasswords {
         let urls = DatabaseUrls {
             service: database.url.reveal(),
             direct: database.direct_url.reveal(),
-            replicas: database.replica_urls.iter().map(|url| url.reveal()).collect(),
+            replicas: database.replica_urls.iter().map(SecretText::reveal).collect(),
         };
         match self.0.replace(&urls) {
             Ok(is_replaced) => {

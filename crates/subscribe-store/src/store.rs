@@ -95,8 +95,10 @@ impl Store {
         let plain = DatabaseServers::parse(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         let to_server = DatabaseServers::parse(direct)?;
-        let queue = SearchQueue::new(options.search_limits(&to_server), options.statement_timeout);
-        let queue = Arc::new(queue);
+        let queue = Arc::new(SearchQueue::new(
+            options.search_limits(&to_server),
+            options.statement_timeout,
+        ));
         let maintenance = options.maintenance(&to_server);
 
         let log = options
