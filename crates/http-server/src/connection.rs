@@ -36,7 +36,7 @@ pub(crate) async fn serve<H: RequestHandler>(
     let io = TokioIo::new(socket);
     let (requests, limits) = (Arc::clone(&timers), Arc::clone(&options));
     let total = Arc::clone(unsent.total());
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let is_http2 = request.version() == Version::HTTP_2;
         let has_fragment = || requests.with_head(|head| head.has_fragment(request.method(), request.uri()));
         let rejection = if !is_http2 && requests.may_have_fragment() && has_fragment() {
@@ -47,8 +47,7 @@ pub(crate) async fn serve<H: RequestHandler>(
         // Counted before the handler runs, and until the response body is dropped.
         let open = OpenRequest::begin(&requests, is_http2);
         let room = ResponseRoom::new(&unsent);
-        request.extensions_mut().insert(room.clone());
-        let response = Arc::clone(&handler).handle(request, peer, rejection);
+        let response = Arc::clone(&handler).handle(request, peer, rejection, room.clone());
         async move {
             let response: Response<H::Body> = response.await;
             open.set_answered();

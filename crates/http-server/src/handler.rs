@@ -7,20 +7,21 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
-use crate::{raw_head::RawHead, rejection::Rejection};
+use crate::{raw_head::RawHead, rejection::Rejection, unsent::ResponseRoom};
 
 /// Answers requests. Implementations must catch panics.
 pub trait RequestHandler: Send + Sync + 'static {
     /// The body of a response.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
 
-    /// Answers a request from this peer; with an error response if there is a rejection. The request's extensions have its
-    /// [`ResponseRoom`](crate::ResponseRoom): a large response is made when there is room for it.
+    /// Answers a request from this peer; with an error response if there is a rejection. A large response is made when there is
+    /// room for it.
     fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
         rejection: Option<Rejection>,
+        room: ResponseRoom,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The response to an HTTP/1 head that the parser rejects; the connection is closed after it.

@@ -193,7 +193,7 @@ impl UnsentBytes {
     }
 }
 
-/// The memory that the response to one request takes; in the extensions of every request. Cheap to clone.
+/// The memory that the response to one request takes. Cheap to clone.
 #[derive(Clone)]
 pub struct ResponseRoom(Arc<Reservation>);
 

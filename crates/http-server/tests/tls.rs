@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::{body::Incoming, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use masthead_http_server::{
-    CallerCertificates, DrainOutcome, Lifecycle, Listener, RawHead, Rejection, RequestHandler, ServerOptions,
-    ServerTls, TlsIdentity, TlsIdentityError, TlsOptions, WorkerHandle, serve,
+    CallerCertificates, DrainOutcome, Lifecycle, Listener, RawHead, Rejection, RequestHandler, ResponseRoom,
+    ServerOptions, ServerTls, TlsIdentity, TlsIdentityError, TlsOptions, WorkerHandle, serve,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::{
@@ -45,6 +45,7 @@ impl RequestHandler for Echo {
         request: Request<Incoming>,
         _: IpAddr,
         _: Option<Rejection>,
+        _: ResponseRoom,
     ) -> Response<Full<Bytes>> {
         let text = format!("{:?} {}", request.version(), request.uri().path());
         Response::new(Full::new(Bytes::from(text)))

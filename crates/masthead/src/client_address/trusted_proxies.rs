@@ -46,22 +46,25 @@ impl TrustedProxies {
     /// In the second case the result is the nearest known hop.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut caller = peer.to_canonical();
+        if !self.trusts(caller) {
+            return caller;
+        }
         let name = match self.header {
             ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
             ForwardedHeader::Forwarded => FORWARDED,
         };
-        let mut caller = peer.to_canonical();
         let lines = headers.get_all(name).iter().rev();
         for element in lines.flat_map(|line| forwarded::elements(line.as_bytes())) {
-            if !self.trusts(caller) {
-                break;
-            }
             let named = match self.header {
                 ForwardedHeader::XForwardedFor => forwarded::address(element),
                 ForwardedHeader::Forwarded => forwarded::forwarded_for(element),
             };
             let Some(address) = named else { break };
             caller = address;
+            if !self.trusts(caller) {
+                break;
+            }
         }
         caller
     }

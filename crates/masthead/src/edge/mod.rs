@@ -129,14 +129,18 @@ impl<R: Routes> Edge<R> {
         }
     }
 
-    async fn routed(&self, head: &Head, body: Incoming, peer: IpAddr, record: &mut access::AccessEntry) -> ApiResponse {
+    async fn routed(
+        &self,
+        head: &Head,
+        body: Incoming,
+        peer: IpAddr,
+        room: ResponseRoom,
+        record: &mut access::AccessEntry,
+    ) -> ApiResponse {
         let path = head.uri.path();
         let deadline = record.began + self.http.request_deadline;
-        let room = head.extensions.get::<ResponseRoom>();
-        if let Some(room) = room
-            && !room.has_memory()
-            && timeout_at(deadline.into(), room.reserve(0)).await.is_err()
-        {
+        // What is rarely waited for is boxed, here and below: it would make the future of each request larger, which is moved.
+        if !room.has_memory() && Box::pin(timeout_at(deadline.into(), room.reserve(0))).await.is_err() {
             return refuse_at(path, ServerRefusal::Unavailable, record.id.clone(), RETRY_AFTER);
         }
         let route = self.routes.route(path);
@@ -147,7 +151,7 @@ impl<R: Routes> Edge<R> {
             request_id: record.id.clone(),
             deadline,
             caller: Some(if is_reported { caller.reported() } else { caller }),
-            room: room.map(answer_room).unwrap_or_default(),
+            room: AnswerRoom::new(Arc::new(ConnectionMemory(room))),
         };
         // Before the handler runs: it may panic, or its client may leave.
         record.route = route.as_ref().map(R::pattern).cloned();
@@ -173,6 +177,7 @@ impl<R: Routes> RequestHandler for Edge<R> {
         request: Request<Incoming>,
         peer: IpAddr,
         rejection: Option<Rejection>,
+        room: ResponseRoom,
     ) -> Response<CountedBody> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
@@ -197,9 +202,9 @@ impl<R: Routes> RequestHandler for Edge<R> {
         } else if let Some(page) = page {
             record.request.route = Some(page.path().into());
             record.is_probe = true;
-            self.ops.answer(page, &head.method, self.ops_reader).await
+            Box::pin(self.ops.answer(page, &head.method, self.ops_reader)).await
         } else {
-            self.routed(&head, body, peer, &mut record.request).await
+            self.routed(&head, body, peer, room, &mut record.request).await
         };
         record.request.status = answer.status().as_u16();
         let headers = answer.headers_mut();
@@ -255,10 +260,6 @@ impl AnswerMemory for ConnectionMemory {
     fn reserve(&self, bytes: usize) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.0.reserve(bytes))
     }
-}
-
-fn answer_room(room: &ResponseRoom) -> AnswerRoom {
-    AnswerRoom::new(Arc::new(ConnectionMemory(room.clone())))
 }
 
 /// Whether the connection cannot be used any more: a body is missing, or its end unknown.

@@ -21,7 +21,7 @@ use http::{
 use http_body_util::Full;
 use hyper::body::Incoming;
 use masthead_api::{ApiBody, ApiResponse, RequestId, refuse_at};
-use masthead_http_server::{RawHead, Rejection, RequestHandler};
+use masthead_http_server::{RawHead, Rejection, RequestHandler, ResponseRoom};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use health::{HealthPart, HealthReport, ServiceHealth};
@@ -194,6 +194,7 @@ impl RequestHandler for Ops {
         request: Request<Incoming>,
         _peer: IpAddr,
         rejection: Option<Rejection>,
+        _room: ResponseRoom,
     ) -> ApiResponse {
         if let Some(rejection) = rejection {
             return reject(request.headers(), rejection);
