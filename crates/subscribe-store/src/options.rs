@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::{
     connect::Connector,
+    connection_log::ConnectionLog,
     database::PgDatabase,
     database_url::{DatabaseServers, DatabaseUrlError},
     search_queue::SearchLimits,
@@ -162,6 +163,11 @@ impl StoreOptions {
             waiting: self.search_queue,
             waiting_per_pool: self.search_queue_per_tenant,
         }
+    }
+
+    /// Where failed connections are logged, if they are.
+    pub(crate) fn connection_log(&self) -> Option<Arc<ConnectionLog>> {
+        self.logs_failed_connections.then(Arc::default)
     }
 
     /// Connections without a time limit; without a direct way to the server, it is that of the role.

@@ -13,7 +13,6 @@ use crate::{
     bulk::PgBulkLookups,
     caller_rules::PgCallerRules,
     connect::Connector,
-    connection_log::ConnectionLog,
     database::PgDatabase,
     database_passwords::DatabasePasswords,
     database_url::DatabaseServers,
@@ -95,15 +94,11 @@ impl Store {
         let plain = DatabaseServers::parse(&options.url)?;
         let direct = options.direct_url.as_deref().unwrap_or(&options.url);
         let to_server = DatabaseServers::parse(direct)?;
-        let queue = Arc::new(SearchQueue::new(
-            options.search_limits(&to_server),
-            options.statement_timeout,
-        ));
+        let limits = options.search_limits(&to_server);
+        let queue = Arc::new(SearchQueue::new(limits, options.statement_timeout));
         let maintenance = options.maintenance(&to_server);
 
-        let log = options
-            .logs_failed_connections
-            .then(|| Arc::new(ConnectionLog::default()));
+        let log = options.connection_log();
         let generic = options.connector(&plain, GENERIC_PLANS).with_log(log.clone());
         let replicas = ReplicaServers::new(options)?;
         let writes = || replicas.as_ref().map(|replicas| Arc::clone(replicas.state.writes()));
