@@ -306,6 +306,16 @@ pub trait UserWriter: Send + Sync {
     /// What a sign-in with this address is decided by; `None` when no user has it.
     async fn credentials(&self, cx: &CallContext, email: &Email) -> Result<Option<StoredCredentials>, SourceError>;
 
+    /// Completes the deletion of an account that a provider had and the store did not: no sync or import brings the user back, and
+    /// lists do not show it. `email` is the account's address, if known.
+    async fn delete_unstored(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        email: Option<&Email>,
+        commit: &WriteCommit,
+    ) -> Result<(), UserWriteError>;
+
     /// Commits the events of a call that changes nothing else.
     async fn record(
         &self,

@@ -63,6 +63,9 @@ async fn state(admin: &Admin, tenant: &TenantId) -> Result<serde_json::Value, Co
     ))
 }
 
+/// All three or none.
+const USER_TOKENS: [&str; 3] = ["Token.Issuer", "Token.Audience", "Token.JwksUrl"];
+
 const RETURN_URLS: &str = "Users.ReturnUrls";
 
 fn sets_return_urls(command: &TenantCommand) -> bool {
@@ -102,11 +105,26 @@ async fn change(store: &Store, command: &TenantCommand, options: &ProviderSettin
                 .into_iter()
                 .find(|row| row.id == *tenant)
                 .map_or_else(BTreeMap::new, |row| row.settings);
+            if let Some((name, _)) = changes
+                .iter()
+                .find(|(name, value)| value.is_empty() && !wanted.contains_key(*name))
+            {
+                return Err(CommandError::new(format!(
+                    "nothing was changed: {tenant} has no setting {name}"
+                )));
+            }
             wanted.extend(changes.clone());
             wanted.retain(|_, value| !value.is_empty());
             refuse_errors(tenant, &wanted, options)?;
             let (settings, warnings) = admin.set_tenant(tenant, &changes).await.map_err(refused)?;
             warn(&warnings);
+            let tokens = USER_TOKENS.map(|name| settings.contains_key(name));
+            if tokens.contains(&true) && tokens.contains(&false) {
+                print_warning(format_args!(
+                    "tokens of users are refused until {} are all set",
+                    USER_TOKENS.join(", ")
+                ));
+            }
             print_line(format_args!("{tenant}{}", pairs(&settings)))
         }
         TenantCommand::Remove { tenant, orphan, yes } => {

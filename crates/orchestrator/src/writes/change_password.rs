@@ -120,16 +120,6 @@ impl Services {
         };
         self.after_store(cx, (intent, crid), stored).await.map(|_| ())
     }
-
-    /// Whether the provider has an account with this id.
-    pub(crate) async fn provider_has(
-        &self,
-        cx: &CallContext,
-        both: &TwoSides,
-        crid: &CustomerRegistrationId,
-    ) -> Result<bool, WriteUserError> {
-        Ok(find_by_id(cx, &*both.writer, crid).await?.is_some())
-    }
 }
 
 /// Creates the registration of an account that the provider has written, where the store does not have it yet.

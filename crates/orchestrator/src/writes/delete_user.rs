@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use masthead_domain::{customer_registration_id::CustomerRegistrationId, event::EventKind, user_key::UserKey};
+use masthead_domain::{
+    customer_registration_id::CustomerRegistrationId, email::Email, event::EventKind, user_key::UserKey,
+};
 use masthead_ports::{
     accounts::Ability,
     intents::IntentKind,
@@ -12,6 +14,7 @@ use masthead_ports::{
 };
 
 use super::{
+    create_user::find_by_id,
     error::WriteUserError,
     intent_content::IntentContent,
     services::{Services, WriteCall, Written},
@@ -71,7 +74,7 @@ impl Services {
     ) -> Result<Written<()>, WriteUserError> {
         let DeleteRequest { crid, .. } = request;
         // A provider does not report whether a deleted account was there.
-        let (at_provider, in_store) = tokio::join!(self.provider_has(cx, both, crid), async {
+        let (at_provider, in_store) = tokio::join!(find_by_id(cx, &*both.writer, crid), async {
             // A remote Users API that is written alone is both.
             if both.is_remote_alone {
                 Ok(None)
@@ -79,9 +82,11 @@ impl Services {
                 self.stored(cx, crid).await
             }
         });
-        if !at_provider? && in_store?.is_none() {
+        let account = at_provider?;
+        if account.is_none() && in_store?.is_none() {
             return Err(WriteUserError::NoSuchUser);
         }
+        let email = account.and_then(|account| account.email);
         let content = IntentContent::Delete { purge: false };
         let intended = Intended {
             kind: IntentKind::Delete,
@@ -104,20 +109,21 @@ impl Services {
         let mut commit = self.commit(call, &[EventKind::AuthSystemUserDelete, EventKind::SubscribeUserDelete]);
         commit.intent = Some(intent);
         let following = Self::following(cx);
-        let stored = delete_or_record(&following, &*both.store, crid, &commit).await;
+        let stored = delete_at_store(&following, &*both.store, (crid, email.as_ref()), &commit).await;
         Ok(self.after_store(cx, (intent, crid), stored).await.map(|_| ()))
     }
 }
 
-/// Deletes the registration of a deleted account; one that the store never had is recorded as deleted all the same.
-pub(crate) async fn delete_or_record(
+/// Deletes the registration of a deleted account; a user that the store never had stays deleted all the same. The address is that
+/// of the account, if known.
+pub(crate) async fn delete_at_store(
     cx: &CallContext,
     store: &dyn UserWriter,
-    crid: &CustomerRegistrationId,
+    (crid, email): (&CustomerRegistrationId, Option<&Email>),
     commit: &WriteCommit,
 ) -> Result<(), UserWriteError> {
     match store.delete(cx, crid, commit).await {
-        Err(UserWriteError::NoSuchUser) => Ok(store.record(cx, None, commit).await?),
+        Err(UserWriteError::NoSuchUser) => store.delete_unstored(cx, crid, email, commit).await,
         deleted => deleted.map(|_| ()),
     }
 }

@@ -345,6 +345,16 @@ impl UserWriter for RemoteStore {
         Err(refused())
     }
 
+    async fn delete_unstored(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        email: Option<&Email>,
+        commit: &WriteCommit,
+    ) -> Result<(), UserWriteError> {
+        self.local.delete_unstored(cx, id, email, &self.commit(commit)).await
+    }
+
     async fn record(
         &self,
         cx: &CallContext,

@@ -17,7 +17,7 @@ use masthead_ports::{
 
 use super::{
     change_password::AT_BOTH,
-    delete_user::delete_or_record,
+    delete_user::delete_at_store,
     intent_content::{IntentContent, RequestedAccount},
     services::{Recipient, Services},
     update_user::update_or_create,
@@ -115,7 +115,7 @@ impl Services {
                 if *purge {
                     self.erase_found(cx, &crid, &commit).await
                 } else {
-                    delete_or_record(cx, store, &crid, &commit).await
+                    delete_at_store(cx, store, (&crid, None), &commit).await
                 }
             }
         };

@@ -15,7 +15,10 @@ use super::{
     registration_rows::lock_by_id,
     reset_links,
 };
-use crate::{database::Transaction, mirror::follow_deletion};
+use crate::{
+    database::Transaction,
+    mirror::{follow_deletion, follow_erasure},
+};
 
 /// As [`masthead_ports::users::UserWriter::delete`].
 pub(super) async fn delete(
@@ -33,6 +36,42 @@ pub(super) async fn delete(
     let (transaction, deleted) = in_time(cx, work).await?;
     commit_write(cx, transaction, cx.tenant.pool).await?;
     Ok(deleted)
+}
+
+/// As [`masthead_ports::users::UserWriter::delete_unstored`].
+pub(super) async fn delete_unstored(
+    users: &PgUsers,
+    cx: &CallContext,
+    (id, email): (&CustomerRegistrationId, Option<&Email>),
+    commit: &WriteCommit,
+) -> Result<(), PgWriteError> {
+    let pool = cx.tenant.pool;
+    let ids = [id.clone()];
+    let work = || async {
+        users.tombstones.check()?;
+        let mut transaction = users.writing.begin().await?;
+        share_pool(&mut transaction, pool).await?;
+        end_answers(&mut transaction, pool, id).await?;
+        follow_erasure(&mut transaction, pool, std::iter::empty(), &ids).await?;
+        let unused = match email {
+            Some(email) if !is_used(&mut transaction, pool, email).await? => Some(email),
+            _ => None,
+        };
+        let stones = (&ids[..], unused);
+        users
+            .tombstones
+            .write(&mut transaction, pool, stones, commit.origin.at)
+            .await?;
+        let user = WrittenUser {
+            number: None,
+            crid: Some(id),
+            hashed: users.tombstones.hashed_user(pool, id),
+        };
+        complete(&mut transaction, &cx.tenant, user, commit).await?;
+        Ok(transaction)
+    };
+    let transaction = in_time(cx, work).await?;
+    commit_write(cx, transaction, pool).await
 }
 
 async fn delete_within(

@@ -146,6 +146,20 @@ impl UserWriter for PgUsers {
         read("credentials", sign_in::credentials(self, cx, email)).await
     }
 
+    async fn delete_unstored(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        email: Option<&Email>,
+        commit: &WriteCommit,
+    ) -> Result<(), UserWriteError> {
+        write(
+            "delete unstored user",
+            delete::delete_unstored(self, cx, (id, email), commit),
+        )
+        .await
+    }
+
     async fn record(
         &self,
         cx: &CallContext,

@@ -300,6 +300,19 @@ impl UserWriter for InMemoryUsers {
         })
     }
 
+    async fn delete_unstored(
+        &self,
+        cx: &CallContext,
+        id: &CustomerRegistrationId,
+        _email: Option<&Email>,
+        commit: &WriteCommit,
+    ) -> Result<(), UserWriteError> {
+        self.run("delete_unstored", |state| {
+            state.end_answers(cx.tenant.pool, id);
+            Ok(state.commit("delete_unstored", &cx.tenant, None, commit)?)
+        })
+    }
+
     async fn record(
         &self,
         cx: &CallContext,

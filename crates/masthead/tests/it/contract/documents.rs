@@ -16,7 +16,10 @@ use crate::{
         legacy::{once_known, warm},
         server::{ContractServer, TenantFixture, contract_tenants},
     },
-    support::http_client::{self, percent_encoded},
+    support::{
+        http_client::{self, percent_encoded},
+        process::setting,
+    },
 };
 
 /// The request id of the examples.
@@ -302,6 +305,14 @@ fn export_examples_match_responses() {
     }
 }
 
+/// The answer to a request that is one too many in a minute.
+fn above_the_limit(tenants: &[TenantFixture], case: &ContractCase) -> CaseAnswer {
+    let one_a_minute = |settings: &mut Vec<_>| settings.push(setting("LIMITS__SUBJECT_REQUESTS_PER_MINUTE", "1"));
+    let server = ContractServer::start_with(tenants, one_a_minute);
+    let mut answers = (0..10).map(|_| server.send(case));
+    answers.find(|answer| answer.status == 429).expect("429")
+}
+
 /// Checks that each example is a response of the program.
 fn are_answers(path: &str, examples: &[(u16, Value)], answers: &[CaseAnswer]) {
     let answers: Vec<_> = answers.iter().map(|answer| (answer.status, json_of(answer))).collect();
@@ -357,7 +368,9 @@ fn v4_error_examples_match_responses() {
         } else {
             get("/v4/Users/2937")
         };
-        let answers: Vec<_> = cases(usual).iter().chain(&own).map(|case| server.send(case)).collect();
+        let limited = above_the_limit(&contract_tenants(), &usual);
+        let answers = cases(usual).into_iter().chain(own).map(|case| server.send(&case));
+        let answers: Vec<_> = answers.chain([limited]).collect();
         let mut examples = errors(document.operation(method, path));
         // Errors of the store are checked by another test.
         examples.retain(|(status, _)| *status < 500);
@@ -414,10 +427,11 @@ fn legacy_error_examples_match_responses() {
     ];
     // Without a group, two tenants match.
     once_known(&server, &answers[2]);
-    let answers = answers.map(|case| server.send(&case));
+    let mut answers = answers.map(|case| server.send(&case)).to_vec();
+    answers.push(above_the_limit(&loaded, &ann()));
     for (path, operation) in document.operations("get", "/User") {
         let examples = errors(operation);
-        assert_eq!(examples.len(), 7, "{path}");
+        assert_eq!(examples.len(), 8, "{path}");
         are_answers(path, &examples, &answers);
     }
 }

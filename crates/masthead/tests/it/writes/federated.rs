@@ -152,6 +152,46 @@ fn user_deleted_from_our_store_alone_is_absent() {
     }
 }
 
+/// A user whom the provider alone has: the sync has put it into the mirror, and no registration was made yet.
+#[test]
+fn deleted_user_of_the_provider_alone_stays_deleted() {
+    let server = WriteServer::start(&[]);
+    for paper in FEDERATED {
+        let name = format!("uma-{paper}");
+        let address = email(&name);
+        let id = server.create(paper, &name).expect("S200_03").id();
+        let forget = |table| {
+            format!("DELETE FROM {table} AS d USING tenants AS t WHERE t.pool = d.pool AND t.paper = '{paper}';")
+        };
+        server
+            .database
+            .run(&(forget("registrations") + &forget("mirror_entries")))
+            .unwrap();
+        let synced = server.command(&["sync", "--tenant", &format!("north/daily/{paper}")]);
+        assert!(synced.status.success(), "{synced:?}");
+        assert!(server.store_side(paper).is_empty(), "{paper}");
+        let listed = || {
+            let list = server.call(paper, "GET /v4/Users?pageSize=100", &Value::Null);
+            assert_eq!(list.status, 200, "{paper}");
+            list.body.to_string().contains(&address)
+        };
+        assert!(listed(), "{paper}: the mirror has it");
+        let delete = format!("DELETE /v4/Users/{}", percent_encoded(&id));
+        server.call(paper, &delete, &Value::Null).expect("S200_14");
+        assert!(!listed(), "{paper}: the list follows at once");
+
+        let row = json!({"customerRegistrationId": id, "email": address}).to_string();
+        let tenant = format!("north/daily/{paper}");
+        let imported = server.command_with(&["import", "--tenant", &tenant], &row);
+        let report: Value = serde_json::from_slice(&imported.stdout).unwrap();
+        assert_eq!(
+            (&report["imported"], &report["skipped"]),
+            (&json!(0), &json!(1)),
+            "{paper}: {report}"
+        );
+    }
+}
+
 #[test]
 fn sync_does_not_bring_a_deleted_user_back() {
     let server = WriteServer::start(&[]);
