@@ -16,7 +16,6 @@ use masthead_ports::{
 };
 
 use super::{
-    create_user::find_by_id,
     error::WriteUserError,
     intent_content::{IntentContent, registration_of},
     services::{Services, WriteCall, Written},

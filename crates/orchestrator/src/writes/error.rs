@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use masthead_domain::{return_url::ReturnUrlError, state::UserState};
 use masthead_ports::{
-    accounts::{MissingSetting, UserFacingMessage},
+    accounts::{MissingSetting, UserFacingMessage, WriteError},
     passwords::HasherError,
     source::{SUBSCRIBE, SourceError, SourceErrorKind, SourceName},
     users::UserWriteError,
@@ -174,5 +174,25 @@ pub(crate) fn provider_read_error(error: &SourceError, provider: SourceName) -> 
     WriteUserError::Unavailable {
         retry_after,
         pending: None,
+    }
+}
+
+/// What a remote Users API, in place of our store, does not do.
+pub(crate) fn refused_by_remote_store() -> SourceError {
+    SourceError::new("remote store", SourceErrorKind::Refused)
+}
+
+/// The error of a step that the remote API has not done.
+pub(crate) fn remote_store_error(error: WriteError) -> UserWriteError {
+    match error {
+        WriteError::AlreadyExists => UserWriteError::EmailTaken {
+            state: Some(UserState::Standard),
+        },
+        WriteError::AwaitsVerification => UserWriteError::EmailTaken { state: None },
+        WriteError::IdTaken => UserWriteError::IdTaken,
+        WriteError::Changed => UserWriteError::Changed,
+        WriteError::NoSuchUser => UserWriteError::NoSuchUser,
+        WriteError::Refused { .. } => refused_by_remote_store().into(),
+        WriteError::Source(error) => error.into(),
     }
 }

@@ -8,7 +8,6 @@ use masthead_domain::{
     account::Account,
     customer_registration_id::CustomerRegistrationId,
     email::Email,
-    state::UserState,
     user_change::{UserChange, is_blocked_key},
     user_key::UserKey,
 };
@@ -17,7 +16,7 @@ use masthead_ports::{
     keyed_hash::{KeyedHash, KeyedHasher},
     passwords::PasswordHash,
     remote_store::{EndedByWrite, RemoteStoreRecords},
-    source::{CallContext, SourceError, SourceErrorKind, UserSource},
+    source::{CallContext, SourceError, UserSource},
     users::{
         CodeCheck, CodeRefusal, NewCode, NewRegistration, NewResetLink, PendingRegistration, ResetLink,
         StoredCredentials, UserWriteError, UserWriter, WriteCommit,
@@ -25,9 +24,10 @@ use masthead_ports::{
 };
 use time::OffsetDateTime;
 
-use super::write_key::key_of_intent;
-
-const REMOTE: &str = "remote store";
+use super::{
+    error::{refused_by_remote_store, remote_store_error},
+    write_key::key_of_intent,
+};
 
 /// The registrations of a tenant at a remote Users API, as the store of its writes. Accounts that its methods return show
 /// no more than what was written.
@@ -41,25 +41,6 @@ pub(crate) struct RemoteStore {
     /// Our store: codes and links of users that it does not have.
     pub(crate) records: Arc<dyn RemoteStoreRecords>,
     pub(crate) hasher: Arc<dyn KeyedHasher>,
-}
-
-fn refused() -> SourceError {
-    SourceError::new(REMOTE, SourceErrorKind::Refused)
-}
-
-/// The error of a step that the remote API has not done.
-fn store_error(error: WriteError) -> UserWriteError {
-    match error {
-        WriteError::AlreadyExists => UserWriteError::EmailTaken {
-            state: Some(UserState::Standard),
-        },
-        WriteError::AwaitsVerification => UserWriteError::EmailTaken { state: None },
-        WriteError::IdTaken => UserWriteError::IdTaken,
-        WriteError::Changed => UserWriteError::Changed,
-        WriteError::NoSuchUser => UserWriteError::NoSuchUser,
-        WriteError::Refused { .. } => refused().into(),
-        WriteError::Source(error) => error.into(),
-    }
 }
 
 impl RemoteStore {
@@ -101,7 +82,7 @@ impl RemoteStore {
     ) -> Result<Account, UserWriteError> {
         // A Users API has no users without an address.
         let (Some(id), Some(email)) = (&new.crid, &new.email) else {
-            return Err(refused().into());
+            return Err(refused_by_remote_store().into());
         };
         let account = NewAccount {
             id: Some(id.clone()),
@@ -116,10 +97,12 @@ impl RemoteStore {
             Ok(account) => Ok(account),
             Err(taken @ (WriteError::AlreadyExists | WriteError::AwaitsVerification | WriteError::IdTaken)) => {
                 let found = writer.find_written(cx, &UserKey::Id(id.clone())).await?;
-                let stored = found.into_iter().next().ok_or_else(|| store_error(taken))?;
-                overwrite(cx, writer, &stored, &account).await.map_err(store_error)
+                let stored = found.into_iter().next().ok_or_else(|| remote_store_error(taken))?;
+                overwrite(cx, writer, &stored, &account)
+                    .await
+                    .map_err(remote_store_error)
             }
-            Err(error) => Err(store_error(error)),
+            Err(error) => Err(remote_store_error(error)),
         }
     }
 
@@ -172,7 +155,7 @@ impl UserWriter for RemoteStore {
         let account = match (&self.writer, &new.crid) {
             (Some(writer), _) => self.create_there(&self.keyed(cx, commit), &**writer, new).await?,
             (None, Some(id)) => Account::new(id.clone()),
-            (None, None) => return Err(refused().into()),
+            (None, None) => return Err(refused_by_remote_store().into()),
         };
         let ended = EndedByWrite {
             pending: new.email.as_ref(),
@@ -249,7 +232,7 @@ impl UserWriter for RemoteStore {
             Some(writer) => {
                 let change = AccountChange::whole(change, read);
                 let updated = writer.update(&self.keyed(cx, commit), id, &change).await;
-                updated.map_err(store_error)?
+                updated.map_err(remote_store_error)?
             }
             None => Account::new(id.clone()),
         };
@@ -266,7 +249,7 @@ impl UserWriter for RemoteStore {
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
         if password.is_some() {
-            return Err(refused().into());
+            return Err(refused_by_remote_store().into());
         }
         let ended = EndedByWrite {
             pending: None,
@@ -284,7 +267,7 @@ impl UserWriter for RemoteStore {
         _password: &PasswordHash,
         _commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
-        Err(refused().into())
+        Err(refused_by_remote_store().into())
     }
 
     async fn rehash(
@@ -294,7 +277,7 @@ impl UserWriter for RemoteStore {
         _old: &PasswordHash,
         _new: &PasswordHash,
     ) -> Result<(), SourceError> {
-        Err(refused())
+        Err(refused_by_remote_store())
     }
 
     async fn set_email(
@@ -309,7 +292,7 @@ impl UserWriter for RemoteStore {
             Some(writer) => {
                 let cx = self.keyed(cx, commit);
                 let changed = writer.set_email(&cx, id, email, verified.unwrap_or_default()).await;
-                changed.map_err(store_error)?
+                changed.map_err(remote_store_error)?
             }
             None => Account::new(id.clone()),
         };
@@ -330,7 +313,7 @@ impl UserWriter for RemoteStore {
     ) -> Result<Account, UserWriteError> {
         if let Some(writer) = &self.writer {
             let deleted = writer.delete(&self.keyed(cx, commit), id).await;
-            deleted.map_err(store_error)?;
+            deleted.map_err(remote_store_error)?;
         }
         let ended = EndedByWrite {
             pending: None,
@@ -342,7 +325,7 @@ impl UserWriter for RemoteStore {
 
     /// The API that has the passwords checks them.
     async fn credentials(&self, _cx: &CallContext, _email: &Email) -> Result<Option<StoredCredentials>, SourceError> {
-        Err(refused())
+        Err(refused_by_remote_store())
     }
 
     async fn delete_unstored(
@@ -396,7 +379,7 @@ impl UserWriter for RemoteStore {
         commit: &WriteCommit,
     ) -> Result<Account, UserWriteError> {
         if password.is_some() {
-            return Err(refused().into());
+            return Err(refused_by_remote_store().into());
         }
         let user = self.records.use_link(cx, hashes, &self.commit(commit)).await?;
         Ok(Account::new(user))

@@ -152,7 +152,7 @@ fn user_deleted_from_our_store_alone_is_absent() {
     }
 }
 
-/// A user whom the provider alone has: the sync has put it into the mirror, and no registration was made yet.
+/// A user that the provider alone has: the sync has put it into the mirror, and no registration was made yet.
 #[test]
 fn deleted_user_of_the_provider_alone_stays_deleted() {
     let server = WriteServer::start(&[]);
