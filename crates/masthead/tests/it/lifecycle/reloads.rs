@@ -72,7 +72,7 @@ fn sealing_key_rotates_without_a_restart() {
     );
     server.signal("HUP");
     until("refused", || {
-        server.log().contains("sealing.keys.K1 is another key than before")
+        server.log().contains("sealing.keys.k1 is another key than before")
     });
     assert_eq!(published(), second);
     assert!(!server.stop().contains(SECOND_KEY));
