@@ -6,7 +6,11 @@ use masthead_domain::settings::EventDays;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::{Date, Duration};
 
-use crate::{connect::Connector, settings_json, sqlstate::redacted};
+use crate::{
+    connect::Connector,
+    settings_json,
+    sqlstate::{is_undefined_table, redacted},
+};
 
 /// How far ahead partitions are added: the server may be away for so long.
 const AHEAD: Duration = Duration::days(31);
@@ -79,11 +83,16 @@ impl EventPartitions {
         let partitions = partitions(&mut transaction).await?;
         transaction.commit().await?;
         for partition in partitions {
-            if partition.may_go(today, longest) {
-                self.drop_partition(connection, &partition.name).await?;
-                kept.dropped += 1;
+            let done = if partition.may_go(today, longest) {
+                let dropped = self.drop_partition(connection, &partition.name).await;
+                kept.dropped += usize::from(dropped.is_ok());
+                dropped
             } else {
-                self.index(connection, &partition).await?;
+                self.index(connection, &partition).await
+            };
+            // Another server may have dropped it meanwhile.
+            if !done.as_ref().is_err_and(is_undefined_table) {
+                done?;
             }
         }
         Ok(kept)

@@ -211,7 +211,6 @@ async fn ldif_people_are_read() {
 fn scim_list_is_read() {
     let ann = json!({
         "id": "2937", "email": "ann.berg@example.com", "firstName": "Ann", "lastName": "Berg",
-        "metadata": {},
         "registered": "2020-09-13T12:26:40Z", "changed": "2023-11-14T22:13:20Z", "verifiedMissing": true,
     });
     expect("scim-list.json", "scim", &json!([ann]));

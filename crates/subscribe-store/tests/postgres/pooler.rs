@@ -317,7 +317,11 @@ async fn copy_over_tcp_is_not_delayed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_are_kept_behind_pgbouncer() {
     let settings = &[("pool_mode", "transaction"), ("default_pool_size", "4")];
-    let StoreFixture { store, bouncer, .. } = store_behind_pgbouncer(settings, |_| {}).await;
+    let StoreFixture {
+        store,
+        bouncer,
+        database: _database,
+    } = store_behind_pgbouncer(settings, |_| {}).await;
     if bouncer.is_none() {
         println!("pgbouncer is not installed: the partitions behind it are not checked");
         return;

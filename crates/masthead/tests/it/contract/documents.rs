@@ -56,7 +56,7 @@ fn example(operation: &Value, status: &str, name: &str) -> Value {
 /// Every example of an error, by its status.
 fn errors(operation: &Value) -> Vec<(u16, Value)> {
     let responses = operation["responses"].as_object().unwrap().iter();
-    let responses = responses.filter(|(status, _)| *status != "200");
+    let responses = responses.filter(|(status, _)| !matches!(&***status, "200" | "304"));
     let errors = responses.flat_map(|(status, response)| {
         let examples = response["content"]["application/json"]["examples"].as_object();
         let examples: Vec<_> = examples.into_iter().flat_map(Map::values).collect();
