@@ -113,13 +113,6 @@ impl Transaction {
 
     /// Raises the time limit for a transaction of many rows. Also forces generic plans, where the connection does not: a
     /// plan for the values of a new pool would be made from statistics that do not know it.
-    pub(crate) async fn plan_each_statement(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("SET LOCAL plan_cache_mode = force_custom_plan")
-            .execute(&mut *self)
-            .await
-            .map(|_| ())
-    }
-
     pub(crate) async fn allow_long_statements(&mut self) -> Result<(), sqlx::Error> {
         sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
             .execute(self)

@@ -276,7 +276,6 @@ impl ImportSession {
     ) -> Result<StoredBatch, BatchError> {
         let mut transaction = self.begin().await?;
         transaction.allow_long_statements().await?;
-        transaction.plan_each_statement().await?;
         let keeps = self.parts.keeps;
         let pools: Vec<i64> = {
             let pools: HashSet<i64> = rows.iter().flatten().map(|row| row.tenant.pool.0).collect();

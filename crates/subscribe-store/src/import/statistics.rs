@@ -21,8 +21,7 @@ impl ImportParts {
         if i64::try_from(inserted).is_ok_and(|inserted| inserted <= counted) {
             return Ok(());
         }
-        self.at_leisure("ANALYZE (SKIP_LOCKED) registrations, mirror_entries")
-            .await
+        self.at_leisure("SELECT take_user_statistics()").await
     }
 
     /// Vacuums and analyses the tables that an import fills.
@@ -31,6 +30,13 @@ impl ImportParts {
             return Ok(());
         }
         totals::fold_all(&self.pool).await?;
+        let is_owner = sqlx::query_scalar!(
+            r#"SELECT pg_has_role(relowner, 'USAGE') AS "owner!" FROM pg_class WHERE oid = 'registrations'::regclass"#
+        );
+        if !is_owner.fetch_one(&self.pool).await? {
+            // Autovacuum does the rest.
+            return self.at_leisure("SELECT take_user_statistics()").await;
+        }
         self.at_leisure(
             "VACUUM (ANALYZE, SKIP_LOCKED) registrations, mirror_entries, registration_totals, mirror_totals",
         )
