@@ -105,14 +105,6 @@ async fn change(store: &Store, command: &TenantCommand, options: &ProviderSettin
                 .into_iter()
                 .find(|row| row.id == *tenant)
                 .map_or_else(BTreeMap::new, |row| row.settings);
-            if let Some((name, _)) = changes
-                .iter()
-                .find(|(name, value)| value.is_empty() && !wanted.contains_key(*name))
-            {
-                return Err(CommandError::new(format!(
-                    "nothing was changed: {tenant} has no setting {name}"
-                )));
-            }
             wanted.extend(changes.clone());
             wanted.retain(|_, value| !value.is_empty());
             refuse_errors(tenant, &wanted, options)?;
