@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Seals published values, and hashes what is only compared, under the keys of `[sealing]`. Its [`Reload`] replaces them.
-pub(crate) struct SealingKeys(RwLock<Arc<Keys>>);
+pub(crate) struct SealingKeys(RwLock<Keys>);
 
 struct Keys {
     settings: SealingSettings,
@@ -67,12 +67,12 @@ impl SealingKeys {
     /// # Errors
     /// The keys are invalid; the settings are checked before.
     pub(crate) fn new(settings: &SealingSettings) -> Result<Arc<Self>, CommandError> {
-        Ok(Arc::new(Self(RwLock::new(Arc::new(Keys::new(settings)?)))))
+        Ok(Arc::new(Self(RwLock::new(Keys::new(settings)?))))
     }
 
     /// The keys of this moment. A panic cannot leave them half-replaced.
-    fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +109,7 @@ impl Reload for SealingKeys {
     async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
         self.keys().refuse_other_key(&settings.sealing)?;
         let keys = Keys::new(&settings.sealing).map_err(|error| ReloadError(error.to_string()))?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
 }

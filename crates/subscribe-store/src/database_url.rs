@@ -85,7 +85,6 @@ pub(crate) struct DatabaseServers {
 }
 
 /// The password of a URL; a replaced one is for connections that are opened from then on.
-#[derive(Default)]
 struct Password {
     /// As the URL has it, which may be without any.
     text: RwLock<Option<Box<str>>>,

@@ -352,7 +352,8 @@ mod tests {
         let mut arguments: Vec<&str> = Vec::new();
         for word in command.split_whitespace() {
             let is_value = arguments.last().is_some_and(|before| before.starts_with("--"));
-            let ends = word.starts_with(['#', '<', '>', '&', '\\', '(', '2']) || word.contains('|');
+            let ends =
+                word.starts_with(['#', '<', '>', '&', '\\', '(']) || word.starts_with("2>") || word.contains('|');
             if ends || !is_value && word.contains('…') {
                 break;
             }

@@ -103,10 +103,7 @@ impl Services {
         let tenant = &call.caller.tenant;
         let sides = self.sides(tenant, request.ignore_provider, Ability::Create)?;
         let mails_link = request.password.is_none() && request.return_url.is_some();
-        let return_url = match &request.return_url {
-            Some(url) => Some(Self::return_url(tenant, Some(url))?),
-            None => None,
-        };
+        let return_url = Self::given_return_url(tenant, request.return_url.as_deref())?;
         if request.verify_email || mails_link {
             self.require_mail()?;
         }

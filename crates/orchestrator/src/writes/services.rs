@@ -224,6 +224,11 @@ impl Services {
         }
     }
 
+    /// Checks a return address, where one is given.
+    pub(crate) fn given_return_url(tenant: &Tenant, text: Option<&str>) -> Result<Option<ReturnUrl>, WriteUserError> {
+        text.map(|text| Self::return_url(tenant, Some(text))).transpose()
+    }
+
     /// A mail to queue.
     pub(crate) fn mail(&self, tenant: &Tenant, kind: MailKind, to: &Email, values: MailValues) -> QueuedMail {
         let values = MailValues {

@@ -44,10 +44,7 @@ impl Services {
             .users
             .set_password(cx, id, new.password.as_ref(), &events)
             .await?;
-        let return_url = match &request.return_url {
-            Some(url) => Some(Self::return_url(&cx.tenant, Some(url))?),
-            None => None,
-        };
+        let return_url = Self::given_return_url(&cx.tenant, request.return_url.as_deref())?;
         let (code, mail) = self.code(&cx.tenant, &request.email, &request.first_name, return_url.as_ref());
         let mut commit = self.commit(call, &[EventKind::SubscribeUserCreatePending]);
         commit.mails.push(mail);

@@ -53,21 +53,7 @@ pub(super) async fn delete_unstored(
         share_pool(&mut transaction, pool).await?;
         end_answers(&mut transaction, pool, id).await?;
         follow_erasure(&mut transaction, pool, std::iter::empty(), &ids).await?;
-        let unused = match email {
-            Some(email) if !is_used(&mut transaction, pool, email).await? => Some(email),
-            _ => None,
-        };
-        let stones = (&ids[..], unused);
-        users
-            .tombstones
-            .write(&mut transaction, pool, stones, commit.origin.at)
-            .await?;
-        let user = WrittenUser {
-            number: None,
-            crid: Some(id),
-            hashed: users.tombstones.hashed_user(pool, id),
-        };
-        complete(&mut transaction, &cx.tenant, user, commit).await?;
+        end_deletion(users, &mut transaction, cx, (None, id), (&ids, email), commit).await?;
         Ok(transaction)
     };
     let transaction = in_time(cx, work).await?;
@@ -107,20 +93,36 @@ async fn delete_within(
     .await?;
     let mut ids = follow_deletion(transaction, pool, stored.number, &stored.account).await?;
     ids.push(stored.account.crid.clone());
+    let user = (Some(stored.number), &stored.account.crid);
+    end_deletion(users, transaction, cx, user, (&ids, email), commit).await?;
+    Ok(stored.account)
+}
+
+/// Writes the tombstones of these ids, and of the address unless another user has it, and what belongs to the write. `number` is that of
+/// the registration, if there was one.
+async fn end_deletion(
+    users: &PgUsers,
+    transaction: &mut Transaction,
+    cx: &CallContext,
+    (number, crid): (Option<i64>, &CustomerRegistrationId),
+    (ids, email): (&[CustomerRegistrationId], Option<&Email>),
+    commit: &WriteCommit,
+) -> Result<(), PgWriteError> {
+    let pool = cx.tenant.pool;
     let unused = match email {
         Some(email) if !is_used(transaction, pool, email).await? => Some(email),
         _ => None,
     };
     users
         .tombstones
-        .write(transaction, pool, (&ids, unused), commit.origin.at)
+        .write(transaction, pool, (ids, unused), commit.origin.at)
         .await?;
     let user = WrittenUser {
-        hashed: users.tombstones.hashed_user(pool, &stored.account.crid),
-        ..WrittenUser::new(stored.number, &stored.account.crid)
+        number,
+        crid: Some(crid),
+        hashed: users.tombstones.hashed_user(pool, crid),
     };
-    complete(transaction, &cx.tenant, user, commit).await?;
-    Ok(stored.account)
+    complete(transaction, &cx.tenant, user, commit).await
 }
 
 /// Forgets the stored answers about a user, which may show it. A repeated request is answered anew, and still writes nothing.
