@@ -7,9 +7,11 @@ It needs psql and a database user that may create databases; each run has a data
 
 * unread: 384 pages of 1,000 users are requested on 3 HTTP/2 connections, and nothing is read;
 * slow: 512 HTTP/1.1 connections request such a page each, and read a kilobyte a second;
-* noisy: 60 callers search one tenant without a pause, while another tenant's small searches are timed.
+* noisy: 60 callers search one tenant without a pause, while another tenant's small searches are timed;
+* mixed: 64 connections of wrk for ten minutes, half of them look-ups by id, a quarter by address, a quarter searches and lists; only
+  when it is named. Printed are the resident memory of each minute, every second's reading counted, and the answers that were not 200.
 
-Printed for each: the most memory that the server had (VmHWM), and how requests of others were answered meanwhile. The times
+Printed for each of the others: the most memory that the server had (VmHWM), and how requests of others were answered meanwhile. The times
 compare within one run only.
 """
 
@@ -18,9 +20,11 @@ import http.client
 import json
 import os
 import socket
+import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -136,8 +140,12 @@ class Server:
             return 0, time.monotonic() - began
 
     def peak_mebibytes(self):
+        return self.memory("VmHWM")
+
+    def memory(self, field):
+        """A field of the process's status, in MiB."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
-            kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            kilobytes = next(int(line.split()[1]) for line in status if line.startswith(field))
         return kilobytes / 1024
 
 
@@ -287,7 +295,53 @@ def noisy(server, arguments):
     )
 
 
-CASES = {"unread": unread, "slow": slow, "noisy": noisy}
+# What each connection of the mixed load requests, as wrk wants it: a Lua function of the target.
+MIXED = {
+    32: 'return "/v4/Users/reader-" .. number',
+    16: 'return "/v4/Users?email=ann.number" .. number .. "@mail" .. number % 97 .. ".example.org"',
+    # In turn: a last name, page 1 of 50 by a column, and a part of an address.
+    15: """local targets = {
+        "/v4/Users?lastName=Number" .. number % 997,
+        "/v4/Users?pageSize=50&orderBy=" .. number % 8 + 1,
+        "/v4/Users?email=number" .. number .. "&emailMatch=contains",
+    }
+    return targets[number % 3 + 1]""",
+    1: 'return "/v4/Users?pageSize=1000&count=none"',
+}
+
+
+def mixed(server, arguments):
+    loads = []
+    headers = "".join(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in server.headers(LARGE).items())
+    with tempfile.TemporaryDirectory() as folder:
+        for connections, target in MIXED.items():
+            path = os.path.join(folder, f"{connections}.lua")
+            with open(path, "w", encoding="ascii") as script:
+                script.write(
+                    f"{headers}local function target(number) {target} end\n"
+                    f"request = function() return wrk.format('GET', target(math.random(0, {arguments.readers - 1}))) end\n"
+                )
+            command = ["wrk", "-t1", f"-c{connections}", f"-d{arguments.minutes}m", "--timeout", "30s", "-s", path]
+            command.append("http://{}:{}".format(*server.address))
+            loads.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        readings = []
+        while any(load.poll() is None for load in loads):
+            time.sleep(1)
+            readings.append(server.memory("VmRSS"))
+            if len(readings) % 60 == 0:
+                minute = readings[-60:]
+                print(
+                    f"  minute {len(readings) // 60}: {min(minute):.0f} to {max(minute):.0f} MiB, mean {statistics.mean(minute):.1f}",
+                    flush=True,
+                )
+    for (connections, _), load in zip(MIXED.items(), loads):
+        report = load.communicate()[0].splitlines()
+        kept = [line.strip() for line in report if "requests in" in line or "Non-2xx" in line or "Socket errors" in line]
+        print(f"  {connections} connections: {'; '.join(kept)}")
+    print(f"  mixed: peak {server.peak_mebibytes():.0f} MiB", flush=True)
+
+
+CASES = {"unread": unread, "slow": slow, "noisy": noisy, "mixed": mixed}
 
 
 def main():
@@ -295,7 +349,8 @@ def main():
     parser.add_argument("--postgres", required=True, help="the URL of a database of the server that is used")
     parser.add_argument("--readers", type=int, default=200_000, help="registrations of the large tenant")
     parser.add_argument("--seconds", type=int, default=20, help="how long small searches are timed")
-    parser.add_argument("--only", default=",".join(CASES), help="the cases, with commas between")
+    parser.add_argument("--minutes", type=int, default=10, help="how long the mixed load is")
+    parser.add_argument("--only", default="unread,slow,noisy", help="the cases, with commas between")
     parser.add_argument("binaries", nargs="+", metavar="BINARY")
     arguments = parser.parse_args()
     for binary in arguments.binaries:

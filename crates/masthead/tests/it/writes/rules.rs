@@ -536,11 +536,18 @@ fn mail_is_of_its_tenant_and_retried_as_itself() {
         assert!(began.elapsed() < FOREVER, "it is not kept");
         thread::sleep(Duration::from_millis(50));
     }
-    server
-        .database
-        .run("UPDATE mail_outbox SET next_attempt_at = now()")
-        .unwrap();
-    let mails = server.mails(&email("ina"), 2);
+    // Again and again: the end of the first attempt may be written later than the first of these, and put the next one off.
+    let due = "UPDATE mail_outbox SET next_attempt_at = now() WHERE attempts = 1";
+    let began = Instant::now();
+    let mails = loop {
+        server.database.run(due).unwrap();
+        let mails = server.mails(&email("ina"), 1);
+        if mails.len() == 2 {
+            break mails;
+        }
+        assert!(began.elapsed() < FOREVER, "it is not sent again");
+        thread::sleep(Duration::from_millis(50));
+    };
     assert_eq!(mails[0].message_id, mails[1].message_id);
     for mail in &mails {
         assert_eq!(mail.subject, "Bestätigen Sie Ihre Adresse bei Der Herold");
