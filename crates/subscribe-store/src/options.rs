@@ -160,6 +160,7 @@ impl StoreOptions {
         };
         SearchLimits {
             running: running.min(connections),
+            running_short: running.saturating_mul(2).min(connections),
             waiting: self.search_queue,
             waiting_per_pool: self.search_queue_per_tenant,
         }
@@ -233,7 +234,13 @@ mod tests {
                 ..StoreOptions::new(format!("postgres://u@{host}/d"))
             };
             let servers = DatabaseServers::parse(&options.url).unwrap();
-            assert_eq!(options.search_limits(&servers).running, expected, "{host}");
+            let limits = options.search_limits(&servers);
+            let expected_short = (2 * expected).min(usize::try_from(connections).unwrap());
+            assert_eq!(
+                (limits.running, limits.running_short),
+                (expected, expected_short),
+                "{host}"
+            );
         }
     }
 }

@@ -17,11 +17,17 @@ const SLOW: Duration = Duration::from_millis(20);
 /// and those of others must not wait behind it for the same half of the places.
 const MUCH_SLOWER: u32 = 4;
 
+/// Searches of a tenant are short while their running mean is less than this, and before the first has ended. A good part of their time
+/// are messages between server and database, in which a processor of the database is idle: twice as many run.
+const SHORT: Duration = Duration::from_millis(5);
+
 /// The limits of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SearchLimits {
     /// How many searches run at once; at least 1.
     pub(crate) running: usize,
+    /// How many run at once if the others are short; at least as many.
+    pub(crate) running_short: usize,
     /// How many wait at most.
     pub(crate) waiting: usize,
     /// How many of one pool wait at most.
@@ -138,7 +144,7 @@ impl Lanes {
     }
 
     fn start_next(&mut self) {
-        while self.running < self.limits.running {
+        while self.running < self.limits.running_short {
             self.last_number += 1;
             let turn = self.last_number;
             let Some(lane) = self.next_lane() else {
@@ -162,9 +168,11 @@ impl Lanes {
         let slow = self.by_pool.values().filter(|lane| lane.is_slow(slowest));
         let slow: usize = slow.map(|lane| lane.running).sum();
         let has_room_for_slow = slow < self.limits.running.div_ceil(2);
+        let has_room_for_long = self.running < self.limits.running;
         let lanes = self.by_pool.values_mut();
         lanes
             .filter(|lane| lane.waiting > 0 && (has_room_for_slow || !lane.is_slow(slowest)))
+            .filter(|lane| has_room_for_long || lane.mean < SHORT)
             .min_by_key(|lane| (lane.used, lane.turn))
     }
 }

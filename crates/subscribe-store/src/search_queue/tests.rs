@@ -26,6 +26,7 @@ impl Fixture {
     fn new(running: usize) -> Self {
         Self::with_limits(SearchLimits {
             running,
+            running_short: running,
             waiting: 1_000,
             waiting_per_pool: 500,
         })
@@ -160,6 +161,27 @@ async fn tenants_share_time_not_searches() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_short_searches_have_more_places() {
+    let fixture = Fixture::with_limits(SearchLimits {
+        running: 2,
+        running_short: 4,
+        waiting: 1_000,
+        waiting_per_pool: 500,
+    });
+    for (pool, takes, expected) in [(1, 2, 4), (2, 15, 2)] {
+        let mut searches = Vec::new();
+        for _ in 0..40 {
+            searches.push(fixture.search(pool, "a", takes).await);
+        }
+        // Unknown ones count as short until their mean shows what they are.
+        assert_eq!(fixture.counts().1, 4, "{pool}");
+        tokio::time::sleep(Duration::from_millis(5 * takes / 2)).await;
+        assert_eq!(fixture.counts().1, expected, "{pool}");
+        all_succeed(searches).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_searches_of_many_tenants_leave_room() {
     let fixture = Fixture::new(4);
     let mut storm = Vec::new();
@@ -270,6 +292,7 @@ async fn panic_gives_turn_back() {
 async fn full_queue_rejects_at_once() {
     let fixture = Fixture::with_limits(SearchLimits {
         running: 1,
+        running_short: 1,
         waiting: 3,
         waiting_per_pool: 2,
     });
