@@ -8,6 +8,8 @@ It needs psql and a database user that may create databases; each run has a data
 * unread: 384 pages of 1,000 users are requested on 3 HTTP/2 connections, and nothing is read;
 * slow: 512 HTTP/1.1 connections request such a page each, and read a kilobyte a second;
 * noisy: 60 callers search one tenant without a pause, while another tenant's small searches are timed;
+* killed: the server is killed by SIGKILL under look-ups, twenty times; answers whose read is in no event, and what `masthead audit` says
+  of the process; only when it is named;
 * mixed: 64 connections of wrk for ten minutes, half of them look-ups by id, a quarter by address, a quarter searches and lists; only
   when it is named. Printed are the resident memory of each minute, every second's reading counted, and the answers that were not 200.
 
@@ -19,6 +21,7 @@ import argparse
 import http.client
 import json
 import os
+import random
 import socket
 import statistics
 import struct
@@ -80,8 +83,11 @@ class Server:
         self.tokens = {tenant: self.token(tenant) for tenant in (LARGE, SMALL)}
         self.start()
 
-    def sql(self, statement):
-        subprocess.run(["psql", "-qX", self.postgres, "-c", statement], check=True)
+    def sql(self, statement, database=None):
+        url = urlsplit(self.postgres)
+        url = url._replace(path=f"/{database}") if database else url
+        done = subprocess.run(["psql", "-qXAt", url.geturl(), "-c", statement], check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.strip()
 
     def run(self, *arguments, text=None):
         done = subprocess.run(
@@ -295,6 +301,38 @@ def noisy(server, arguments):
     )
 
 
+def killed(server, _arguments):
+    lost, answered = [], 0
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    for _ in range(20):
+        server.sql("TRUNCATE events", server.database)
+        # Each client counts its answers; what is cut by the end of the server is no answer.
+        counts = [0] * 8
+
+        def read(client):
+            connection = http.client.HTTPConnection(*server.address, timeout=30)
+            while server.get(LARGE, f"/v4/Users/reader-{client}", connection)[0] == 200:
+                counts[client] += 1
+
+        clients = [threading.Thread(target=read, args=(client,)) for client in range(len(counts))]
+        for client in clients:
+            client.start()
+        time.sleep(random.uniform(0.5, 1.5))
+        server.process.kill()
+        server.process.wait()
+        for client in clients:
+            client.join()
+        events = int(server.sql("SELECT count(*) FROM events", server.database))
+        answered += sum(counts)
+        lost.append(max(0, sum(counts) - events))
+        server.start()
+    print(f"  killed: of {answered} answers {sum(lost)} without an event, at most {max(lost)} of a kill", flush=True)
+    # Earlier builds have no such command.
+    audit = [server.binary, "audit", "--since", began, "--caller", "nobody"]
+    printed = subprocess.run(audit, env=server.environment, text=True, capture_output=True, check=False)
+    print(f"    masthead audit: {len(printed.stdout.splitlines())} lines, the last: {printed.stdout.strip()[-200:]}", flush=True)
+
+
 # What each connection of the mixed load requests, as wrk wants it: a Lua function of the target.
 MIXED = {
     32: 'return "/v4/Users/reader-" .. number',
@@ -341,7 +379,7 @@ def mixed(server, arguments):
     print(f"  mixed: peak {server.peak_mebibytes():.0f} MiB", flush=True)
 
 
-CASES = {"unread": unread, "slow": slow, "noisy": noisy, "mixed": mixed}
+CASES = {"unread": unread, "slow": slow, "noisy": noisy, "killed": killed, "mixed": mixed}
 
 
 def main():
