@@ -4,6 +4,7 @@
 //! explained in `docs/adr/0010` and later.
 
 mod admin;
+mod admin_error;
 mod answer_cache;
 mod audit_log;
 mod bulk;
