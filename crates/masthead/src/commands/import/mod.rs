@@ -30,7 +30,7 @@ use self::{
     writer::ImportWriter,
 };
 use super::{
-    environment::{print_line, with_store},
+    environment::{print_line, with_checked_store},
     operator_log::{CommandChange, record_operator_change},
 };
 use crate::{
@@ -60,7 +60,7 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &ImportArgumen
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     // Before the database: a wrong file is refused by what it is.
     let files = Files::open(arguments)?;
-    with_store(settings_source, async |store| import(store, arguments, files).await)
+    with_checked_store(settings_source, async |store| import(store, arguments, files).await)
 }
 
 /// The files of an import, opened.
