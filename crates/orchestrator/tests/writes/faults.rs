@@ -355,18 +355,10 @@ async fn account_of_unknown_origin_is_left_to_an_operator() {
     let reconcile = &fixture.writes.reconcile;
     let open = reconcile.list(None, 10).await.unwrap();
     assert_eq!((open.len(), &*open[0].reason), (1, reason));
-    let decided = reconcile
-        .decide(open[0].id, OperatorDecision::NothingWritten)
-        .await
-        .unwrap();
-    assert_eq!(decided, Some(Reconciled::NotWritten));
-    assert_eq!(
-        reconcile
-            .decide(open[0].id, OperatorDecision::NothingWritten)
-            .await
-            .unwrap(),
-        None
-    );
+    let found = reconcile.find(open[0].id).await.unwrap().unwrap();
+    let decided = reconcile.decide(&found, OperatorDecision::NothingWritten).await;
+    assert_eq!(decided.unwrap(), Reconciled::NotWritten);
+    assert!(reconcile.find(open[0].id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -378,11 +370,8 @@ async fn operator_lets_our_store_follow() {
     fixture.provider.fail_look_ups(false);
     let reconcile = &fixture.writes.reconcile;
     let open = reconcile.list(None, 10).await.unwrap();
-    let decided = reconcile
-        .decide(open[0].id, OperatorDecision::ProviderWrote)
-        .await
-        .unwrap();
-    assert_eq!(decided, Some(Reconciled::Done));
+    let decided = reconcile.decide(&open[0], OperatorDecision::ProviderWrote).await;
+    assert_eq!(decided.unwrap(), Reconciled::Done);
     assert_eq!(fixture.store.kept(fixture.tenant.pool).len(), 1);
     assert!(reconcile.list(None, 10).await.unwrap().is_empty());
 }
