@@ -377,8 +377,8 @@ async fn operator_lets_our_store_follow() {
 }
 
 #[tokio::test]
-async fn user_of_our_store_alone_is_refused_by_the_provider() {
-    for kind in [Kind::Update, Kind::SetPassword] {
+async fn user_of_our_store_alone_has_no_account_to_write() {
+    for kind in [Kind::Update, Kind::SetPassword, Kind::SetEmail] {
         let fixture = WriteFixture::new(FEDERATED);
         let own = CreateRequest {
             ignore_provider: true,
@@ -387,7 +387,10 @@ async fn user_of_our_store_alone_is_refused_by_the_provider() {
         fixture.writes.create.create(fixture.call(), own).await.unwrap();
         let id = fixture.store.kept(fixture.tenant.pool).remove(0).crid;
         let error = write(&fixture, kind, &id).await.unwrap_err();
-        assert!(matches!(error, WriteUserError::Refused(None)), "{kind:?}: {error:?}");
+        assert!(
+            matches!(error, WriteUserError::NoProviderAccount),
+            "{kind:?}: {error:?}"
+        );
         let unknown = CustomerRegistrationId::parse("unknown").unwrap();
         let error = write(&fixture, kind, &unknown).await.unwrap_err();
         assert!(matches!(error, WriteUserError::NoSuchUser), "{kind:?}: {error:?}");
