@@ -310,8 +310,10 @@ fn exit(arguments: &ImportArguments, report: &ImportReport) -> Result<(), Comman
         0 => String::new(),
         rows => format!(", and {rows} of the second file"),
     };
+    let rows = if report.rows == 1 { "row" } else { "rows" };
+    let are = if report.rejected == 1 { "is" } else { "are" };
     Err(CommandError::rejected(format!(
-        "{} of {} rows are rejected{second}; {place}",
+        "{} of {} {rows} {are} rejected{second}; {place}",
         report.rejected, report.rows
     )))
 }
