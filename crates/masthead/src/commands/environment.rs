@@ -80,7 +80,7 @@ pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
 
 /// Prints one line of the command's result.
 pub(super) fn print_line(line: impl Display) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{line}").map_err(CommandError::context("cannot write to standard output"))
+    writeln!(io::stdout(), "{line}").map_err(CommandError::from_output)
 }
 
 /// Prints a warning. The command succeeds: a warning that cannot be printed must not look like a failure.
