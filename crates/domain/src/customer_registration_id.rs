@@ -5,6 +5,8 @@ use std::fmt;
 use compact_str::CompactString;
 use thiserror::Error;
 
+use crate::email::is_invisible;
+
 /// The longest id, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 255;
 
@@ -26,6 +28,19 @@ impl CustomerRegistrationId {
         let is_valid = (1..=MAX_ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
         if is_valid {
             Ok(Self(text.into()))
+        } else {
+            Err(CustomerRegistrationIdError)
+        }
+    }
+
+    /// Parses the id of a new user: neither blanks at its ends nor anything invisible lets it look like another id.
+    ///
+    /// # Errors
+    /// The text is no such id.
+    pub fn parse_new(text: &str) -> Result<Self, CustomerRegistrationIdError> {
+        let is_plain = text.trim() == text && !text.chars().any(is_invisible);
+        if is_plain {
+            Self::parse(text)
         } else {
             Err(CustomerRegistrationIdError)
         }
@@ -53,6 +68,10 @@ mod tests {
         for good in ["2937", "auth0|6470", "0b6e4c1e-aaaa-bbbb-cccc-0123456789ab", "ключ 1"] {
             assert_eq!(CustomerRegistrationId::parse(good).unwrap().as_str(), good);
         }
+        for bad in ["   ", " lead", "trail ", "a\u{202e}b", "a\u{200b}", "a\u{a0}b", ""] {
+            assert_eq!(CustomerRegistrationId::parse_new(bad), Err(CustomerRegistrationIdError));
+        }
+        assert!(CustomerRegistrationId::parse_new("ключ 1").is_ok());
         for bad in ["", "a\0b", "a\nb", &"x".repeat(256)] {
             assert_eq!(CustomerRegistrationId::parse(bad), Err(CustomerRegistrationIdError));
         }

@@ -30,7 +30,11 @@ pub struct EmailKey(Box<str>);
 
 /// A part of an address in a search, normalised like [`EmailKey`].
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EmailFragment(Box<str>);
+pub struct EmailFragment {
+    text: Box<str>,
+    /// How keys hold the text if it is of the domain; `None` if they hold it as it is, wherever it is.
+    in_domain: Option<Box<str>>,
+}
 
 /// A text that is not a complete e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -206,14 +210,45 @@ impl EmailFragment {
     /// Normalises a part of an address.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        Self(normalise(text))
+        let text = normalise(text);
+        let in_domain = (!text.is_ascii() && !text.contains('@')).then(|| ascii_labels(&text));
+        Self {
+            in_domain: in_domain.flatten().map(String::into_boxed_str),
+            text,
+        }
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+
+    /// The text as keys hold it in a domain, where that is another one: a text without `@` may be of either side. Only whole labels
+    /// have such a form: that of a part of a label is no part of the label's.
+    #[must_use]
+    pub fn in_domain(&self) -> Option<&str> {
+        self.in_domain.as_deref()
+    }
+
+    /// Whether this key contains it.
+    #[must_use]
+    pub fn is_in(&self, key: &str) -> bool {
+        key.contains(&*self.text) || self.in_domain().is_some_and(|text| key.contains(text))
+    }
+}
+
+/// The text with its labels in ASCII; `None` if one has no such form.
+fn ascii_labels(text: &str) -> Option<String> {
+    let ascii = |label: &str| {
+        if label.is_ascii() {
+            Some(label.to_owned())
+        } else {
+            idna::domain_to_ascii(label).ok()
+        }
+    };
+    let labels: Option<Vec<String>> = text.split('.').map(ascii).collect();
+    labels.map(|labels| labels.join("."))
 }
 
 /// Labels separated by dots. A domain without an ASCII form stays in Unicode and is accepted.
@@ -246,7 +281,7 @@ fn is_quoted_string(local: &str) -> bool {
 }
 
 /// Control characters, blanks other than the plain one, and characters that change how others are shown.
-fn is_invisible(char: char) -> bool {
+pub(crate) fn is_invisible(char: char) -> bool {
     char.is_control()
         || char.is_whitespace() && char != ' '
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -363,6 +398,29 @@ mod tests {
             assert_eq!(email.key().as_str(), key);
             assert_eq!(email.as_str(), typed.trim());
         }
+    }
+
+    /// RFC 5890 §2.3.2.1: a U-label and its A-label are one label.
+    #[test]
+    fn part_of_a_domain_is_found_by_whole_labels() {
+        let key = EmailKey::from_text("bo@m\u{fc}nchen.example");
+        let is_found = |text: &str| EmailFragment::from_text(text).is_in(key.as_str());
+        for text in [
+            "M\u{fc}nchen.example",
+            "m\u{fc}nchen",
+            "m\u{fc}nchen.ex",
+            "@m\u{fc}nchen",
+            "mnchen",
+            "o@m\u{fc}nchen.",
+        ] {
+            assert!(is_found(text), "{text}");
+        }
+        for text in ["m\u{fc}nch", "\u{fc}nchen.example", "munchen"] {
+            assert!(!is_found(text), "{text}");
+        }
+        let key = EmailKey::from_text("j\u{fc}rgen.m\u{fc}ller@example.com");
+        assert!(EmailFragment::from_text("rgen.m\u{fc}ll").is_in(key.as_str()));
+        assert_eq!(EmailFragment::from_text("muller").in_domain(), None);
     }
 
     #[test]

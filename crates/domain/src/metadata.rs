@@ -119,8 +119,8 @@ pub enum MetadataError {
     /// A key is empty, longer than [`MAX_KEY_BYTES`], or contains a control character.
     #[error("a metadata key must be 1 to {MAX_KEY_BYTES} bytes without control characters")]
     BadKey,
-    /// Two keys differ only in case.
-    #[error("two metadata keys differ only in case")]
+    /// Two keys are equal, or differ only in case.
+    #[error("two metadata keys are equal, or differ only in case")]
     KeysDifferOnlyInCase,
     /// A value contains a NUL, which cannot be stored.
     #[error("a metadata value holds a NUL")]

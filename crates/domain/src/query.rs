@@ -138,7 +138,7 @@ impl EmailFilter {
         match self {
             Self::Exact(wanted) => wanted.as_str() == key,
             Self::Prefix(needle) => key.starts_with(needle.as_str()),
-            Self::Contains(needle) => key.contains(needle.as_str()),
+            Self::Contains(needle) => needle.is_in(key),
         }
     }
 }

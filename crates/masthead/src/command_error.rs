@@ -1,6 +1,6 @@
 //! The error of a command.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
 use crate::settings::SettingsError;
 
@@ -33,6 +33,19 @@ impl CommandError {
             code: REJECTED,
             ..Self::new(message)
         }
+    }
+
+    /// Standard output cannot be written. Where its reader has left, as `head` does, there is nothing to say.
+    pub(crate) fn from_output(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new("");
+        }
+        Self::context("cannot write to standard output")(error)
+    }
+
+    /// Whether nothing is to be printed about it.
+    pub(crate) const fn is_silent(&self) -> bool {
+        self.message.is_empty()
     }
 
     /// The exit code.
@@ -86,8 +99,6 @@ impl fmt::Display for CommandError {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]

@@ -54,6 +54,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     core_dumps::forbid();
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_silent() => ExitCode::from(failure.code()),
         Err(failure) => {
             let _ = writeln!(io::stderr(), "masthead: {failure}");
             ExitCode::from(failure.code())

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -10,23 +11,34 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_domain::tenant::{PoolId, TenantId};
 use masthead_ports::{
     keyed_hash::{HashPurpose, KeyedHash, KeyedHasher},
-    sealing::{Purpose, SealError, Sealing},
+    sealing::{KeyCheck, Purpose, SealError, Sealing},
 };
-use masthead_tokens::{DerivedKeyHasher, Sealer, Secret};
+use masthead_subscribe_store::{Admin, AdminError, ComparedKeys};
+use masthead_tokens::{DerivedKeyHasher, Sealer, Secret, key_check};
 
 use crate::{
-    command_error::CommandError,
+    command_error::{CommandError, ErrorChain},
     reload::{Reload, ReloadError},
     settings::{SealingSettings, ServerSettings},
 };
 
-/// Seals published values, and hashes what is only compared, under the keys of `[sealing]`. Its [`Reload`] replaces them.
+/// How often a server asks again whether its keys are those of its database, while the database does not answer.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
+/// Seals published values, and hashes what is only compared, under the keys of `[sealing]`.
 pub(crate) struct SealingKeys(RwLock<Keys>);
+
+/// The keys of a server and what its database knows of them. Its [`Reload`] replaces the keys.
+pub(crate) struct CheckedKeys {
+    pub(crate) keys: Arc<SealingKeys>,
+    pub(crate) admin: Admin,
+}
 
 struct Keys {
     settings: SealingSettings,
     sealer: Sealer,
     hasher: DerivedKeyHasher,
+    checks: Vec<KeyCheck>,
 }
 
 impl Keys {
@@ -41,13 +53,15 @@ impl Keys {
         let unusable = CommandError::context("the sealing keys cannot be used");
         let sealer = Sealer::new(&settings.current, &keys).and_then(|sealer| sealer.publishing(&settings.publish));
         let hasher = DerivedKeyHasher::new(&settings.current, &keys);
-        match (sealer, hasher) {
-            (Ok(sealer), Ok(hasher)) => Ok(Self {
+        let checks: Result<_, _> = keys.iter().map(|(id, key)| key_check(id, key)).collect();
+        match (sealer, hasher, checks) {
+            (Ok(sealer), Ok(hasher), Ok(checks)) => Ok(Self {
                 settings: settings.clone(),
                 sealer,
                 hasher,
+                checks,
             }),
-            (Err(error), _) | (_, Err(error)) => Err(unusable(error)),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => Err(unusable(error)),
         }
     }
 
@@ -70,9 +84,101 @@ impl SealingKeys {
         Ok(Arc::new(Self(RwLock::new(Keys::new(settings)?))))
     }
 
+    /// The check values of the keys.
+    pub(crate) fn checks(&self) -> Vec<KeyCheck> {
+        self.keys().checks.clone()
+    }
+
+    /// Refuses keys that are not those of the database, and makes new ones known to it. Returns a warning where the database knows
+    /// keys that are missing.
+    ///
+    /// # Errors
+    /// The database knows another key under an id, or is unavailable.
+    pub(crate) async fn check(&self, admin: &Admin) -> Result<Option<String>, CommandError> {
+        let compared = admin.use_sealing_keys(&self.checks()).await;
+        let compared = compared.map_err(CommandError::context(NOT_COMPARED))?;
+        refuse_other(&compared).map_err(CommandError::new)?;
+        Ok(missing(&compared))
+    }
+
+    /// The keys of changed settings.
+    fn next(&self, settings: &SealingSettings) -> Result<Keys, ReloadError> {
+        self.keys().refuse_other_key(settings)?;
+        Keys::new(settings).map_err(|error| ReloadError(error.to_string()))
+    }
+
+    fn replace(&self, keys: Keys) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
     /// The keys of this moment. A panic cannot leave them half-replaced.
     fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const NOT_COMPARED: &str = "the sealing keys cannot be compared with those of the database";
+
+/// The text for keys of which the database knows others.
+///
+/// # Errors
+/// There are such keys.
+pub(crate) fn refuse_other(compared: &ComparedKeys) -> Result<(), String> {
+    if compared.other.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = compared.other.iter().map(|id| format!("sealing.keys.{id}")).collect();
+    Err(format!(
+        "{} is another key than this database was used with: deleted users would come back, and nothing that was sealed would \
+         open; see docs/keys.md, Another key under a known id",
+        names.join(", ")
+    ))
+}
+
+/// The warning about keys that the database knows, and the settings do not have.
+pub(crate) fn missing(compared: &ComparedKeys) -> Option<String> {
+    (!compared.missing.is_empty()).then(|| {
+        format!(
+            "sealing.keys lacks {}, with which this database was used: users that were deleted under it are not recognised, and \
+             what it sealed does not open (if it is gone for good: masthead sealing-key forget)",
+            compared.missing.join(", ")
+        )
+    })
+}
+
+impl CheckedKeys {
+    /// Compares the keys at the start of a server. `false` if the database does not answer: then [`Self::refusal`] is to go on.
+    ///
+    /// # Errors
+    /// The database knows another key under an id.
+    pub(crate) async fn check_at_start(&self) -> Result<bool, CommandError> {
+        match self.admin.use_sealing_keys(&self.keys.checks()).await {
+            Ok(compared) => {
+                refuse_other(&compared).map_err(CommandError::new)?;
+                if let Some(warning) = missing(&compared) {
+                    tracing::warn!("{warning}");
+                }
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(reason = %ErrorChain(&error), "{NOT_COMPARED} yet");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Compares the keys once the database answers. Returns only why they are refused.
+    pub(crate) async fn refusal(&self) -> CommandError {
+        loop {
+            tokio::time::sleep(ASKED_AGAIN).await;
+            match self.admin.use_sealing_keys(&self.keys.checks()).await {
+                Ok(compared) => match refuse_other(&compared) {
+                    Ok(()) => std::future::pending().await,
+                    Err(refusal) => return CommandError::new(refusal),
+                },
+                Err(_unavailable) => {}
+            }
+        }
     }
 }
 
@@ -97,7 +203,7 @@ impl KeyedHasher for SealingKeys {
 }
 
 #[async_trait]
-impl Reload for SealingKeys {
+impl Reload for CheckedKeys {
     fn name(&self) -> &'static str {
         "sealing keys"
     }
@@ -107,9 +213,15 @@ impl Reload for SealingKeys {
     }
 
     async fn reload(&self, settings: &ServerSettings) -> Result<(), ReloadError> {
-        self.keys().refuse_other_key(&settings.sealing)?;
-        let keys = Keys::new(&settings.sealing).map_err(|error| ReloadError(error.to_string()))?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        let keys = self.keys.next(&settings.sealing)?;
+        // Known keys are the ones that were compared before, so that they can be taken away while the database is down.
+        let is_known = |key: &KeyCheck| self.keys.checks().contains(key);
+        if !keys.checks.iter().all(is_known) {
+            let compared = self.admin.use_sealing_keys(&keys.checks).await;
+            let compared = compared.map_err(|error: AdminError| ReloadError(format!("{NOT_COMPARED}: {error}")))?;
+            refuse_other(&compared).map_err(ReloadError)?;
+        }
+        self.keys.replace(keys);
         Ok(())
     }
 }
@@ -126,8 +238,8 @@ mod tests {
     }
 
     /// Docs, keys.md: a new key opens first, seals next, and publishes last.
-    #[tokio::test]
-    async fn keys_rotate_without_a_restart() {
+    #[test]
+    fn keys_rotate_without_a_restart() {
         let tenant = TenantId::parse("north/daily/herald").unwrap();
         let (id, cursor) = (Purpose::CustomerRegistrationId, Purpose::Cursor { binding: "list" });
         let keys = SealingKeys::new(&settings(&[]).sealing).unwrap();
@@ -140,7 +252,7 @@ mod tests {
             ("SEALING__CURRENT", "k2"),
             ("SEALING__PUBLISH", "k1"),
         ];
-        keys.reload(&settings(&rotated)).await.unwrap();
+        keys.replace(keys.next(&settings(&rotated).sealing).unwrap());
         assert_eq!(keys.seal(&tenant, id, "reader-1"), published);
         assert_ne!(keys.seal(&tenant, cursor, "5"), other_cursor);
         assert_eq!(keys.open(&tenant, cursor, &other_cursor).unwrap(), "5");
@@ -151,19 +263,28 @@ mod tests {
         assert_ne!(keys.hash(PoolId(1), HashPurpose::Tombstone, "reader-1"), marked);
     }
 
-    #[tokio::test]
-    async fn other_key_under_known_id_is_refused() {
-        let tenant = TenantId::parse("north/daily/herald").unwrap();
+    #[test]
+    fn other_key_under_known_id_is_refused() {
         let keys = SealingKeys::new(&settings(&[]).sealing).unwrap();
-        let published = keys.seal(&tenant, Purpose::Email, "ann@example.org");
-        let refused = keys
-            .reload(&settings(&[("SEALING__KEYS__K1", SECOND)]))
-            .await
-            .unwrap_err();
+        let refused = keys.next(&settings(&[("SEALING__KEYS__K1", SECOND)]).sealing);
         assert_eq!(
-            refused.to_string(),
+            refused.err().unwrap().to_string(),
             "sealing.keys.k1 is another key than before: give the new key another id"
         );
-        assert_eq!(keys.seal(&tenant, Purpose::Email, "ann@example.org"), published);
+    }
+
+    #[test]
+    fn refusal_names_the_keys_and_shows_none() {
+        let keys = SealingKeys::new(&settings(&[]).sealing).unwrap();
+        assert_eq!(keys.checks()[0].id, "k1");
+        let compared = ComparedKeys {
+            other: vec!["k1".to_owned()],
+            missing: vec!["k0".to_owned()],
+            ..ComparedKeys::default()
+        };
+        let refused = refuse_other(&compared).unwrap_err();
+        assert!(refused.starts_with("sealing.keys.k1 is another key than this database was used with"));
+        assert!(missing(&compared).unwrap().starts_with("sealing.keys lacks k0"));
+        assert_eq!(missing(&ComparedKeys::default()), None);
     }
 }

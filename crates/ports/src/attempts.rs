@@ -36,11 +36,22 @@ pub struct AttemptCounter {
     pub limit: AttemptLimit,
 }
 
+/// Why an attempt may not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FullCounter {
+    /// By failures; the counter blocks for so long.
+    Failures(Duration),
+    /// By attempts that have begun and not ended: whether they fail is known in a moment.
+    Unfinished,
+}
+
 /// How an attempt ends.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptEnd<'a> {
     /// The request, with the time of the end.
     pub origin: &'a WriteOrigin,
+    /// The counters in which it stays, as a failure.
+    pub failed: &'a [AttemptCounter],
     /// The counters from which it is taken back: after a success, or where it has shown nothing about the password.
     pub uncounted: &'a [AttemptCounter],
     /// The counters that are removed.
@@ -59,6 +70,7 @@ impl<'a> AttemptEnd<'a> {
     pub const fn new(origin: &'a WriteOrigin) -> Self {
         Self {
             origin,
+            failed: &[],
             uncounted: &[],
             cleared: &[],
             known: None,
@@ -71,15 +83,23 @@ impl<'a> AttemptEnd<'a> {
 /// Counts failed sign-ins. A counter blocks until its window is over, never for ever.
 #[async_trait]
 pub trait SignInAttempts: Send + Sync {
-    /// Counts one more attempt at each counter before the password is checked, so that concurrent attempts are counted too.
-    /// Returns how long to wait if one of the counters was full before; then nothing is counted. It is durable once the end of
-    /// the attempt is.
+    /// Counts one more attempt at each counter before the password is checked, so that concurrent attempts are counted too: as
+    /// one that may fail, until its end. Nothing is counted if one of the counters was full before. It is durable once the end
+    /// of the attempt is.
     async fn begin(
         &self,
         cx: &CallContext,
         counters: &[AttemptCounter],
         at: OffsetDateTime,
-    ) -> Result<Result<(), Duration>, SourceError>;
+    ) -> Result<Result<(), FullCounter>, SourceError>;
+
+    /// Counts something that has no end, such as a mail. As [`Self::begin`] otherwise.
+    async fn count(
+        &self,
+        cx: &CallContext,
+        counters: &[AttemptCounter],
+        at: OffsetDateTime,
+    ) -> Result<Result<(), FullCounter>, SourceError>;
 
     /// Commits the end of an attempt, in one transaction. The events name the user's registration, if there is one; a successful
     /// [`EventKind::SubscribeUserLogin`] is also its last sign-in.

@@ -36,6 +36,15 @@ pub trait Sealing: Send + Sync {
     fn open(&self, tenant: &TenantId, purpose: Purpose<'_>, sealed: &str) -> Result<String, SealError>;
 }
 
+/// By what a store recognises a sealing key: a keyed hash of the key's id, from which nothing about the key can be computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyCheck {
+    /// The id of the key.
+    pub id: String,
+    /// The check value; another key with this id has another one.
+    pub value: [u8; 32],
+}
+
 /// The text was not sealed by this service for this tenant and purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a sealed text of this tenant")]

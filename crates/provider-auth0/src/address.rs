@@ -39,7 +39,9 @@ pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Cl
             QueryValue::new(cut(safe)).map(|value| Clause::StartsWith(Auth0Field::Email, value))
         }
         EmailFilter::Contains(needle) if leading_wildcards => {
-            let longest = same_in_both(needle.as_str())
+            // What may be of a domain has another spelling in the key.
+            let text = needle.as_str();
+            let longest = same_in_both(if needle.in_domain().is_none() { text } else { "" })
                 .flat_map(runs)
                 .max_by_key(|run| run.len())
                 .filter(|run| run.len() >= FEWEST_LITERALS)?;

@@ -186,8 +186,11 @@ impl PushedFilter {
             EmailFilter::Exact(_) | EmailFilter::Contains(_) => None,
         });
         let parts = filter.emails.iter().flat_map(|email| match email {
-            EmailFilter::Contains(needle) => needle.as_str().split(|char| !plain(char)).collect(),
-            EmailFilter::Exact(_) | EmailFilter::Prefix(_) => Vec::new(),
+            // What may be of a domain has another spelling there.
+            EmailFilter::Contains(needle) if needle.in_domain().is_none() => {
+                needle.as_str().split(|char| !plain(char)).collect()
+            }
+            EmailFilter::Exact(_) | EmailFilter::Prefix(_) | EmailFilter::Contains(_) => Vec::new(),
         });
         let prefix = prefixes.find(|prefix| !prefix.is_empty());
         let part = parts
@@ -240,6 +243,7 @@ mod tests {
             emails: vec![
                 EmailFilter::Prefix(EmailFragment::from_text("jos\u{e9}@x")),
                 EmailFilter::Contains(EmailFragment::from_text("bcd\u{e9}ef")),
+                EmailFilter::Contains(EmailFragment::from_text("bcd@\u{e9}ef")),
             ],
             first_name: Some(NamePrefix::from_text("\u{c1}nn")),
             last_name: Some(NamePrefix::from_text("")),

@@ -6,20 +6,20 @@ use std::{
 };
 
 use masthead_domain::{
-    caller_rules::MAX_CALLER_RULES,
     settings::{SettingError, TenantSettings},
     tenant::{PoolId, TenantId},
-    workspace::{ExportLimitsError, MAX_KEYS},
 };
-use thiserror::Error;
 
+pub use crate::admin_error::AdminError;
 use crate::{
     database::{PgDatabase, Transaction},
     settings_json,
-    sqlstate::{PgErrorKind, redacted},
 };
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Of how many ambiguous addresses the ids are shown.
+const SHOWN_ADDRESSES: i64 = 10;
 
 /// The longest name of a pool, in bytes.
 const MAX_POOL_NAME_BYTES: usize = 200;
@@ -41,81 +41,6 @@ pub struct TenantRow {
     pub pool_name: String,
     /// Its settings, by name.
     pub settings: BTreeMap<String, String>,
-}
-
-/// Why a command failed.
-#[derive(Debug, Error)]
-pub enum AdminError {
-    /// A tenant with this id exists.
-    #[error("the tenant exists already")]
-    TenantExists,
-    /// No tenant has this id.
-    #[error("there is no such tenant")]
-    NoSuchTenant,
-    /// A pool's name is empty, too long, or holds a control character.
-    #[error("a pool's name must be 1 to 200 bytes without control characters")]
-    BadPoolName,
-    /// Settings that no tenant can have; all errors at once.
-    #[error("the settings are invalid: {}", join_messages(.0))]
-    BadSettings(Vec<SettingError>),
-    /// The tenant is the last of its pool, and the pool holds registrations.
-    #[error("it is the last tenant of its pool: the pool would keep {0} registrations without any tenant")]
-    WouldOrphan(i64),
-    /// The pool would become a pool of unique addresses, but an address occurs more than once.
-    #[error("the pool has several registrations with one address, which only pools of an outside provider may have")]
-    AmbiguousAddresses,
-    /// No pool has this name.
-    #[error("there is no such pool")]
-    NoSuchPool,
-    /// The pool has tenants.
-    #[error("the pool has {0} tenants; remove them first")]
-    PoolHasTenants(i64),
-    /// The pool holds another number of registrations than was confirmed.
-    #[error("the pool holds {0} registrations")]
-    PoolHasRegistrations(i64),
-    /// A workspace with this name exists.
-    #[error("the workspace exists already")]
-    WorkspaceExists,
-    /// No workspace has this name.
-    #[error("there is no such workspace")]
-    NoSuchWorkspace,
-    /// The workspace has no key of this number.
-    #[error("the workspace has no key of this number")]
-    NoSuchKey,
-    /// The workspace has the maximum number of keys.
-    #[error("the workspace has {MAX_KEYS} keys already; remove one first")]
-    TooManyKeys,
-    /// Limits outside of their ranges.
-    #[error(transparent)]
-    BadLimits(#[from] ExportLimitsError),
-    /// The caller has no grant.
-    #[error("there is no such caller")]
-    NoSuchCaller,
-    /// The caller or token is not denied.
-    #[error("it is not denied")]
-    NotDenied,
-    /// The maximum number of grants, or of denials.
-    #[error("there are {MAX_CALLER_RULES} already; remove one first")]
-    TooManyCallers,
-    /// The database is unavailable.
-    #[error("the database is unavailable")]
-    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-fn join_messages(mistakes: &[SettingError]) -> String {
-    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-impl From<sqlx::Error> for AdminError {
-    fn from(error: sqlx::Error) -> Self {
-        match PgErrorKind::from_error(&error) {
-            PgErrorKind::TenantTaken => Self::TenantExists,
-            PgErrorKind::EmailTaken => Self::AmbiguousAddresses,
-            PgErrorKind::WorkspaceTaken => Self::WorkspaceExists,
-            PgErrorKind::TenantMissing => Self::NoSuchTenant,
-            _ => Self::Database(redacted(error)),
-        }
-    }
 }
 
 impl Admin {
@@ -314,6 +239,9 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     if providers.is_empty() {
         return Ok(());
     }
+    if providers.contains(&false) {
+        refuse_ambiguous(transaction, pool).await?;
+    }
     sqlx::query!(
         "UPDATE pools SET masters_accounts = $2 WHERE id = $1 AND masters_accounts <> $2",
         pool,
@@ -322,6 +250,26 @@ async fn decide_master(transaction: &mut Transaction, pool: i64) -> Result<(), A
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Refuses a pool that is to have unique addresses, and does not yet. The unique index would do so too, with an address in the log
+/// of the server.
+async fn refuse_ambiguous(transaction: &mut Transaction, pool: i64) -> Result<(), AdminError> {
+    let ambiguous = sqlx::query_scalar!(
+        r#"SELECT array_agg(r.crid ORDER BY r.id) AS "ids!" FROM registrations AS r
+             JOIN pools AS p ON p.id = r.pool AND NOT p.masters_accounts
+            WHERE r.pool = $1 AND r.email_key <> '' AND r.deleted_at IS NULL
+            GROUP BY r.email_key HAVING count(*) > 1 ORDER BY min(r.id) LIMIT $2"#,
+        pool,
+        SHOWN_ADDRESSES,
+    )
+    .fetch_all(transaction)
+    .await?;
+    if ambiguous.is_empty() {
+        Ok(())
+    } else {
+        Err(AdminError::AmbiguousAddresses(ambiguous))
+    }
 }
 
 /// Whether users sign in where this database does not record it.

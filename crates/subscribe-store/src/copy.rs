@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Seconds from 1970 to 2000, the epoch of Postgres.
 const EPOCH: i64 = 946_684_800;
-/// The types of array elements (`pg_type.oid`).
-const INTEGER: i32 = 23;
+/// The type of array elements (`pg_type.oid`).
 const BIGINT: i32 = 20;
+/// The bytes of an element, with its length before it.
+const ELEMENT_BYTES: i32 = 4 + 8;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 /// The trailer: a column count of -1.
@@ -79,27 +80,10 @@ impl CopyRows {
         self.bytes.extend(number.to_be_bytes());
     }
 
-    pub(crate) fn int2(&mut self, number: i16) {
-        self.bytes.extend(2_i32.to_be_bytes());
-        self.bytes.extend(number.to_be_bytes());
-    }
-
-    pub(crate) fn truth(&mut self, truth: bool) {
-        self.bytes.extend(1_i32.to_be_bytes());
-        self.bytes.push(u8::from(truth));
-    }
-
     /// A time, truncated to the microsecond, as all stored times are.
     pub(crate) fn moment(&mut self, at: OffsetDateTime) {
         let seconds = at.unix_timestamp() - EPOCH;
         self.int8(seconds * 1_000_000 + i64::from(at.microsecond()));
-    }
-
-    pub(crate) fn optional_moment(&mut self, at: Option<OffsetDateTime>) {
-        match at {
-            Some(at) => self.moment(at),
-            None => self.null(),
-        }
     }
 
     /// The date in UTC so many days after this time.
@@ -109,29 +93,20 @@ impl CopyRows {
     }
 
     /// A one-dimensional array without nulls; an empty array has no dimension, as Postgres encodes it.
-    pub(crate) fn int4_array(&mut self, numbers: &[i32]) -> Result<(), ValueTooLongError> {
-        self.array_head(numbers.len(), INTEGER, 4)?;
-        for number in numbers {
-            self.int4(*number);
-        }
-        Ok(())
-    }
-
-    /// As [`Self::int4_array`].
     pub(crate) fn int8_array(&mut self, numbers: &[i64]) -> Result<(), ValueTooLongError> {
-        self.array_head(numbers.len(), BIGINT, 8)?;
+        self.array_head(numbers.len())?;
         for number in numbers {
             self.int8(*number);
         }
         Ok(())
     }
 
-    fn array_head(&mut self, count: usize, element: i32, bytes: i32) -> Result<(), ValueTooLongError> {
+    fn array_head(&mut self, count: usize) -> Result<(), ValueTooLongError> {
         let count = i32::try_from(count).map_err(|_| ValueTooLongError)?;
         let dimensions = i32::from(count > 0);
-        let elements = count.checked_mul(4 + bytes).ok_or(ValueTooLongError)?;
+        let elements = count.checked_mul(ELEMENT_BYTES).ok_or(ValueTooLongError)?;
         let length = elements.checked_add(12 + dimensions * 8).ok_or(ValueTooLongError)?;
-        for head in [length, dimensions, 0, element] {
+        for head in [length, dimensions, 0, BIGINT] {
             self.bytes.extend(head.to_be_bytes());
         }
         if count > 0 {
@@ -154,17 +129,5 @@ impl CopyRows {
     /// The rows between two offsets, as complete data.
     pub(crate) fn part(&self, rows: Range<usize>) -> Vec<u8> {
         [HEADER, &self.bytes[rows], &END].concat()
-    }
-
-    /// Takes the data so far, to be sent before the rest.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        let room = self.bytes.capacity();
-        std::mem::replace(&mut self.bytes, Vec::with_capacity(room))
-    }
-
-    /// The complete data, or the rest of it, with the trailer.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.bytes.extend(END);
-        self.bytes
     }
 }

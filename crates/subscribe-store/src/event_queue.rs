@@ -289,7 +289,7 @@ mod tests {
         let rows = &queue.lock().rows;
         let all = rows.copied(0..3);
         let (one, two) = (rows.copied(1..2), rows.copied(0..2));
-        let frame = CopyRows::new(0).finish().len();
+        let frame = CopyRows::new(0).part(CopyRows::START..CopyRows::START).len();
         assert_eq!((all.len() - frame) / 3, one.len() - frame, "they are equally long here");
         assert_eq!(two[..two.len() - 2], all[..two.len() - 2]);
         assert!(

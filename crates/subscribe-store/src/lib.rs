@@ -4,6 +4,7 @@
 //! explained in `docs/adr/0010` and later.
 
 mod admin;
+mod admin_error;
 mod answer_cache;
 mod audit_log;
 mod bulk;
@@ -51,6 +52,7 @@ mod replica_watch;
 mod replicas;
 mod row;
 pub mod schema;
+mod sealing_key_admin;
 mod search;
 mod search_keys;
 mod search_queue;
@@ -102,6 +104,7 @@ pub use registrations::PgRegistrations;
 pub use repairs::{Merged, Moved, RepairError, Repairs, Split, Suspects};
 pub use replicas::ReplicaHealth;
 pub use schema::{MigrateOptions, SchemaError};
+pub use sealing_key_admin::{ComparedKeys, SealingKeyRow};
 pub use search_keys::MAX_NAME_BYTES;
 pub use store::Store;
 pub use stored_keys::KeysMade;

@@ -102,6 +102,47 @@ impl Repairs {
     /// # Errors
     /// [`RepairError`].
     pub async fn suspects(&self, cx: &CallContext) -> Result<Suspects, RepairError> {
+        let mut transaction = self.begin_with_mirror(cx).await?;
+        let pool = cx.tenant.pool.0;
+        Ok(Suspects {
+            split: find_split(&mut transaction, pool).await?,
+            moved: find_moved(&mut transaction, pool).await?,
+        })
+    }
+
+    /// The registrations of the tenant's pool of which the mirror shows no account, neither by their id nor joined by their
+    /// address: number and id, in the order of their numbers, at most `limit` after the number `after`. Writes nothing.
+    ///
+    /// # Errors
+    /// [`RepairError`].
+    pub async fn without_account(
+        &self,
+        cx: &CallContext,
+        after: i64,
+        limit: u16,
+    ) -> Result<Vec<(i64, CustomerRegistrationId)>, RepairError> {
+        let mut transaction = self.begin_with_mirror(cx).await?;
+        let rows = sqlx::query!(
+            "SELECT r.id, r.crid FROM registrations AS r
+              WHERE r.pool = $1 AND r.id > $2 AND r.deleted_at IS NULL
+                AND NOT EXISTS (SELECT FROM mirror_entries AS k
+                                 WHERE k.pool = $1 AND k.registration_id = r.id AND k.profile IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM mirror_entries AS k
+                                 WHERE k.pool = $1 AND k.crid = r.crid AND k.profile IS NOT NULL)
+              ORDER BY r.id LIMIT $3",
+            cx.tenant.pool.0,
+            after,
+            i64::from(limit),
+        )
+        .fetch_all(&mut transaction)
+        .await
+        .map_err(source_error(REPAIRS))?;
+        let found = rows.into_iter().map(|row| Ok((row.id, parse_id(&row.crid)?)));
+        found.collect()
+    }
+
+    /// A transaction in which the tenant has a complete mirror of its provider.
+    async fn begin_with_mirror(&self, cx: &CallContext) -> Result<Transaction, RepairError> {
         let mut transaction = self.pool.begin().await.map_err(source_error(REPAIRS))?;
         transaction
             .allow_long_statements()
@@ -119,13 +160,11 @@ impl Repairs {
         .fetch_one(&mut transaction)
         .await
         .map_err(source_error(REPAIRS))?;
-        if !is_whole {
-            return Err(RepairError::NoCompleteMirror);
+        if is_whole {
+            Ok(transaction)
+        } else {
+            Err(RepairError::NoCompleteMirror)
         }
-        Ok(Suspects {
-            split: find_split(&mut transaction, pool).await?,
-            moved: find_moved(&mut transaction, pool).await?,
-        })
     }
 
     /// Merges the younger registration of a split into the older one, in one transaction with its events. The older one

@@ -10,7 +10,7 @@ use futures_util::{
 use masthead_domain::tenant::PoolId;
 use sqlx::{
     Either, Execute, Executor, PgConnection, Postgres, SqlStr,
-    postgres::{PgCopyIn, PgQueryResult, PgRow, PgStatement, PgTransactionManager, PgTypeInfo},
+    postgres::{PgQueryResult, PgRow, PgStatement, PgTransactionManager, PgTypeInfo},
 };
 // Not in sqlx itself.
 use sqlx_core::transaction::TransactionManager as _;
@@ -118,13 +118,6 @@ impl Transaction {
             .execute(self)
             .await
             .map(|_| ())
-    }
-
-    pub(crate) async fn copy_in(
-        &mut self,
-        statement: &'static str,
-    ) -> Result<PgCopyIn<&mut PgConnection>, sqlx::Error> {
-        self.connection()?.copy_in_raw(statement).await
     }
 }
 

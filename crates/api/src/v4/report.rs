@@ -84,9 +84,18 @@ fn wants_page(headers: &HeaderMap) -> bool {
         .get(ACCEPT)
         .and_then(|accepted| accepted.to_str().ok())
         .unwrap_or_default();
-    let mut types = accepted
-        .split(',')
-        .map(|range| range.split(';').next().unwrap_or_default().trim());
+    let mut types = accepted.split(',').filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        // A quality of 0 is "not acceptable" (RFC 9110 §12.4.2).
+        let is_refused = |part: &str| {
+            let quality = part
+                .split_once('=')
+                .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+            quality.is_some_and(|(_, value)| value.trim().parse() == Ok(0.0_f32))
+        };
+        (!parts.any(is_refused)).then_some(name)
+    });
     let named = types.find(|one| one.eq_ignore_ascii_case("text/html") || one.eq_ignore_ascii_case("application/json"));
     named.is_some_and(|one| one.eq_ignore_ascii_case("text/html"))
 }
@@ -292,6 +301,9 @@ mod tests {
             ("*/*", false),
             ("application/json", false),
             ("application/json, text/html", false),
+            ("text/html;q=0, application/json", false),
+            ("text/html; Q=0.000, */*", false),
+            ("application/json;q=0, text/html;q=0.5", true),
             ("text/html,application/xhtml+xml,*/*;q=0.8", true),
             ("TEXT/HTML; charset=utf-8", true),
         ] {

@@ -57,6 +57,10 @@ impl WriteRefusal {
             WriteUserError::IdTaken => row(Code::E409, "the id is in use"),
             WriteUserError::Changed => row(Code::E412, ""),
             WriteUserError::Unstorable { field, problem } => Self::new(Code::E400_00, format!("{field}: {problem}")),
+            WriteUserError::NoProviderAccount => row(
+                refused,
+                "the provider has no account of this user; with ignoreProvider an update writes the registration alone, and a delete ends it",
+            ),
             WriteUserError::Refused(Some(message)) => Self::new(refused, message.as_str().to_owned()),
             WriteUserError::Refused(None) => row(refused, "the provider refuses the values"),
             WriteUserError::WrongCode => row(Code::E400_15, ""),

@@ -40,6 +40,13 @@ pub(super) fn open(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, 
     choose(Box::new(rows), candidates, &fitting, "JSON objects")
 }
 
+/// NDJSON whose first lines are broken: a candidate is known to have it.
+pub(super) fn open_lines(file: File<'_>, candidates: &Candidates) -> Result<OpenRows, OpenFileError> {
+    let fitting: Vec<_> = candidates.with_layout(Layout::Ndjson).collect();
+    let rows = NdjsonRows::new(file.stream, file.max_row_bytes);
+    choose(Box::new(rows), candidates, &fitting, "NDJSON")
+}
+
 fn lists(mapping: &Mapping) -> Vec<ListPath> {
     mapping.lists().map(ListPath::parse).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Candidates, File, HEAD_BYTES, OpenRows, binary, csv, json};
+use super::{Candidates, File, HEAD_BYTES, LOOKED_AT, OpenRows, binary, csv, json};
 use crate::{
     error::OpenFileError,
     input::{ByteStream, peek},
@@ -40,8 +40,23 @@ pub(crate) fn open_rows(
                 Box::new(LdifRows::new(file.stream, max_row_bytes)),
             ))
         }
+        _ if candidates.single().is_some()
+            && has_object_line(text)
+            && candidates.with_layout(Layout::Ndjson).next().is_some() =>
+        {
+            json::open_lines(file, candidates)
+        }
         _ => csv::open(file, candidates),
     }
+}
+
+/// Whether one of the first lines is the beginning of a JSON object: lines before it may be broken.
+fn has_object_line(text: &[u8]) -> bool {
+    let mut lines = text
+        .split(|byte| *byte == b'\n')
+        .take(LOOKED_AT)
+        .map(<[u8]>::trim_ascii);
+    lines.any(|line| line.starts_with(b"{\""))
 }
 
 struct NoRows;

@@ -1,6 +1,6 @@
 //! Maps a row to a user.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use masthead_credentials::parse_password_hash;
 use masthead_domain::{
@@ -52,7 +52,11 @@ impl Mapping {
     fn map_fields(&self, row: &Json<'_>, context: &MapContext) -> Result<ImportedUser, RejectedRow> {
         let is_met = |conditions: &[Condition]| conditions.iter().any(|condition| condition.is_met(row));
         if is_met(&self.not_a_person) {
-            return Err(rejected(None, RejectCode::NotAPerson, "of no person"));
+            return Err(rejected(
+                None,
+                RejectCode::NotAPerson,
+                "is of no person: a service account, or the anonymous user",
+            ));
         }
         let is_blocked = is_met(&self.blocked);
         if is_blocked && context.blocked == BlockedPolicy::Reject {
@@ -185,6 +189,13 @@ impl Mapping {
             let field = source.paths().next().map_or("", |path| path.as_str());
             rejected(Some(field), RejectCode::InvalidValue, reason)
         };
+        if let Json::Object(members) = row {
+            let mut names = HashSet::with_capacity(members.len());
+            if let Some((name, _)) = members.iter().find(|(name, _)| !names.insert(&**name)) {
+                let shown: String = name.chars().take(64).collect();
+                return Err(rejected(Some(&shown), RejectCode::Malformed, "is given twice"));
+            }
+        }
         let fields = &self.fields;
         let texts = [
             &fields.tenant,

@@ -69,6 +69,12 @@ fn broken_first_line_rejects_one_row() {
 }
 
 #[test]
+fn first_line_that_is_no_json_rejects_one_row_of_a_named_format() {
+    let text = "broken {\n{\"customerRegistrationId\":\"2\"}\n{\"customerRegistrationId\":\"3\"}\n";
+    assert_eq!(ids(text, &named("masthead")), ["\"malformed\"", "2", "3"]);
+}
+
+#[test]
 fn broken_entry_rejects_one_row() {
     let text = r#"[{"customerRegistrationId":"1"},{"customerRegistrationId":+},7,null,{"customerRegistrationId":"5"}]"#;
     let rows = read(text, &ReadOptions::default());

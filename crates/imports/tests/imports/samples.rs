@@ -87,7 +87,7 @@ async fn keycloak_export_is_read() {
         "registered": "2023-11-14T22:13:20.123Z",
     });
     let bo = json!({"line": 2, "code": "blocked", "field": null, "reason": "blocked at its source"});
-    let api = json!({"line": 3, "code": "not_a_person", "field": null, "reason": "of no person"});
+    let api = json!({"line": 3, "code": "not_a_person", "field": null, "reason": "is of no person: a service account, or the anonymous user"});
     expect("keycloak-north-users-0.json", "keycloak", &json!([ann, bo, api]));
     check(hash).await;
 }

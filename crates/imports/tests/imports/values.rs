@@ -301,6 +301,17 @@ fn masthead_lines_are_read_strictly() {
     }
 }
 
+/// RFC 8259 §4: names within an object should be unique; of a strict format they must be.
+#[test]
+fn masthead_line_has_each_field_once() {
+    let line = r#"{"customerRegistrationId":"7","email":"a@example.org","customerRegistrationId":"8"}"#;
+    let rejected = mapped(line, &named("masthead")).remove(0);
+    assert_eq!(
+        (&rejected["code"], &rejected["field"]),
+        (&json!("malformed"), &json!("customerRegistrationId"))
+    );
+}
+
 #[test]
 fn masthead_csv_is_read() {
     let text = "customerRegistrationId,email,verified,metadata,metadata.city\n7,ann@example.com,true,\"{\"\"a\"\":\"\"b\"\"}\",Oslo\n8,,,,\n";

@@ -13,6 +13,7 @@ mod person;
 mod pool;
 mod provider;
 mod registrations;
+mod sealing_key;
 mod sync;
 mod tenant;
 mod token;
@@ -35,7 +36,8 @@ pub(crate) use pairs::parse_pair;
 pub(crate) use person::{PersonArguments, PersonCommand, PurgeArguments};
 pub(crate) use pool::PoolCommand;
 pub(crate) use provider::{ProviderCheckArguments, ProviderCommand};
-pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand};
+pub(crate) use registrations::{RegistrationsCheckArguments, RegistrationsCommand, WithoutAccountArguments};
+pub(crate) use sealing_key::SealingKeyCommand;
 pub(crate) use sync::SyncArguments;
 pub(crate) use tenant::TenantCommand;
 pub(crate) use token::{MintArguments, TokenArguments, TokenCommand};
@@ -125,6 +127,9 @@ pub(crate) enum Command {
     /// Checks a tenant's registrations.
     #[command(subcommand)]
     Registrations(RegistrationsCommand),
+    /// Lists and forgets the sealing keys that the database knows (docs/keys.md).
+    #[command(subcommand)]
+    SealingKey(SealingKeyCommand),
     /// Shows and writes single users.
     #[command(subcommand)]
     User(UserCommand),
@@ -226,6 +231,7 @@ mod tests {
             "masthead sync --tenant a/b/c --release-brake",
             "masthead registrations check --tenant a/b/c",
             "masthead registrations check --tenant a/b/c --repair",
+            "masthead registrations without-account --tenant a/b/c",
             "masthead audit --user 7 --tenant a/b/c --since 2026-01-01T00:00:00Z --json",
             "masthead audit --caller job --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00+01:00",
             "masthead audit --refused --since 2026-01-01T00:00:00Z",
@@ -233,6 +239,8 @@ mod tests {
             "masthead person erase --tenant a/b/c --email ann@example.com --dry-run",
             "masthead person erase --tenant a/b/c --id 7 --ignore-provider --yes",
             "masthead person receipt 12 --tenant a/b/c",
+            "masthead sealing-key list --json",
+            "masthead sealing-key forget k1 --yes",
             "masthead purge",
             "masthead purge --dry-run --tenant a/b/c",
             "masthead check-config --config x.toml",

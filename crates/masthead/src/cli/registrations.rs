@@ -7,6 +7,20 @@ use masthead_domain::tenant::TenantId;
 pub(crate) enum RegistrationsCommand {
     /// Lists the registrations that write-backs of earlier versions may have split or moved.
     Check(RegistrationsCheckArguments),
+    /// Lists the registrations of which the tenant's provider has no account.
+    WithoutAccount(WithoutAccountArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads the mirror; needs a finished `masthead sync`. Prints one JSON object for each registration, with its id, then a summary. An account
+that was deleted at the provider's console leaves such a registration: its reader can neither sign in nor register again with the
+address until the registration is deleted (masthead user delete, or DELETE /v4/Users/{id}). So does a user that was written with
+ignoreProvider, which is as it should be. Changes nothing. See docs/operations.md.")]
+pub(crate) struct WithoutAccountArguments {
+    /// The tenant: client group, client and paper. Its whole pool is checked.
+    #[arg(long, value_name = "GROUP/CLIENT/PAPER", value_parser = TenantId::parse)]
+    pub(crate) tenant: TenantId,
 }
 
 #[derive(Debug, Args)]

@@ -172,6 +172,11 @@ fn lost_as_text(writer: &EventWriterRow) -> String {
     if !writer.is_broken_off {
         return text;
     }
-    let unwritten = writer.recorded - writer.written - writer.dropped;
-    format!("{text}; it ended without its last report: {unwritten} more of then, and those after it")
+    let more = match writer.recorded - writer.written - writer.dropped {
+        0 => String::new(),
+        unwritten => format!("{unwritten} more until then are lost, and "),
+    };
+    format!(
+        "{text}; it was killed, or the database was gone at its end: {more}events after its last report at {to} may be missing"
+    )
 }

@@ -17,7 +17,7 @@ use masthead_ports::{
     source::{CallContext, Priority},
 };
 use masthead_provider_kit::{CheckResult, CheckVerdict, SecretPlace, Secrets as _};
-use masthead_subscribe_store::{DatabaseReport, TenantRow, inspect};
+use masthead_subscribe_store::{DatabaseReport, Store, TenantRow, inspect};
 use masthead_tokens::Verifier;
 
 use super::environment::{NO_CLIENT, print_line};
@@ -25,7 +25,7 @@ use crate::{
     command_error::{CommandError, ErrorChain},
     mail::MailDelivery,
     providers::{self, Adapters},
-    sealing_keys::SealingKeys,
+    sealing_keys::{SealingKeys, missing, refuse_other},
     settings::{SecretText, ServerSettings, TenantSecrets, TokenKeySource},
     wiring,
 };
@@ -87,9 +87,12 @@ impl<'a> ConnectionChecks<'a> {
             }
         }
         let keys = SealingKeys::new(&self.settings.sealing)?;
-        let store = wiring::store(database, Some(keys))?;
+        let store = wiring::store(database, Some(Arc::clone(&keys) as _))?;
         match store.check_schema().await {
-            Ok(()) => self.line(Verdict::Ok, "the schema", "is that of this program")?,
+            Ok(()) => {
+                self.line(Verdict::Ok, "the schema", "is that of this program")?;
+                self.check_sealing_keys(&keys, &store).await?;
+            }
             Err(error) => self.line(Verdict::Failed, "the schema", ErrorChain(&error))?,
         }
         match store.admin().tenants().await {
@@ -98,6 +101,29 @@ impl<'a> ConnectionChecks<'a> {
         }
         store.close().await;
         Ok(())
+    }
+
+    /// Compares the sealing keys with those of the database, which learns nothing from it.
+    async fn check_sealing_keys(&mut self, keys: &SealingKeys, store: &Store) -> Result<(), CommandError> {
+        const SUBJECT: &str = "the sealing keys";
+        let compared = match store.admin().compare_sealing_keys(&keys.checks()).await {
+            Ok(compared) => compared,
+            Err(error) => return self.line(Verdict::Failed, SUBJECT, ErrorChain(&error)),
+        };
+        if let Err(refusal) = refuse_other(&compared) {
+            return self.line(Verdict::Failed, SUBJECT, refusal);
+        }
+        if let Some(warning) = missing(&compared) {
+            return self.line(Verdict::Warning, SUBJECT, warning);
+        }
+        match &compared.new[..] {
+            [] => self.line(Verdict::Ok, SUBJECT, "are those that the database was used with"),
+            new => self.line(
+                Verdict::Ok,
+                SUBJECT,
+                format_args!("{} is new to the database", new.join(", ")),
+            ),
+        }
     }
 
     fn report_database(

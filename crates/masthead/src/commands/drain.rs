@@ -8,21 +8,38 @@ use tokio::time::sleep;
 use super::{background::Background, signals::ServerSignals};
 use crate::command_error::CommandError;
 
-/// Serves until a signal, goes on for `delay` while balancers learn that it leaves, then drains and lets pending writes finish;
-/// a second signal ends all that at once.
-pub(super) async fn serve_until_signal(
+/// What makes a server end.
+pub(super) struct ServerEnds<'a, F> {
+    pub(super) signals: &'a mut ServerSignals,
+    /// Ends with the reason why the server may not go on.
+    pub(super) refusal: F,
+}
+
+/// Serves until a signal or a refusal, goes on for `delay` while balancers learn that it leaves, then drains and lets pending writes
+/// finish; a second signal ends all that at once.
+///
+/// # Errors
+/// The refusal, or a second signal.
+pub(super) async fn serve_until_end(
     serving: impl Future<Output = DrainOutcome>,
-    signals: &mut ServerSignals,
+    ServerEnds { signals, refusal }: ServerEnds<'_, impl Future<Output = CommandError>>,
     lifecycle: &Lifecycle,
     delay: Duration,
     background: Background<'_>,
 ) -> Result<(), CommandError> {
     let mut serving = std::pin::pin!(serving);
-    tokio::select! {
+    let ended = tokio::select! {
         // It only ends when it is drained.
         _ = serving.as_mut() => return Ok(()),
-        name = signals.next() => tracing::info!(signal = name, "draining"),
-    }
+        name = signals.next() => {
+            tracing::info!(signal = name, "draining");
+            Ok(())
+        }
+        refusal = refusal => {
+            tracing::error!(reason = %refusal, "draining: the server may not go on");
+            Err(refusal)
+        }
+    };
     lifecycle.leave();
     let draining = async {
         let drain = async {
@@ -42,7 +59,7 @@ pub(super) async fn serve_until_signal(
     tokio::select! {
         () = draining => {
             tracing::info!("drained");
-            Ok(())
+            ended
         }
         name = signals.next() => Err(CommandError::new(format!("a second {name} stopped the server before all requests had ended"))),
     }

@@ -19,14 +19,40 @@ pub(super) fn with_store(
     settings_source: &UncheckedSettings,
     action: impl AsyncFnOnce(&Store) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
+    with_keys(settings_source, async |store, _keys| action(store).await)
+}
+
+/// As [`with_store`], once the sealing keys are found to be those of the database: for what brings or changes users.
+pub(super) fn with_checked_store(
+    settings_source: &UncheckedSettings,
+    action: impl AsyncFnOnce(&Store) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    with_keys(settings_source, async |store, keys| {
+        if let Some(keys) = keys {
+            check_keys(&keys, store).await?;
+        }
+        action(store).await
+    })
+}
+
+/// Refuses sealing keys that are not those of the database, and warns of missing ones.
+pub(super) async fn check_keys(keys: &SealingKeys, store: &Store) -> Result<(), CommandError> {
+    keys.check(&store.admin()).await?.iter().for_each(print_warning);
+    Ok(())
+}
+
+fn with_keys(
+    settings_source: &UncheckedSettings,
+    action: impl AsyncFnOnce(&Store, Option<Arc<SealingKeys>>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let (database, log) = settings_source.database()?;
     let sealing = settings_source.sealing()?;
     let _log = logs::start(&log, io::stderr(), Arc::new(SystemClock)).map_err(CommandError::context(NO_LOG))?;
     small_runtime()?.block_on(async {
         let keys = sealing.as_ref().map(SealingKeys::new).transpose()?;
-        let store = wiring::store(&database, keys.map(|keys| keys as _))?;
+        let store = wiring::store(&database, keys.clone().map(|keys| keys as _))?;
         let done = match check_connection(&store).await {
-            Ok(()) => action(&store).await,
+            Ok(()) => action(&store, keys).await,
             Err(error) => Err(error),
         };
         store.close().await;
@@ -54,7 +80,7 @@ pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
 
 /// Prints one line of the command's result.
 pub(super) fn print_line(line: impl Display) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{line}").map_err(CommandError::context("cannot write to standard output"))
+    writeln!(io::stdout(), "{line}").map_err(CommandError::from_output)
 }
 
 /// Prints a warning. The command succeeds: a warning that cannot be printed must not look like a failure.

@@ -22,6 +22,7 @@ mod provider;
 mod purge;
 mod reconcile;
 mod registrations;
+mod sealing_key;
 mod serve;
 mod settings;
 mod signals;
@@ -33,7 +34,10 @@ mod user;
 mod workers;
 mod workspace;
 
-use self::{environment::with_store, user::with_writes};
+use self::{
+    environment::{with_checked_store, with_store},
+    user::with_writes,
+};
 use crate::{
     cli::{Cli, Command, RegistrationsCommand},
     command_error::CommandError,
@@ -64,8 +68,14 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
             let export = async |store: &_| export::run(store, sealing.as_ref(), arguments).await;
             with_store(&settings_source, export)
         }
-        Command::Registrations(RegistrationsCommand::Check(arguments)) => with_store(&settings_source, async |store| {
-            registrations::check(store, arguments).await
+        Command::SealingKey(command) => {
+            with_store(&settings_source, async |store| sealing_key::run(store, command).await)
+        }
+        Command::Registrations(command) => with_store(&settings_source, async |store| match command {
+            RegistrationsCommand::Check(arguments) => registrations::check(store, arguments).await,
+            RegistrationsCommand::WithoutAccount(arguments) => {
+                registrations::list_without_account(store, arguments).await
+            }
         }),
         Command::User(arguments) => with_writes(&settings_source, async |operations| match arguments.as_erasure() {
             Some(erasure) => person::run(operations, &erasure).await,
@@ -84,7 +94,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), CommandError> {
         Command::Audit(arguments) => with_store(&settings_source, async |store| audit::run(store, arguments).await),
         Command::Sync(arguments) => {
             let (providers, sync) = settings_source.sync()?;
-            with_store(&settings_source, async |store| {
+            with_checked_store(&settings_source, async |store| {
                 sync::run(store, &providers, &sync, arguments).await
             })
         }

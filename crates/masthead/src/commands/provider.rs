@@ -20,7 +20,7 @@ use masthead_ports::{
 use masthead_provider_kit::{CheckResult, CheckVerdict, check::KNOWN_ID};
 use masthead_subscribe_store::Store;
 
-use super::environment::{NO_CLIENT, print_line, small_runtime, with_store};
+use super::environment::{NO_CLIENT, print_line, print_warning, small_runtime, with_store};
 use crate::{
     cli::{ProviderCheckArguments, ProviderCommand, parse_pair},
     clock::SystemClock,
@@ -139,6 +139,10 @@ fn read_settings(path: &Path, id: Option<&TenantId>) -> Result<Tenant, CommandEr
         {
             return Err(CommandError::new(format!("line {number} repeats a setting")));
         }
+    }
+    let names_secret = |name: &String| name.ends_with("File") || name.ends_with("Env");
+    if id.is_none() && settings.keys().any(names_secret) {
+        print_warning("without --tenant no secret is read: give the tenant whose secrets the settings name");
     }
     let id = id.cloned().map_or_else(|| TenantId::parse(NO_TENANT), Ok);
     let id = id.map_err(CommandError::context("the settings cannot be checked"))?;

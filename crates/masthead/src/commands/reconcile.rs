@@ -1,5 +1,6 @@
 //! `masthead reconcile`: settles what was left open between a provider and our store.
 
+use masthead_domain::tenant::TenantId;
 use masthead_orchestrator::writes::{OperatorDecision, Reconciled};
 use masthead_ports::intents::{Intent, IntentId};
 use serde_json::{Value, json};
@@ -16,14 +17,42 @@ const LISTED: u32 = 10_000;
 
 const UNREADABLE: &str = "the open intents cannot be read";
 
-async fn record(operations: &UserOperations, after: Value) -> Result<(), CommandError> {
+async fn record(
+    operations: &UserOperations,
+    tenant: Option<&TenantId>,
+    before: Value,
+    after: Value,
+) -> Result<(), CommandError> {
     let change = CommandChange {
         command: "reconcile",
-        tenant: None,
-        before: Value::Null,
+        tenant,
+        before,
         after,
     };
     record_operator_change(&operations.admin, change).await
+}
+
+/// Settles an intent as the operator decides, and records the decision with what it was about.
+async fn decide(operations: &UserOperations, number: i64, decision: OperatorDecision) -> Result<(), CommandError> {
+    let reconcile = &operations.writes.reconcile;
+    let found = reconcile.find(IntentId(number)).await;
+    let intent = found
+        .map_err(CommandError::context(UNREADABLE))?
+        .ok_or_else(|| CommandError::new(format!("there is no open intent {number}")))?;
+    let outcome = reconcile.decide(&intent, decision).await;
+    let outcome = outcome.map_err(CommandError::context(UNREADABLE))?;
+    let before = described(&intent, "open", Some(&intent.reason));
+    let after = json!({
+        "intent": number,
+        "decision": match decision {
+            OperatorDecision::ProviderWrote => "the provider has written",
+            OperatorDecision::NothingWritten => "nothing was written",
+        },
+        "outcome": name(outcome),
+        "reason": reason(outcome),
+    });
+    record(operations, Some(&intent.tenant), before, after).await?;
+    print_line(json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)}))
 }
 
 pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArguments) -> Result<(), CommandError> {
@@ -34,15 +63,7 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
         } else {
             OperatorDecision::NothingWritten
         };
-        let decided = reconcile.decide(IntentId(number), decision).await;
-        return match decided.map_err(CommandError::context(UNREADABLE))? {
-            Some(outcome) => {
-                let report = json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)});
-                print_line(&report)?;
-                record(operations, report).await
-            }
-            None => Err(CommandError::new(format!("there is no open intent {number}"))),
-        };
+        return decide(operations, number, decision).await;
     }
     if !arguments.list {
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
@@ -54,7 +75,7 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
             }
         }
         if done > 0 {
-            record(operations, json!({"taken": done})).await?;
+            record(operations, None, Value::Null, json!({"taken": done})).await?;
         }
         let swept = operations.writes.erase.run_once().await;
         swept.map_err(CommandError::context("erasures that wait do not go on"))?;

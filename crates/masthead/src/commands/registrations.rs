@@ -1,16 +1,18 @@
-//! `masthead registrations check`: finds what write-backs of earlier versions may have split or moved, and merges splits.
+//! `masthead registrations …`: finds what write-backs of earlier versions may have split or moved, and merges splits; lists the
+//! registrations without an account.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use masthead_domain::tenant::{Tenant, TenantId};
 use masthead_ports::{
     clock::Clock as _,
     source::{CallContext, Priority},
     tenants::Tenants as _,
 };
-use masthead_subscribe_store::{Merged, Store};
+use masthead_subscribe_store::{Merged, RepairError, Store};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
@@ -19,23 +21,23 @@ use super::{
     operator_log::{CommandChange, record_operator_change},
 };
 use crate::{
-    cli::RegistrationsCheckArguments, clock::SystemClock, command_error::CommandError, identifiers::process_name,
+    cli::{RegistrationsCheckArguments, WithoutAccountArguments},
+    clock::SystemClock,
+    command_error::CommandError,
+    identifiers::process_name,
 };
 
-/// How long one merge may take.
+/// How many registrations are read at once.
+const PAGE: u16 = 1000;
+
+/// How long one merge, or one page, may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments) -> Result<(), CommandError> {
-    let found = store.tenants().by_id(&arguments.tenant).await;
-    let tenant = found
-        .map_err(CommandError::context("the tenant cannot be looked up"))?
-        .ok_or_else(|| CommandError::new(format!("there is no tenant {}", arguments.tenant)))?;
+    let tenant = federated_tenant(store, &arguments.tenant).await?;
     let context = || CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
     let repairs = store.repairs();
-    let suspects = repairs
-        .suspects(&context())
-        .await
-        .map_err(CommandError::context("the registrations cannot be checked"))?;
+    let suspects = repairs.suspects(&context()).await.map_err(unchecked)?;
     let date = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
     let request_id: Arc<str> = process_name().into();
 
@@ -83,4 +85,47 @@ pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments
         after: report,
     };
     record_operator_change(&store.admin(), change).await
+}
+
+pub(super) async fn list_without_account(
+    store: &Store,
+    arguments: &WithoutAccountArguments,
+) -> Result<(), CommandError> {
+    let tenant = federated_tenant(store, &arguments.tenant).await?;
+    let repairs = store.repairs();
+    let (mut count, mut after) = (0_u64, 0);
+    loop {
+        let cx = CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
+        let found = repairs.without_account(&cx, after, PAGE).await.map_err(unchecked)?;
+        for (number, crid) in &found {
+            print_line(json!({
+                "kind": "withoutAccount", "registration": number, "customerRegistrationId": crid.as_str(),
+            }))?;
+        }
+        count += found.len() as u64;
+        match found.last() {
+            Some((last, _)) if found.len() == usize::from(PAGE) => after = *last,
+            _ => break,
+        }
+    }
+    print_line(json!({"withoutAccount": count}))
+}
+
+/// A tenant with a provider: there is nothing to compare with in another.
+async fn federated_tenant(store: &Store, id: &TenantId) -> Result<Arc<Tenant>, CommandError> {
+    let found = store.tenants().by_id(id).await;
+    let tenant = found
+        .map_err(CommandError::context("the tenant cannot be looked up"))?
+        .ok_or_else(|| CommandError::new(format!("there is no tenant {id}")))?;
+    if tenant.settings.is_federated() {
+        Ok(tenant)
+    } else {
+        Err(CommandError::new(
+            "the tenant has no provider (Flow.UserProvider) to compare its registrations with",
+        ))
+    }
+}
+
+fn unchecked(error: RepairError) -> CommandError {
+    CommandError::context("the registrations cannot be checked")(error)
 }

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     background::Background,
-    drain::serve_until_signal,
+    drain::{ServerEnds, serve_until_end},
     environment::{NO_CLIENT, NO_LOG, NO_MAIL},
     listeners::{bind_api, bind_operations},
     signals::{RequestSignals, ServerSignals, follow_requests},
@@ -36,7 +36,7 @@ use crate::{
     providers::Adapters,
     purge::{self, Purger},
     reload::{Reload, Reloader},
-    sealing_keys::SealingKeys,
+    sealing_keys::{CheckedKeys, SealingKeys},
     settings::{ServerSettings, UncheckedSettings},
     sync::{SCHEDULED_RETRY, SyncRunner, SyncSchedule},
     token_issuers::TokenIssuers,
@@ -92,6 +92,11 @@ async fn serve(
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, Arc::clone(&keys) as _, settings.exports.at_once)?;
     refuse_wrong_schema(&store).await?;
+    let checked_keys = Arc::new(CheckedKeys {
+        keys: Arc::clone(&keys),
+        admin: store.admin(),
+    });
+    let are_checked = checked_keys.check_at_start().await?;
     let caller_rules = store.caller_rules();
     let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
     // The first tokens need them. What fails is logged, and tried again.
@@ -140,7 +145,7 @@ async fn serve(
         Arc::clone(&logs.control) as _,
         Arc::new(TokenIssuers(Arc::clone(&verifier))),
         Arc::new(limits::ReloadedLimits(Arc::clone(&limiter))),
-        keys,
+        Arc::clone(&checked_keys) as _,
         Arc::new(ReloadedPasswords(store.passwords())),
     ];
     followers.extend(mail.as_ref().map(MailDelivery::mailer));
@@ -172,7 +177,18 @@ async fn serve(
     background.spawn_store_tasks(settings, &adapters, &clock, limiter);
     background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
-    let ended = serve_until_signal(serving, &mut signals, &lifecycle, settings.http.drain_delay, background).await;
+    let refusal = async move {
+        if are_checked {
+            std::future::pending().await
+        } else {
+            checked_keys.refusal().await
+        }
+    };
+    let ends = ServerEnds {
+        signals: &mut signals,
+        refusal,
+    };
+    let ended = serve_until_end(serving, ends, &lifecycle, settings.http.drain_delay, background).await;
     tasks.shutdown().await;
     ended
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use masthead_domain::access::TokenIdentity;
-use masthead_ports::tokens::{TokenError, VerifiedToken};
+use masthead_ports::{
+    clock::Clock as _,
+    tokens::{TokenError, VerifiedToken},
+};
 use masthead_subscribe_store::Store;
 use masthead_tokens::{InspectedToken, Inspection, Verifier};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -81,9 +84,16 @@ fn print(inspection: &Inspection) -> Result<(), CommandError> {
         return print_line("it cannot be read as a signed token: three parts of base64url, with a supported alg");
     };
     print_origin(token)?;
+    let now = SystemClock.now().unix_timestamp();
     for (name, time) in token.times {
         if let Some(time) = time {
-            print_line(format_args!("{name}: {}", moment(time)))?;
+            let has_passed = name == "exp" && time <= now && inspection.verdict.is_ok();
+            let remark = if has_passed {
+                "; it has passed, and is accepted within tokens.leeway"
+            } else {
+                ""
+            };
+            print_line(format_args!("{name}: {}{remark}", moment(time)))?;
         }
     }
     print_caller(token)?;

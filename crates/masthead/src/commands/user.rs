@@ -19,7 +19,7 @@ use masthead_subscribe_store::{Admin, EventPartitions};
 use serde_json::{Map, Value, json};
 
 use super::{
-    environment::{NO_CLIENT, NO_LOG, check_connection, print_line, print_warning, small_runtime},
+    environment::{NO_CLIENT, NO_LOG, check_connection, check_keys, print_line, print_warning, small_runtime},
     serve::dependencies,
 };
 use crate::{
@@ -55,6 +55,7 @@ pub(super) fn with_writes(
         let keys = SealingKeys::new(&settings.sealing)?;
         let store = wiring::store(&settings.database, Some(Arc::clone(&keys) as _))?;
         check_connection(&store).await?;
+        check_keys(&keys, &store).await?;
         let adapters = Adapters::new(&settings.providers, &clock).map_err(CommandError::context(NO_CLIENT))?;
         let writes = user_writes(&settings, &store, &adapters, &keys, Arc::clone(&clock))?;
         let operations = UserOperations {

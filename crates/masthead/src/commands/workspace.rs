@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use super::{
-    environment::print_line,
+    environment::{print_line, print_warning},
     operator_log::{CommandChange, record_operator_change},
 };
 use crate::{
@@ -30,6 +30,11 @@ pub(super) async fn run(store: &Store, command: &WorkspaceCommand) -> Result<(),
     let before = find(&admin, workspace).await?;
     change_or_list(store, command).await?;
     let after = find(&admin, workspace).await?;
+    if after.as_ref().is_some_and(|row| row.keys.is_empty()) {
+        print_warning(format_args!(
+            "{workspace} has no key: every call of it is refused until masthead workspace key makes one"
+        ));
+    }
     let tenant = after.as_ref().or(before.as_ref()).map(|row| row.tenant.clone());
     let change = CommandChange {
         command: name,

@@ -27,14 +27,21 @@ impl Retry {
         let Some(pause) = self.next_pause(error.kind) else {
             return Err(Halt::Failed(error));
         };
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            "the run waits"
-        );
+        self.log(&error, pause);
         tokio::select! {
             () = sleep(pause) => Ok(()),
             () = end.cancelled() => Err(Halt::Stopped),
+        }
+    }
+
+    /// The first failure is shown to operators: a sync may pause for minutes.
+    fn log(&self, error: &SourceError, pause: Duration) {
+        let error = error as &dyn std::error::Error;
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        if self.attempts == 1 {
+            tracing::info!(error, pause_ms, "a step of the sync has failed, and is tried again");
+        } else {
+            tracing::debug!(error, pause_ms, "the run waits");
         }
     }
 

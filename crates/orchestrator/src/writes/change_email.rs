@@ -87,7 +87,9 @@ impl Services {
         if both.is_remote_alone {
             self.refuse_pending(cx, email).await?;
         }
-        let before = find_by_id(cx, writer, crid).await?.ok_or(WriteUserError::NoSuchUser)?;
+        let Some(before) = find_by_id(cx, writer, crid).await? else {
+            return Err(self.without_account(cx, both, crid).await?);
+        };
         let at_provider = verified.or(before.verified).unwrap_or(false);
         let content = IntentContent::SetEmail {
             email: email.as_str().to_owned(),

@@ -52,6 +52,9 @@ pub enum WriteUserError {
         /// What is wrong with it; never the value.
         problem: &'static str,
     },
+    /// Our store has the user, and the provider has no account of it.
+    #[error("the provider has no account of this user")]
+    NoProviderAccount,
     /// The provider refuses the values, perhaps with words for the user.
     #[error("the provider refuses")]
     Refused(Option<UserFacingMessage>),

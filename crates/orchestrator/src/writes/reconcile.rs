@@ -91,27 +91,35 @@ impl ReconcileWrites {
         self.services.ports.intents.list(tenant, limit).await
     }
 
-    /// Settles an open intent as an operator decides; `None` when there is none with this number.
+    /// The open intent with this number.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn decide(&self, id: IntentId, decision: OperatorDecision) -> Result<Option<Reconciled>, SourceError> {
+    pub async fn find(&self, id: IntentId) -> Result<Option<Intent>, SourceError> {
         let open = self.services.ports.intents.list(None, u32::MAX).await?;
-        let Some(mut intent) = open.into_iter().find(|intent| intent.id == id) else {
-            return Ok(None);
-        };
+        Ok(open.into_iter().find(|intent| intent.id == id))
+    }
+
+    /// Settles an open intent as an operator decides.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn decide(&self, intent: &Intent, decision: OperatorDecision) -> Result<Reconciled, SourceError> {
         match decision {
             OperatorDecision::ProviderWrote => {
-                intent.step = IntentStep::Store;
-                self.settle(&intent).await.map(Some)
+                let written = Intent {
+                    step: IntentStep::Store,
+                    ..intent.clone()
+                };
+                self.settle(&written).await
             }
             OperatorDecision::NothingWritten => {
                 let Some(tenant) = self.tenants.by_id(&intent.tenant).await? else {
-                    return Ok(Some(Reconciled::Unsettled(NO_TENANT)));
+                    return Ok(Reconciled::Unsettled(NO_TENANT));
                 };
                 let cx = CallContext::new(tenant, Instant::now() + PER_INTENT, Priority::Interactive);
-                self.services.ports.intents.abandon(&cx, id).await?;
-                Ok(Some(Reconciled::NotWritten))
+                self.services.ports.intents.abandon(&cx, intent.id).await?;
+                Ok(Reconciled::NotWritten)
             }
         }
     }

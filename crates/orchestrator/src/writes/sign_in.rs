@@ -9,7 +9,7 @@ use masthead_domain::{
     account::Account, email::Email, event::EventKind, event::EventOutcome, flow::Sources, user_change::is_blocked,
 };
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptEnd, AttemptLimit},
+    attempts::{AttemptCounter, AttemptEnd, AttemptLimit, FullCounter},
     keyed_hash::{HashPurpose, KeyedHash},
     passwords::PlainPassword,
     passwords::{PasswordCheck, PasswordMatch},
@@ -37,6 +37,11 @@ const OF_ADDRESS: AttemptLimit = AttemptLimit {
     failures: 100,
     window: Duration::from_mins(15),
 };
+
+/// How long an attempt waits for the ends of others, where their number alone fills a counter.
+const PAUSES_MS: [u64; 4] = [100, 200, 400, 800];
+/// When to come again after that.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The events of a sign-in: of the provider, where the tenant has one, and of our store.
 const SIGNED_IN: [EventKind; 2] = [EventKind::AuthSystemUserLogin, EventKind::SubscribeUserLogin];
@@ -113,10 +118,7 @@ impl Services {
         let elsewhere = side.map(|side| self.ports.writers.sign_in(&cx.tenant, side));
         let elsewhere = elsewhere.transpose().map_err(WriteUserError::from)?;
         let counters = self.counters(&cx, request).await?;
-        let begun = self.ports.attempts.begin(&cx, &counters.counted, self.now()).await;
-        if let Err(retry_after) = begun.map_err(|error| store_error(&error))? {
-            return Err(SignInError::TooManyAttempts { retry_after });
-        }
+        self.begin_attempt(&cx, &counters).await?;
         let answer = match elsewhere {
             None => self.check_in_store(call, &cx, request).await,
             Some(elsewhere) => match elsewhere.sign_in(&cx, &request.attempt(&request.login)).await {
@@ -133,6 +135,27 @@ impl Services {
             crid: account.crid.clone(),
             registration: side.is_none().then(|| Box::new(account)),
         })
+    }
+
+    /// Counts an attempt. Many right sign-ins of one account at the same moment are no failures: those that are too many for its
+    /// counter wait for the ends of the others.
+    async fn begin_attempt(&self, cx: &CallContext, counters: &AttemptCounters) -> Result<(), SignInError> {
+        let mut pauses = PAUSES_MS.map(Duration::from_millis).into_iter();
+        loop {
+            let begun = self.ports.attempts.begin(cx, &counters.counted, self.now()).await;
+            let retry_after = match begun.map_err(|error| store_error(&error))? {
+                Ok(()) => return Ok(()),
+                Err(FullCounter::Failures(left)) => left,
+                Err(FullCounter::Unfinished) => match pauses.next() {
+                    Some(pause) if Instant::now() + pause < cx.deadline => {
+                        tokio::time::sleep(pause).await;
+                        continue;
+                    }
+                    _ => A_MOMENT,
+                },
+            };
+            return Err(SignInError::TooManyAttempts { retry_after });
+        }
     }
 
     /// The counters: the account's own at an address from which it has signed in before, so that strangers who guess its
@@ -273,11 +296,13 @@ impl Services {
             } else {
                 &events[1..]
             },
+            failed: &counters.counted,
             ..AttemptEnd::new(&origin)
         };
         let clear = [counters.account];
         if let Ok(account) = answer {
             end = AttemptEnd {
+                failed: &[],
                 uncounted: &counters.counted,
                 cleared: &clear,
                 known: counters.known,

@@ -52,8 +52,8 @@ pub enum SignInError {
     /// The user is blocked.
     #[error("the user is blocked")]
     Blocked,
-    /// Too many attempts failed.
-    #[error("too many attempts failed")]
+    /// Too many attempts failed, or have not ended yet.
+    #[error("too many attempts")]
     TooManyAttempts {
         /// When the next attempt is looked at.
         retry_after: Duration,

@@ -115,14 +115,24 @@ impl Services {
             self.abandon(cx, intent).await;
         }
         match (answer_for(outcome, message, retry_after, name), intended.crid) {
-            // A user of our store alone: there is one, and the provider cannot write it.
-            (WriteUserError::NoSuchUser, Some(crid))
-                if !both.is_remote_alone && self.stored(cx, crid).await?.is_some() =>
-            {
-                Err(WriteUserError::Refused(None))
-            }
+            (WriteUserError::NoSuchUser, Some(crid)) => Err(self.without_account(cx, both, crid).await?),
             (error, _) => Err(error),
         }
+    }
+
+    /// Why a user cannot be written of whom the first side has no account: our store may have the user alone.
+    pub(crate) async fn without_account(
+        &self,
+        cx: &CallContext,
+        both: &TwoSides,
+        crid: &CustomerRegistrationId,
+    ) -> Result<WriteUserError, WriteUserError> {
+        let is_stored = !both.is_remote_alone && self.stored(cx, crid).await?.is_some();
+        Ok(if is_stored {
+            WriteUserError::NoProviderAccount
+        } else {
+            WriteUserError::NoSuchUser
+        })
     }
 
     /// Ends an intent of which nothing was written. If that fails, the reconciler finds the same.

@@ -355,18 +355,10 @@ async fn account_of_unknown_origin_is_left_to_an_operator() {
     let reconcile = &fixture.writes.reconcile;
     let open = reconcile.list(None, 10).await.unwrap();
     assert_eq!((open.len(), &*open[0].reason), (1, reason));
-    let decided = reconcile
-        .decide(open[0].id, OperatorDecision::NothingWritten)
-        .await
-        .unwrap();
-    assert_eq!(decided, Some(Reconciled::NotWritten));
-    assert_eq!(
-        reconcile
-            .decide(open[0].id, OperatorDecision::NothingWritten)
-            .await
-            .unwrap(),
-        None
-    );
+    let found = reconcile.find(open[0].id).await.unwrap().unwrap();
+    let decided = reconcile.decide(&found, OperatorDecision::NothingWritten).await;
+    assert_eq!(decided.unwrap(), Reconciled::NotWritten);
+    assert!(reconcile.find(open[0].id).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -378,18 +370,15 @@ async fn operator_lets_our_store_follow() {
     fixture.provider.fail_look_ups(false);
     let reconcile = &fixture.writes.reconcile;
     let open = reconcile.list(None, 10).await.unwrap();
-    let decided = reconcile
-        .decide(open[0].id, OperatorDecision::ProviderWrote)
-        .await
-        .unwrap();
-    assert_eq!(decided, Some(Reconciled::Done));
+    let decided = reconcile.decide(&open[0], OperatorDecision::ProviderWrote).await;
+    assert_eq!(decided.unwrap(), Reconciled::Done);
     assert_eq!(fixture.store.kept(fixture.tenant.pool).len(), 1);
     assert!(reconcile.list(None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn user_of_our_store_alone_is_refused_by_the_provider() {
-    for kind in [Kind::Update, Kind::SetPassword] {
+async fn user_of_our_store_alone_has_no_account_to_write() {
+    for kind in [Kind::Update, Kind::SetPassword, Kind::SetEmail] {
         let fixture = WriteFixture::new(FEDERATED);
         let own = CreateRequest {
             ignore_provider: true,
@@ -398,7 +387,10 @@ async fn user_of_our_store_alone_is_refused_by_the_provider() {
         fixture.writes.create.create(fixture.call(), own).await.unwrap();
         let id = fixture.store.kept(fixture.tenant.pool).remove(0).crid;
         let error = write(&fixture, kind, &id).await.unwrap_err();
-        assert!(matches!(error, WriteUserError::Refused(None)), "{kind:?}: {error:?}");
+        assert!(
+            matches!(error, WriteUserError::NoProviderAccount),
+            "{kind:?}: {error:?}"
+        );
         let unknown = CustomerRegistrationId::parse("unknown").unwrap();
         let error = write(&fixture, kind, &unknown).await.unwrap_err();
         assert!(matches!(error, WriteUserError::NoSuchUser), "{kind:?}: {error:?}");

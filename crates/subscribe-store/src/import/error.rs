@@ -4,7 +4,6 @@ use thiserror::Error;
 
 use super::result::Imported;
 use crate::{
-    copy::ValueTooLongError,
     mirror::MirrorError,
     row,
     sqlstate::{PgErrorKind, redacted},
@@ -79,11 +78,5 @@ impl From<MirrorError> for BatchError {
             MirrorError::Database(error) => error.into(),
             other => Self::Stop(ImportStopError::Database(Box::new(other))),
         }
-    }
-}
-
-impl From<ValueTooLongError> for BatchError {
-    fn from(error: ValueTooLongError) -> Self {
-        Self::Stop(ImportStopError::Database(Box::new(error)))
     }
 }

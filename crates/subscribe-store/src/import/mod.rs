@@ -5,6 +5,7 @@ mod decide;
 mod error;
 mod holders;
 mod importer;
+mod part;
 mod parts;
 mod policy;
 mod preview;

@@ -1,7 +1,7 @@
 //! An import that goes on: batches in the order of the file.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -10,24 +10,23 @@ use masthead_domain::tenant::PoolId;
 use masthead_ports::registrations::WriteOrigin;
 
 use super::{
-    decide::{Decisions, Evidence},
     error::{BatchError, ImportStopError},
-    holders,
+    part::PartContext,
     parts::ImportParts,
     policy::DuplicatePolicy,
-    preview,
     result::{DuplicateKey, RowResult},
     row::{ImportRow, SeenBefore},
     runs::{Checkpoint, checkpoint},
     scratch::{self, BEGUN, COMPLETE, ScratchKind},
     seen::SeenKeys,
-    write::write,
 };
 use crate::database::Transaction;
 
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// How often a batch is decided again because concurrent writes have taken its ids or addresses.
 const TRIES: u32 = 20;
+/// After so many tries a batch is stored in smaller parts.
+const WHOLE_TRIES: u32 = 2;
 /// How long the first repetition waits; each further one waits so much longer.
 const PAUSE: Duration = Duration::from_millis(20);
 /// From this number of written users on, an import ends with `VACUUM ANALYZE`.
@@ -112,7 +111,7 @@ impl ImportSession {
             .map(|row| row.as_ref().map(|row| self.note(row)).unwrap_or_default())
             .collect();
         for tried in 1..=TRIES {
-            let stored = self.try_store(rows, &seen, most_rejected);
+            let stored = self.try_store(rows, &seen, most_rejected, part_size(rows.len(), tried));
             match tokio::time::timeout(TIME_LIMIT, stored).await {
                 Ok(Ok(stored)) => return Ok(stored),
                 Ok(Err(BatchError::Conflict)) => tokio::time::sleep(PAUSE * tried).await,
@@ -268,11 +267,13 @@ impl ImportSession {
         Ok(())
     }
 
+    /// Stores a batch in parts of so many rows, in one transaction.
     async fn try_store(
         &mut self,
         rows: &[Option<ImportRow>],
         seen: &[SeenBefore],
         most_rejected: Option<u64>,
+        part: usize,
     ) -> Result<StoredBatch, BatchError> {
         let mut transaction = self.begin().await?;
         transaction.allow_long_statements().await?;
@@ -282,73 +283,43 @@ impl ImportSession {
             pools.into_iter().collect()
         };
         let mastered = lock_pools(&mut transaction, &pools, keeps).await?;
-        let is_merging = self.policy.is_merging();
-        let (mut holders, numbers) = holders::find(&mut transaction, rows, &mastered).await?;
-        if is_merging {
-            holders.users = holders::read_users(&mut transaction, numbers, keeps).await?;
-            if !keeps {
-                preview::overlay(&mut transaction, &self.run, rows, &mastered, &mut holders).await?;
+        let context = PartContext {
+            parts: &self.parts,
+            origin: &self.origin,
+            policy: self.policy,
+            run: &self.run,
+            mastered: &mastered,
+        };
+        let mut batch = StoredBatch {
+            results: Vec::with_capacity(rows.len()),
+            transaction: None,
+            pools,
+            written: 0,
+        };
+        let mut allowed = most_rejected;
+        for (rows, seen) in rows.chunks(part).zip(seen.chunks(part)) {
+            let stored = context.store(&mut transaction, rows, seen, allowed).await?;
+            let has_ended = stored.results.len() < rows.len();
+            allowed = allowed.map(|most| most.saturating_sub(stored.rejected()));
+            batch.results.extend(stored.results);
+            batch.written += stored.written;
+            if has_ended {
+                break;
             }
         }
-        let evidence = Evidence {
-            policy: self.policy,
-            rows,
-            seen,
-            deleted: self.find_deleted(&mut transaction, rows).await?,
-            mastered: &mastered,
-            holders,
-            most_rejected,
-        };
-        let decisions = evidence.decide();
-        let written = if keeps {
-            write(&mut transaction, rows, &decisions, &mastered, &self.origin).await?
-        } else {
-            if is_merging {
-                preview::put(&mut transaction, &self.run, rows, &decisions).await?;
-            }
-            0
-        };
-        let Decisions { results, .. } = decisions;
-        let transaction = if keeps {
-            Some(transaction)
+        if keeps {
+            batch.transaction = Some(transaction);
         } else {
             self.dry = Some(transaction);
-            None
-        };
-        Ok(StoredBatch {
-            results,
-            transaction,
-            pools,
-            written,
-        })
+        }
+        Ok(batch)
     }
+}
 
-    /// The rows with a tombstone.
-    async fn find_deleted(
-        &self,
-        transaction: &mut Transaction,
-        rows: &[Option<ImportRow>],
-    ) -> Result<HashSet<usize>, sqlx::Error> {
-        let mut pools: BTreeMap<i64, Vec<(usize, &ImportRow)>> = BTreeMap::new();
-        for (at, row) in rows
-            .iter()
-            .enumerate()
-            .filter_map(|(at, row)| Some((at, row.as_ref()?)))
-        {
-            pools.entry(row.tenant.pool.0).or_default().push((at, row));
-        }
-        let mut deleted = HashSet::new();
-        for (pool, rows) in pools {
-            let users: Vec<_> = rows
-                .iter()
-                .map(|(_, row)| (&row.registration.new.crid, row.registration.new.email.as_ref()))
-                .collect();
-            let stones = self.parts.tombstones.find(transaction, PoolId(pool), &users).await?;
-            let with_stone = rows.iter().zip(stones).filter(|(_, stone)| stone.is_some());
-            deleted.extend(with_stone.map(|((at, _), _)| *at));
-        }
-        Ok(deleted)
-    }
+/// How many rows are stored at once in this try: the less, the shorter the time in which others can take a key that was found free.
+fn part_size(rows: usize, tried: u32) -> usize {
+    let halvings = tried.saturating_sub(WHOLE_TRIES);
+    (rows >> halvings.min(usize::BITS - 1)).max(1)
 }
 
 /// Which of these pools have unique addresses. The lock on a pool's row keeps that from changing, and serialises imports into one
@@ -371,4 +342,16 @@ async fn lock_pools(transaction: &mut Transaction, pools: &[i64], locks: bool) -
             .await?
     };
     Ok(mastered.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_shrink_to_single_rows() {
+        let sizes = [1, 2, 3, 4, 13, TRIES].map(|tried| part_size(2000, tried));
+        assert_eq!(sizes, [2000, 2000, 1000, 500, 1, 1]);
+        assert_eq!(part_size(0, 1), 1);
+    }
 }

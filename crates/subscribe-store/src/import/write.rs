@@ -1,4 +1,4 @@
-//! Writes the users of a batch: new ones by COPY, changed ones by one UPDATE.
+//! Writes the users of a batch: new ones by one INSERT, changed ones by one UPDATE.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,6 +7,7 @@ use masthead_domain::{
     tenant::{PoolId, Tenant},
 };
 use masthead_ports::registrations::WriteOrigin;
+use time::OffsetDateTime;
 
 use super::{
     decide::{Decisions, User},
@@ -14,19 +15,11 @@ use super::{
     row::ImportRow,
 };
 use crate::{
-    copy::CopyRows,
     database::Transaction,
     event_rows::ChangeEvent,
     mirror::{Changes, follow},
-    record::PreparedRegistration,
+    record::{NewRegistration, PreparedRegistration},
 };
-
-const COPY: &str = "COPY registrations (pool, registered_at, changed_at, last_logout_at, state, verified, \
-                    masters_accounts, crid, email_key, first_key, last_key, email_typed, first_name, last_name, \
-                    password_hash, metadata, search_terms) FROM STDIN (FORMAT binary)";
-
-/// Rows are sent in pieces of so many bytes: the server writes the first while the others are encoded.
-const COPY_BYTES: usize = 64 * 1024;
 
 /// Writes the users, lets the mirrors follow, and writes an event for each tenant. Returns the number of users.
 pub(super) async fn write(
@@ -47,7 +40,7 @@ pub(super) async fn write(
     let (changed, new): (Vec<_>, Vec<_>) = written.iter().copied().partition(|(user, _)| user.stored.is_some());
     // A new user may have an address that another had before the update.
     update(transaction, &changed).await?;
-    copy(transaction, &new, mastered).await?;
+    insert(transaction, &new, mastered).await?;
     end_pending(transaction, &new).await?;
 
     let mut followed: BTreeMap<i64, Changes> = BTreeMap::new();
@@ -79,7 +72,9 @@ pub(super) async fn write(
     Ok(written.len() as u64)
 }
 
-async fn copy(
+/// Inserts new registrations. One whose id or address is taken meanwhile is a conflict, and no error of the server, whose log would
+/// have the address.
+async fn insert(
     transaction: &mut Transaction,
     new: &[(&User, &PreparedRegistration)],
     mastered: &HashSet<i64>,
@@ -87,38 +82,61 @@ async fn copy(
     if new.is_empty() {
         return Ok(());
     }
-    let mut copy = transaction.copy_in(COPY).await?;
-    let mut rows = CopyRows::new(17);
-    for (user, PreparedRegistration { new, computed }) in new {
-        let pool = user.tenant.pool.0;
-        rows.row();
-        rows.int8(pool);
-        rows.optional_moment(new.registered_at);
-        rows.optional_moment(new.changed_at);
-        rows.optional_moment(new.last_logout_at);
-        rows.int2(computed.state);
-        rows.truth(new.verified);
-        rows.truth(mastered.contains(&pool));
-        for text in [
-            new.crid.as_str(),
-            &computed.keys.email,
-            &computed.keys.first,
-            &computed.keys.last,
-        ] {
-            rows.text(text)?;
-        }
-        rows.optional_text(computed.email_typed(new.email.as_ref()))?;
-        rows.text(&new.first_name)?;
-        rows.text(&new.last_name)?;
-        rows.optional_text(new.password_hash.as_deref())?;
-        rows.text(&computed.metadata)?;
-        rows.int4_array(&computed.search_terms)?;
-        if rows.end() >= COPY_BYTES {
-            copy.send(rows.take()).await?;
-        }
+    let texts = |of: fn(&PreparedRegistration) -> &str| new.iter().map(|(_, row)| of(row)).collect::<Vec<&str>>();
+    let moments =
+        |of: fn(&NewRegistration) -> Option<OffsetDateTime>| new.iter().map(|(_, row)| of(&row.new)).collect();
+    let pools: Vec<i64> = new.iter().map(|(user, _)| user.tenant.pool.0).collect();
+    let masters: Vec<bool> = pools.iter().map(|pool| mastered.contains(pool)).collect();
+    let registered: Vec<Option<OffsetDateTime>> = moments(|new| new.registered_at);
+    let changed: Vec<Option<OffsetDateTime>> = moments(|new| new.changed_at);
+    let logged_out: Vec<Option<OffsetDateTime>> = moments(|new| new.last_logout_at);
+    let states: Vec<i16> = new.iter().map(|(_, row)| row.computed.state).collect();
+    let verified: Vec<bool> = new.iter().map(|(_, row)| row.new.verified).collect();
+    let typed: Vec<Option<&str>> = new
+        .iter()
+        .map(|(_, row)| row.computed.email_typed(row.new.email.as_ref()))
+        .collect();
+    let hashes: Vec<Option<&str>> = new.iter().map(|(_, row)| row.new.password_hash.as_deref()).collect();
+    let terms: Vec<String> = new
+        .iter()
+        .map(|(_, row)| array_text(&row.computed.search_terms))
+        .collect();
+    let inserted = sqlx::query!(
+        "INSERT INTO registrations (pool, registered_at, changed_at, last_logout_at, state, verified, masters_accounts, crid,
+                                    email_key, first_key, last_key, email_typed, first_name, last_name, password_hash,
+                                    metadata, search_terms)
+         SELECT k.pool, k.registered_at, k.changed_at, k.last_logout_at, k.state, k.verified, k.masters_accounts, k.crid,
+                k.email_key, k.first_key, k.last_key, k.email_typed, k.first_name, k.last_name, k.password_hash,
+                k.metadata::json, k.search_terms::integer[]
+           FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::smallint[], $6::boolean[],
+                       $7::boolean[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                       $15::text[], $16::text[], $17::text[])
+                AS k (pool, registered_at, changed_at, last_logout_at, state, verified, masters_accounts, crid, email_key,
+                      first_key, last_key, email_typed, first_name, last_name, password_hash, metadata, search_terms)
+             ON CONFLICT DO NOTHING",
+        &pools,
+        &registered as &[Option<OffsetDateTime>],
+        &changed as &[Option<OffsetDateTime>],
+        &logged_out as &[Option<OffsetDateTime>],
+        &states,
+        &verified,
+        &masters,
+        &texts(|row| row.new.crid.as_str()) as &[&str],
+        &texts(|row| &row.computed.keys.email) as &[&str],
+        &texts(|row| &row.computed.keys.first) as &[&str],
+        &texts(|row| &row.computed.keys.last) as &[&str],
+        &typed as &[Option<&str>],
+        &texts(|row| &row.new.first_name) as &[&str],
+        &texts(|row| &row.new.last_name) as &[&str],
+        &hashes as &[Option<&str>],
+        &texts(|row| &row.computed.metadata) as &[&str],
+        &terms,
+    )
+    .execute(transaction)
+    .await?;
+    if inserted.rows_affected() < new.len() as u64 {
+        return Err(BatchError::Conflict);
     }
-    copy.send(rows.finish()).await?;
-    copy.finish().await?;
     Ok(())
 }
 

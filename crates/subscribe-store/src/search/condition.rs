@@ -1,6 +1,7 @@
 //! The conditions of a filter as SQL: how an index selects candidates, and how each candidate is checked.
 
 use masthead_domain::{
+    email::EmailFragment,
     metadata::MetadataPair,
     order::SortColumn,
     query::{EmailFilter, UserFilter},
@@ -17,7 +18,7 @@ use crate::{metadata_json, search_terms};
 
 pub(super) enum SqlCondition<'a> {
     EmailIs(&'a str),
-    EmailContains(&'a str),
+    EmailContains(&'a EmailFragment),
     EmailStarts(&'a str),
     FirstNameStarts(&'a str),
     LastNameStarts(&'a str),
@@ -32,7 +33,7 @@ pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
     let emails = filter.emails.iter().map(|email| match email {
         EmailFilter::Exact(key) => SqlCondition::EmailIs(key.as_str()),
         EmailFilter::Prefix(needle) => SqlCondition::EmailStarts(needle.as_str()),
-        EmailFilter::Contains(needle) => SqlCondition::EmailContains(needle.as_str()),
+        EmailFilter::Contains(needle) => SqlCondition::EmailContains(needle),
     });
     let crids = filter.crids.iter().map(|crid| SqlCondition::CridIs(crid.as_str()));
     let first = filter
@@ -57,10 +58,8 @@ pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
 impl SqlCondition<'_> {
     fn excludes_any(&self) -> bool {
         match self {
-            Self::EmailContains(text)
-            | Self::EmailStarts(text)
-            | Self::FirstNameStarts(text)
-            | Self::LastNameStarts(text) => !text.is_empty(),
+            Self::EmailContains(needle) => !needle.as_str().is_empty(),
+            Self::EmailStarts(text) | Self::FirstNameStarts(text) | Self::LastNameStarts(text) => !text.is_empty(),
             Self::EmailIs(_) | Self::CridIs(_) | Self::Metadata(_) | Self::Active => true,
         }
     }
@@ -109,7 +108,10 @@ impl SqlCondition<'_> {
     /// The trigrams that all matches have.
     pub(super) fn trigrams(&self) -> Option<NeedleCondition> {
         match self {
-            Self::EmailContains(text) => needle::condition(text),
+            Self::EmailContains(part) => match part.in_domain() {
+                None => needle::condition(part.as_str()),
+                Some(text) => needle::condition_or_not_ascii(text),
+            },
             // A prefix is a range of an index, which is more exact.
             Self::EmailStarts(_)
             | Self::EmailIs(_)
@@ -124,7 +126,9 @@ impl SqlCondition<'_> {
     /// The part of an address whose trigrams are those of one pattern.
     pub(super) fn selective_part(&self) -> Option<&str> {
         match self {
-            Self::EmailContains(text) if matches!(self.trigrams(), Some(NeedleCondition::Like(_))) => Some(text),
+            Self::EmailContains(part) if matches!(self.trigrams(), Some(NeedleCondition::Like(_))) => {
+                Some(part.as_str())
+            }
             _ => None,
         }
     }
@@ -134,7 +138,13 @@ impl SqlCondition<'_> {
         match self {
             Self::EmailIs(text) => push_sql!(sql; "{alias}.email_key = ", ?(*text).to_owned()),
             Self::CridIs(text) => push_sql!(sql; "{alias}.crid = ", ?(*text).to_owned()),
-            Self::EmailContains(text) => push_sql!(sql; "strpos({alias}.email_key, ", ?(*text).to_owned(), ") > 0"),
+            Self::EmailContains(part) => match part.in_domain() {
+                None => push_sql!(sql; "strpos({alias}.email_key, ", ?part.as_str().to_owned(), ") > 0"),
+                Some(text) => {
+                    push_sql!(sql; "(strpos({alias}.email_key, ", ?part.as_str().to_owned(), ") > 0 OR ");
+                    push_sql!(sql; "strpos({alias}.email_key, ", ?text.to_owned(), ") > 0)");
+                }
+            },
             Self::EmailStarts(text) => push_prefix(sql, alias, "email_key", text),
             Self::FirstNameStarts(text) => push_prefix(sql, alias, "first_key", text),
             Self::LastNameStarts(text) => push_prefix(sql, alias, "last_key", text),

@@ -52,6 +52,14 @@ pub(super) fn condition(needle: &str) -> Option<NeedleCondition> {
     }
 }
 
+/// The condition for addresses that contain this text, and for all that have a character that is not printable ASCII.
+pub(super) fn condition_or_not_ascii(needle: &str) -> Option<NeedleCondition> {
+    condition(needle).map(|condition| match condition {
+        NeedleCondition::Like(pattern) => NeedleCondition::LikeAny(vec![pattern]),
+        any @ NeedleCondition::LikeAny(_) => any,
+    })
+}
+
 fn fold(c: char) -> char {
     let at = PUNCTUATION.chars().position(|other| other == c);
     at.and_then(|at| LETTERS.chars().nth(at)).unwrap_or(c)

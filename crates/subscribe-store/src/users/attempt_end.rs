@@ -4,7 +4,11 @@ use masthead_domain::{
     customer_registration_id::CustomerRegistrationId,
     event::{EventKind, EventOutcome},
 };
-use masthead_ports::{attempts::AttemptEnd, keyed_hash::KeyedHash, source::CallContext};
+use masthead_ports::{
+    attempts::{AttemptCounter, AttemptEnd},
+    keyed_hash::KeyedHash,
+    source::CallContext,
+};
 
 use super::{
     PgUsers,
@@ -16,9 +20,13 @@ use crate::event_rows::StoredCaller;
 pub(super) async fn commit(users: &PgUsers, cx: &CallContext, end: &AttemptEnd<'_>) -> Result<(), PgWriteError> {
     let (pool, origin) = (cx.tenant.pool, end.origin);
     let bytes = |key: &KeyedHash| key.0.to_vec();
-    let uncounted = end.uncounted.iter().map(|counter| counter.key);
-    let uncounted = uncounted.filter(|key| !end.cleared.contains(key));
-    let uncounted: Vec<Vec<u8>> = uncounted.map(|key| bytes(&key)).collect();
+    let kept = |counters: &[AttemptCounter]| -> Vec<Vec<u8>> {
+        let keys = counters.iter().map(|counter| counter.key);
+        keys.filter(|key| !end.cleared.contains(key))
+            .map(|key| bytes(&key))
+            .collect()
+    };
+    let (uncounted, failed) = (kept(end.uncounted), kept(end.failed));
     let cleared: Vec<Vec<u8>> = end.cleared.iter().map(bytes).collect();
     let known = end.known.as_ref().map(bytes);
     let signed_in = (EventKind::SubscribeUserLogin, EventOutcome::Found);
@@ -42,10 +50,13 @@ pub(super) async fn commit(users: &PgUsers, cx: &CallContext, end: &AttemptEnd<'
                   WHERE s.on_day < EXCLUDED.on_day),
              locked AS MATERIALIZED (
                  SELECT key FROM sign_in_attempts
-                  WHERE pool = $1 AND key = ANY ($4::bytea[] || $5::bytea[]) ORDER BY key FOR UPDATE),
-             uncounted AS (
-                 UPDATE sign_in_attempts AS a SET failures = failures - 1 FROM locked AS l
-                  WHERE a.pool = $1 AND a.key = l.key AND a.key = ANY ($4) AND a.failures > 0),
+                  WHERE pool = $1 AND key = ANY ($4::bytea[] || $5::bytea[] || $21::bytea[]) ORDER BY key FOR UPDATE),
+             ended AS (
+                 UPDATE sign_in_attempts AS a
+                    SET unfinished = greatest(a.unfinished - 1, 0),
+                        failures = CASE WHEN a.key = ANY ($4) THEN greatest(a.failures - 1, 0) ELSE a.failures END
+                   FROM locked AS l
+                  WHERE a.pool = $1 AND a.key = l.key AND (a.key = ANY ($4) OR a.key = ANY ($21))),
              cleared AS (
                  DELETE FROM sign_in_attempts AS a USING locked AS l
                   WHERE a.pool = $1 AND a.key = l.key AND a.key = ANY ($5)),
@@ -86,6 +97,7 @@ pub(super) async fn commit(users: &PgUsers, cx: &CallContext, end: &AttemptEnd<'
             i32::from(cx.tenant.settings.event_days.0),
             &kinds,
             &outcomes as &[&str],
+            &failed,
         );
         ended.execute(&users.service).await?;
         Ok(())

@@ -554,6 +554,57 @@ async fn concurrent_writers_of_one_id_leave_one() {
     assert_eq!(fixture.count("registrations"), 1);
 }
 
+/// Removes and inserts users of the import, each in a transaction of its own, until there is a table `finished`, for a minute at most.
+const RACING_WRITER: &str = "
+    DO $$ DECLARE n integer; BEGIN
+        WHILE to_regclass('finished') IS NULL AND clock_timestamp() < statement_timestamp() + interval '1 minute' LOOP
+            n := 1 + floor(random() * 300);
+            DELETE FROM registrations WHERE crid = n::text;
+            COMMIT;
+            INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+                                       last_name, metadata, search_terms)
+            SELECT id, 0, false, true, n::text, n || '@' || current_database(), '', '', '', '', '{}', '{}' FROM pools
+                ON CONFLICT DO NOTHING;
+            COMMIT;
+        END LOOP;
+    END $$";
+
+#[tokio::test]
+async fn busy_writers_do_not_stop_an_import() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let writers: Vec<_> = (0..3)
+        .map(|_| {
+            let database = Arc::clone(&fixture.database);
+            std::thread::spawn(move || database.run(RACING_WRITER))
+        })
+        .collect();
+    while fixture.count("registrations") < 100 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // Of no other test: the log is read.
+    let domain = fixture.database.name();
+    let import = async {
+        let mut session = begin(&fixture.store.importer(), DuplicatePolicy::default());
+        for _ in 0..5 {
+            let users = (1..=300).map(|n| user(&n.to_string(), &format!("{n}@{domain}")));
+            let stored = session.store(&rows(&tenant, users.collect()), None).await?;
+            assert_eq!(stored.results.len(), 300);
+            session.commit(stored, None).await?;
+        }
+        Ok::<_, ImportStopError>(())
+    };
+    let imported = import.await;
+    fixture.sql("CREATE TABLE finished ()");
+    for writer in writers {
+        writer.join().unwrap().unwrap();
+    }
+    imported.unwrap();
+    if let Some(log) = fixture.database.server().log_file() {
+        let log = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+        assert!(!log.contains(&format!("@{domain}")), "an address is in the log");
+    }
+}
+
 #[tokio::test]
 async fn new_users_have_their_state_in_the_result() {
     let (fixture, tenant) = fixture_with_tenant().await;

@@ -30,6 +30,7 @@ mod replicas;
 mod restart;
 mod rolling_upgrade;
 mod sample_users;
+mod sealing_keys;
 mod several_hosts;
 mod slow_statements;
 mod support;

@@ -187,3 +187,30 @@ async fn suspects_need_a_complete_mirror() {
     let rejected = fixture.store.repairs().suspects(&context(&tenant)).await;
     assert!(matches!(rejected, Err(RepairError::NoCompleteMirror)));
 }
+
+/// An account that was deleted at the provider leaves a registration, which an operator can find.
+#[tokio::test]
+async fn registration_without_account_is_listed() {
+    let imported = [
+        old_ann(),
+        registered("7", "bo@example.com", &[]),
+        registered("8", "cy@example.com", &[]),
+        registered("9", "", &[]),
+    ];
+    // That of cy has another id, and is joined by its address.
+    let accounts = [account("2937", "ann@example.com"), account("auth0|8", "cy@example.com")];
+    let repair = RepairFixture::new(&imported, &accounts).await;
+    let repairs = repair.fixture.store.repairs();
+    let cx = context(&repair.tenant);
+    let listed = async |after, limit| {
+        let found = repairs.without_account(&cx, after, limit).await.unwrap();
+        found
+            .into_iter()
+            .map(|(number, crid)| (number, crid.as_str().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let all = listed(0, 10).await;
+    assert_eq!(all.iter().map(|(_, crid)| &**crid).collect::<Vec<_>>(), ["7", "9"]);
+    assert_eq!(listed(0, 1).await, all[..1]);
+    assert_eq!(listed(all[0].0, 10).await, all[1..]);
+}

@@ -34,6 +34,7 @@ const WRITTEN_BY_VERSION_8: &str = "
 
 /// Reverts migrations 0014 and 0016, so that a database of this version is one of version 13. Its search terms are lost.
 const REVERT_TO_VERSION_13: &str = "
+    DROP TABLE sealing_keys; ALTER TABLE sign_in_attempts DROP COLUMN unfinished;
     DROP INDEX idempotency_keys_crid_idx; DROP FUNCTION take_user_statistics;
     ALTER TABLE reset_links DROP COLUMN crid, DROP COLUMN proves_address, ALTER COLUMN registration_id SET NOT NULL;
     DROP INDEX write_intents_crid_idx;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use masthead_domain::tenant::Tenant;
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptLimit, SignInAttempts as _},
+    attempts::{AttemptCounter, AttemptLimit, FullCounter, SignInAttempts as _},
     idempotency::{IdempotencyKeys as _, KeyState},
     source::SourceErrorKind,
     users::{NewCode, NewRegistration, NewResetLink, PendingRegistration, QueuedMail, UserWriteError, UserWriter as _},
@@ -198,9 +198,14 @@ async fn attempts_at_once_are_all_counted() {
     })
     .await;
     assert_eq!(results.iter().filter(|begun| begun.is_ok()).count(), 10);
+    let refused = results.iter().filter_map(|begun| begun.err());
+    assert!(
+        refused.eq([FullCounter::Unfinished; 30]),
+        "none of the ten has failed yet"
+    );
     assert_eq!(
-        fixture.sql("SELECT failures FROM sign_in_attempts ORDER BY key"),
-        "10\n10"
+        fixture.sql("SELECT failures, unfinished FROM sign_in_attempts ORDER BY key"),
+        "10|10\n10|10"
     );
 }
 

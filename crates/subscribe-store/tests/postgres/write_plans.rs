@@ -277,6 +277,11 @@ async fn write_beside_users(users: &PgUsers, cx: &CallContext) {
         .unwrap()
         .unwrap();
     let (origin, user) = (commit(0).origin, id("user-11"));
+    let failed = AttemptEnd {
+        failed: &[counter],
+        ..AttemptEnd::new(&origin)
+    };
+    users.end(cx, &failed).await.unwrap();
     let success = AttemptEnd {
         uncounted: &[counter],
         cleared: &[hash(7)],

@@ -19,6 +19,7 @@ macro_rules! list_cases {
             $callback $($before)*
             empty_filter_lists_all_users
             address_part_matches_by_contains
+            part_with_letters_beyond_ascii_finds_domains
             wildcards_are_literal
             accents_count_in_addresses_only
             names_match_by_prefix
@@ -246,6 +247,26 @@ pub async fn names_are_searchable_as_metadata(factory: &dyn SourceFactory) {
             (metadata(&[("firstName", "ann")]), &["1", "2"]),
             (metadata(&[("FIRSTNAME", "ANN"), ("lastName", "lee")]), &["1", "2"]),
             (metadata(&[("firstName", "an")]), &[]),
+        ],
+    )
+    .await;
+}
+
+/// A part of an address may be of its domain, which keys hold in ASCII.
+pub async fn part_with_letters_beyond_ascii_finds_domains(factory: &dyn SourceFactory) {
+    let people = vec![
+        account("1", "ann@m\u{fc}nchen.example", "Ann", "Lee"),
+        account("2", "m\u{fc}nchen@example.com", "Ann", "Lee"),
+        account("3", "ann@mnchen.example", "Ann", "Lee"),
+    ];
+    expect(
+        factory,
+        people,
+        &[
+            (contains("m\u{fc}nchen"), &["1", "2"]),
+            (contains("M\u{fc}nchen.example"), &["1"]),
+            (contains("@m\u{fc}nchen"), &["1"]),
+            (contains("m\u{fc}nchen@"), &["2"]),
         ],
     )
     .await;

@@ -78,7 +78,10 @@ fn is_match(account: &Account, filter: &UserFilter) -> bool {
         let holds = match condition {
             EmailFilter::Exact(key) => email == key.as_str().as_bytes(),
             EmailFilter::Prefix(needle) => starts(email, needle.as_str().as_bytes()),
-            EmailFilter::Contains(needle) => contains(email, needle.as_str().as_bytes()),
+            EmailFilter::Contains(needle) => {
+                let of_domain = needle.in_domain().is_some_and(|text| contains(email, text.as_bytes()));
+                of_domain || contains(email, needle.as_str().as_bytes())
+            }
         };
         if !holds {
             return false;

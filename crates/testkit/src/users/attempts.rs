@@ -1,17 +1,67 @@
 //! Counters of failed sign-ins.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptEnd, KNOWN_FOR, SignInAttempts},
+    attempts::{AttemptCounter, AttemptEnd, FullCounter, KNOWN_FOR, SignInAttempts},
     keyed_hash::KeyedHash,
     source::{CallContext, SourceError},
     users::WriteCommit,
 };
 use time::OffsetDateTime;
 
-use super::{InMemoryUsers, state::find};
+use super::{
+    InMemoryUsers,
+    state::{CountedAttempts, find},
+};
+
+impl InMemoryUsers {
+    fn count_attempt(
+        &self,
+        cx: &CallContext,
+        counters: &[AttemptCounter],
+        at: OffsetDateTime,
+        unfinished: u32,
+    ) -> Result<Result<(), FullCounter>, SourceError> {
+        self.run("begin_attempt", |state| {
+            let pool = cx.tenant.pool;
+            let counters: BTreeMap<KeyedHash, AttemptCounter> =
+                counters.iter().map(|counter| (counter.key, *counter)).collect();
+            let full: Vec<_> = counters
+                .values()
+                .filter_map(|counter| {
+                    let counted = state.attempts.get(&(pool, counter.key))?;
+                    let limit = counter.limit.failures;
+                    (counted.ends_at > at && counted.failures >= limit).then_some((counted, limit))
+                })
+                .collect();
+            let by_failures = full
+                .iter()
+                .filter(|(counted, limit)| counted.failures - counted.unfinished >= *limit);
+            if let Some(until) = by_failures.map(|(counted, _)| counted.ends_at).max() {
+                return Ok(Err(FullCounter::Failures((until - at).unsigned_abs())));
+            }
+            if !full.is_empty() {
+                return Ok(Err(FullCounter::Unfinished));
+            }
+            for counter in counters.values() {
+                let new = CountedAttempts {
+                    failures: 0,
+                    unfinished: 0,
+                    ends_at: at + counter.limit.window,
+                };
+                let stored = state.attempts.entry((pool, counter.key)).or_insert(new);
+                if stored.ends_at <= at {
+                    *stored = new;
+                }
+                stored.failures += 1;
+                stored.unfinished += unfinished;
+            }
+            Ok(Ok(()))
+        })
+    }
+}
 
 #[async_trait]
 impl SignInAttempts for InMemoryUsers {
@@ -20,36 +70,30 @@ impl SignInAttempts for InMemoryUsers {
         cx: &CallContext,
         counters: &[AttemptCounter],
         at: OffsetDateTime,
-    ) -> Result<Result<(), Duration>, SourceError> {
-        self.run("begin_attempt", |state| {
-            let pool = cx.tenant.pool;
-            let counters: BTreeMap<KeyedHash, AttemptCounter> =
-                counters.iter().map(|counter| (counter.key, *counter)).collect();
-            let full = counters.values().filter_map(|counter| {
-                let (failures, end) = *state.attempts.get(&(pool, counter.key))?;
-                (end > at && failures >= counter.limit.failures).then_some(end - at)
-            });
-            if let Some(wait) = full.max() {
-                return Ok(Err(wait.unsigned_abs()));
-            }
-            for counter in counters.values() {
-                let new = (0, at + counter.limit.window);
-                let stored = state.attempts.entry((pool, counter.key)).or_insert(new);
-                if stored.1 <= at {
-                    *stored = new;
-                }
-                stored.0 += 1;
-            }
-            Ok(Ok(()))
-        })
+    ) -> Result<Result<(), FullCounter>, SourceError> {
+        self.count_attempt(cx, counters, at, 1)
+    }
+
+    async fn count(
+        &self,
+        cx: &CallContext,
+        counters: &[AttemptCounter],
+        at: OffsetDateTime,
+    ) -> Result<Result<(), FullCounter>, SourceError> {
+        self.count_attempt(cx, counters, at, 0)
     }
 
     async fn end(&self, cx: &CallContext, end: &AttemptEnd<'_>) -> Result<(), SourceError> {
         self.run("end_attempt", |state| {
             let pool = cx.tenant.pool;
+            for counter in end.failed.iter().chain(end.uncounted) {
+                if let Some(counted) = state.attempts.get_mut(&(pool, counter.key)) {
+                    counted.unfinished = counted.unfinished.saturating_sub(1);
+                }
+            }
             for counter in end.uncounted {
-                if let Some((failures, _)) = state.attempts.get_mut(&(pool, counter.key)) {
-                    *failures = failures.saturating_sub(1);
+                if let Some(counted) = state.attempts.get_mut(&(pool, counter.key)) {
+                    counted.failures = counted.failures.saturating_sub(1);
                 }
             }
             for key in end.cleared {

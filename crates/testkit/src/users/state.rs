@@ -44,6 +44,15 @@ pub struct CommittedEvent {
     pub registration_id: Option<i64>,
 }
 
+/// The attempts of a window.
+#[derive(Clone, Copy)]
+pub(super) struct CountedAttempts {
+    pub(super) failures: u32,
+    /// How many of the failures have not ended yet.
+    pub(super) unfinished: u32,
+    pub(super) ends_at: OffsetDateTime,
+}
+
 pub(super) type EmailOfPool = (PoolId, String);
 
 /// A code, with what was sent and tried.
@@ -112,8 +121,7 @@ pub(super) struct UsersState {
     /// Each with the time from which it is due.
     pub(super) intents: BTreeMap<IntentId, (Intent, OffsetDateTime)>,
     pub(super) keys: Vec<StoredKey>,
-    /// The failures of a window, and its end.
-    pub(super) attempts: HashMap<(PoolId, KeyedHash), (u32, OffsetDateTime)>,
+    pub(super) attempts: HashMap<(PoolId, KeyedHash), CountedAttempts>,
     pub(super) known: HashMap<(PoolId, KeyedHash), OffsetDateTime>,
     pub(super) events: Vec<CommittedEvent>,
     pub(super) mails: Vec<QueuedMail>,

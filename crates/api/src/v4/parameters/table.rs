@@ -141,7 +141,7 @@ pub(crate) static TABLE: &[V4ParameterRow] = &[
             meaning: "`true` reads only the Subscribe registrations; otherwise a tenant's provider is queried too and the answers are merged" } },
     V4ParameterRow { by_id: false, origin: Published, set: |to, value| value.put_text(&mut to.email),
         spec: ParameterSpec { name: "email", kind: ParameterKind::EmailText { max_bytes: MAX_EMAIL_BYTES }, default: None, example: "ann@example.com",
-            meaning: "a full or partial e-mail address, ignoring case: a complete address (also `ann@intranet` and `ann@[192.0.2.1]`) is matched exactly, any other text by *contains* (a setting of the tenant makes it always *contains*); a `+` needs no percent-encoding" } },
+            meaning: "a full or partial e-mail address, ignoring case: a complete address (also `ann@intranet` and `ann@[192.0.2.1]`) is matched exactly, any other text by *contains* (a setting of the tenant makes it always *contains*); letters beyond ASCII of a domain are found by whole labels, such as `m\u{fc}nchen`; a `+` needs no percent-encoding" } },
     V4ParameterRow { by_id: false, origin: Extension, set: |to, value| value.put_choice(&mut to.email_match, &EMAIL_MATCHES),
         spec: ParameterSpec { name: "emailMatch", kind: ParameterKind::Choice(&EMAIL_MATCH_WORDS), default: None, example: "prefix",
             meaning: "how `email` matches, in place of the rule above" } },

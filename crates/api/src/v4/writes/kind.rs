@@ -69,7 +69,10 @@ impl fmt::Display for FieldKind {
             Self::Name { max_bytes } => write!(f, "a text of at most {max_bytes} bytes without control characters"),
             Self::Text { max_bytes } => write!(f, "a text of 1 to {max_bytes} bytes"),
             Self::Value { max_bytes } => write!(f, "a text of at most {max_bytes} bytes"),
-            Self::Id => write!(f, "a text of 1 to {MAX_ID_BYTES} bytes without control characters"),
+            Self::Id => write!(
+                f,
+                "a text of 1 to {MAX_ID_BYTES} bytes without invisible characters, and without blanks at its ends"
+            ),
             Self::Sealed => f.write_str("a text that was answered by this service"),
             Self::Time => f.write_str("a moment as in RFC 3339"),
             Self::Metadata { .. } => write!(

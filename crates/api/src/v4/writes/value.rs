@@ -103,10 +103,10 @@ impl FieldValue<'_> {
         });
     }
 
-    /// Takes an id.
+    /// Takes the id of a new user.
     pub(crate) fn put_id(self, slot: &mut Option<CustomerRegistrationId>, problems: &mut Problems) {
         self.put(slot, problems, |value| {
-            CustomerRegistrationId::parse(&value.text()?).map_err(|_| value.wrong_form())
+            CustomerRegistrationId::parse_new(&value.text()?).map_err(|_| value.wrong_form())
         });
     }
 

@@ -30,7 +30,7 @@ use self::{
     writer::ImportWriter,
 };
 use super::{
-    environment::{print_line, with_store},
+    environment::{print_line, with_checked_store},
     operator_log::{CommandChange, record_operator_change},
 };
 use crate::{
@@ -60,7 +60,7 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &ImportArgumen
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     // Before the database: a wrong file is refused by what it is.
     let files = Files::open(arguments)?;
-    with_store(settings_source, async |store| import(store, arguments, files).await)
+    with_checked_store(settings_source, async |store| import(store, arguments, files).await)
 }
 
 /// The files of an import, opened.
@@ -310,8 +310,10 @@ fn exit(arguments: &ImportArguments, report: &ImportReport) -> Result<(), Comman
         0 => String::new(),
         rows => format!(", and {rows} of the second file"),
     };
+    let rows = if report.rows == 1 { "row" } else { "rows" };
+    let are = if report.rejected == 1 { "is" } else { "are" };
     Err(CommandError::rejected(format!(
-        "{} of {} rows are rejected{second}; {place}",
+        "{} of {} {rows} {are} rejected{second}; {place}",
         report.rejected, report.rows
     )))
 }

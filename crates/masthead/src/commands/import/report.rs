@@ -143,8 +143,13 @@ impl ImportReport {
     /// The lines that are printed with `--report=text`: what is 0 is left out.
     pub(super) fn to_text(&self) -> String {
         let mut lines = vec![format!(
-            "{} rows: {} imported, {} merged, {} skipped, {} rejected",
-            self.rows, self.imported, self.merged, self.skipped, self.rejected
+            "{} {}: {} imported, {} merged, {} skipped, {} rejected",
+            self.rows,
+            if self.rows == 1 { "row" } else { "rows" },
+            self.imported,
+            self.merged,
+            self.skipped,
+            self.rejected
         )];
         let Duplicates { id, email } = &self.duplicates;
         let counts = |pairs: &[(&str, u64)]| {

@@ -26,7 +26,7 @@ use tokio::time::sleep;
 
 use self::{page::MigrationPage, progress::MigrationProgress, state::MigrationState};
 use super::{
-    environment::{NO_CLIENT, print_line, with_store},
+    environment::{NO_CLIENT, print_line, with_checked_store},
     operator_log::{CommandChange, record_operator_change},
 };
 use crate::{
@@ -55,7 +55,7 @@ const MANY_NEW: u64 = 5_000;
 
 pub(super) fn run(settings_source: &UncheckedSettings, arguments: &MigrateFromArguments) -> Result<(), CommandError> {
     let settings = settings_source.providers()?;
-    with_store(settings_source, async |store| {
+    with_checked_store(settings_source, async |store| {
         migrate(store, &settings, arguments).await
     })
 }

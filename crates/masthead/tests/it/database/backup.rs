@@ -131,12 +131,17 @@ fn restored_backup_answers_as_before() {
     assert_eq!(import(&settings, deleted), 0);
     restored.stop();
 
-    // Without the sealing keys of the backup its ids are void.
+    // Without the sealing keys of the backup its ids are void; a new key needs an id of its own.
+    let new_key = process::SEALING_KEY.replace("AAEC", "BAEC");
     let mut other_key = at(&urls.server);
-    other_key.push(setting(
-        "SEALING__KEYS__K1",
-        &process::SEALING_KEY.replace("AAEC", "BAEC"),
-    ));
+    other_key.push(setting("SEALING__KEYS__K1", &new_key));
+    let refused = process::run_err(&other_key, &["serve"], "");
+    assert!(refused.contains("sealing.keys.k1 is another key"), "{refused}");
+    other_key.retain(|(name, _)| !name.starts_with("MASTHEAD__SEALING__"));
+    other_key.extend([
+        setting("SEALING__CURRENT", "k2"),
+        setting("SEALING__KEYS__K2", &new_key),
+    ]);
     let restored = ServerProcess::start(&other_key);
     let found = records(&server, &restored, &id, sealed);
     assert!(

@@ -44,6 +44,14 @@ fn inspection_explains_each_refusal() {
             assert!(!text.contains(part), "a part of the token is printed: {text}");
         }
     }
+    let mut just_ended = good.clone();
+    just_ended["iat"] = json!(jwt::now() - 60);
+    just_ended["exp"] = json!(jwt::now() - 1);
+    let shown = process::run_ok(&settings, &["token", "inspect"], &jwt::hs256_token(&just_ended, SECRET));
+    assert!(
+        shown.contains("it has passed, and is accepted within tokens.leeway"),
+        "{shown}"
+    );
     let forged = jwt::hs256_token(&good, "another-invented-secret-of-more-than-32-bytes");
     let error = process::run_err(&settings, &["token", "inspect"], &forged);
     assert!(error.contains("not signed by a known key"), "{error}");

@@ -4,6 +4,7 @@ mod operations_port;
 mod readiness;
 mod reloads;
 mod restarts;
+mod sealing_keys;
 mod signals;
 
 use std::{

@@ -2,6 +2,7 @@
 
 mod database_errors;
 mod explain;
+mod messages;
 mod pools;
 mod provider_check;
 mod refusals;

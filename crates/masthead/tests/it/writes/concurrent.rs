@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, thread};
 
 use serde_json::{Value, json};
 
-use super::harness::{FEDERATED, HERALD, WriteServer, email, new_user};
+use super::harness::{Answer, FEDERATED, HERALD, PASSWORD, WriteServer, email, new_user};
 
 const AT_ONCE: usize = 50;
 
@@ -19,6 +19,61 @@ fn codes(server: &WriteServer, paper: &str, body: &Value) -> BTreeMap<String, us
         }
         codes
     })
+}
+
+/// When an answer asks to come again; 0 where it does not.
+fn seconds(answer: &Answer) -> u64 {
+    answer
+        .retry_after
+        .as_deref()
+        .map_or(0, |seconds| seconds.parse().unwrap())
+}
+
+/// Signs an account in so often at once; counts the codes, and whether the answer asks to wait for longer than a second.
+fn sign_ins(server: &WriteServer, name: &str, password: &str, at_once: usize) -> BTreeMap<(String, bool), usize> {
+    thread::scope(|scope| {
+        let sign_in = || {
+            let answer = server.sign_in(HERALD, &email(name), password);
+            (answer.code().to_owned(), seconds(&answer) > 1)
+        };
+        let sent: Vec<_> = (0..at_once).map(|_| scope.spawn(sign_in)).collect();
+        let mut codes = BTreeMap::new();
+        for sent in sent {
+            *codes.entry(sent.join().unwrap()).or_default() += 1;
+        }
+        codes
+    })
+}
+
+/// §3, authentication: ten *failures*; attempts whose end is not known yet are none.
+#[test]
+fn right_sign_ins_at_once_are_not_punished() {
+    let server = WriteServer::start(&[]);
+    server.create(HERALD, "ada").expect("S200_03");
+    let mut answered = sign_ins(&server, "ada", PASSWORD, 40);
+    let done = answered.remove(&("S200_06".to_owned(), false)).unwrap_or_default();
+    let in_a_moment = answered.remove(&("E429".to_owned(), false)).unwrap_or_default();
+    assert!(answered.is_empty(), "{answered:?}");
+    assert!(done >= 10 && done + in_a_moment == 40, "{done} {in_a_moment}");
+    server.sign_in(HERALD, &email("ada"), PASSWORD).expect("S200_06");
+}
+
+/// However many are sent at once, ten are checked, and then the account is blocked for minutes.
+#[test]
+fn guesses_at_once_stay_bounded() {
+    let server = WriteServer::start(&[]);
+    server.create(HERALD, "eva").expect("S200_03");
+    let answered = sign_ins(&server, "eva", "Wrong-umbrella-2", 60);
+    let of = |code: &str| {
+        answered
+            .iter()
+            .filter(|((found, _), _)| found == code)
+            .map(|(_, count)| count)
+            .sum::<usize>()
+    };
+    assert_eq!((of("E401_01"), of("E429")), (10, 50), "{answered:?}");
+    let later = server.sign_in(HERALD, &email("eva"), PASSWORD).expect("E429");
+    assert!(seconds(&later) > 1, "{later:?}");
 }
 
 fn one_and_the_rest(won: &str, lost: &str) -> BTreeMap<String, usize> {

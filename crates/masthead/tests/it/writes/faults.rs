@@ -199,6 +199,30 @@ fn account_of_unknown_origin_is_explained() {
     let decided = server.command(&["reconcile", "--intent", &number, "--nothing-written"]);
     assert!(decided.status.success(), "{decided:?}");
     assert!(server.open_intents().is_empty());
+    // The decision is in the tenant's audit log, with what it was about.
+    let tenant = format!("north/daily/{MIRROR}");
+    let audit = [
+        "audit",
+        "--operators",
+        "--since",
+        "2026-01-01T00:00:00Z",
+        "--tenant",
+        &tenant,
+        "--json",
+    ];
+    let lines = String::from_utf8(server.command(&audit).stdout).unwrap();
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let recorded = events
+        .iter()
+        .find(|event| event["detail"]["command"] == "reconcile")
+        .unwrap();
+    let detail = &recorded["detail"];
+    assert_eq!(
+        (&detail["before"]["kind"], &detail["before"]["requestId"]),
+        (&intent["kind"], &intent["requestId"])
+    );
+    assert_eq!(detail["before"]["step"], "unsettled");
+    assert_eq!(detail["after"]["decision"], "nothing was written");
     assert!(
         server.store_side(MIRROR).is_empty(),
         "the account of another person is not taken"

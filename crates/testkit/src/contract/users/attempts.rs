@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use masthead_domain::event::{EventKind, EventOutcome};
 use masthead_ports::{
-    attempts::{AttemptCounter, AttemptEnd, AttemptLimit},
+    attempts::{AttemptCounter, AttemptEnd, AttemptLimit, FullCounter},
     registrations::WriteOrigin,
 };
 
@@ -21,9 +21,25 @@ const fn counter(key: u8, failures: u32) -> AttemptCounter {
     }
 }
 
-async fn begin(subject: &UsersSubject, counters: &[AttemptCounter], at: i64) -> Result<(), Duration> {
+async fn begin(subject: &UsersSubject, counters: &[AttemptCounter], at: i64) -> Result<(), FullCounter> {
     let begun = subject.attempts.begin(&subject.context(0), counters, minute(at)).await;
     begun.expect("an answer")
+}
+
+/// An attempt that fails, if it may begin.
+async fn fail(subject: &UsersSubject, counters: &[AttemptCounter], at: i64) -> Result<(), FullCounter> {
+    begin(subject, counters, at).await?;
+    let origin = commit(at).origin;
+    let failed = AttemptEnd {
+        failed: counters,
+        ..AttemptEnd::new(&origin)
+    };
+    end(subject, &failed).await;
+    Ok(())
+}
+
+const fn blocked_for(minutes: u64) -> Result<(), FullCounter> {
+    Err(FullCounter::Failures(Duration::from_mins(minutes)))
 }
 
 async fn end(subject: &UsersSubject, end: &AttemptEnd<'_>) {
@@ -36,18 +52,60 @@ pub async fn full_counter_blocks_until_its_window_ends(factory: &dyn UsersFactor
     let subject = factory.users().await;
     let account = [counter(1, 3)];
     for at in [0, 1, 2] {
-        assert_eq!(begin(&subject, &account, at).await, Ok(()));
+        assert_eq!(fail(&subject, &account, at).await, Ok(()));
     }
     for (at, minutes) in [(2, 13), (5, 10), (14, 1)] {
-        let left = Duration::from_mins(minutes);
-        assert_eq!(begin(&subject, &account, at).await, Err(left));
+        assert_eq!(begin(&subject, &account, at).await, blocked_for(minutes));
     }
     let elsewhere = subject.attempts.begin(&subject.context(1), &account, minute(5)).await;
     assert_eq!(elsewhere.expect("an answer"), Ok(()));
     for at in [15, 15, 29] {
-        assert_eq!(begin(&subject, &account, at).await, Ok(()), "a new window");
+        assert_eq!(fail(&subject, &account, at).await, Ok(()), "a new window");
     }
-    assert_eq!(begin(&subject, &account, 29).await, Err(Duration::from_mins(1)));
+    assert_eq!(begin(&subject, &account, 29).await, blocked_for(1));
+}
+
+/// Attempts that have not ended fill a counter too, but the counter does not block: whether they fail is known in a moment.
+pub async fn unfinished_attempts_fill_a_counter_for_a_moment(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let account = [counter(1, 3)];
+    assert_eq!(fail(&subject, &account, 0).await, Ok(()));
+    for _ in 0..2 {
+        assert_eq!(begin(&subject, &account, 0).await, Ok(()));
+    }
+    assert_eq!(begin(&subject, &account, 0).await, Err(FullCounter::Unfinished));
+    let origin = commit(0).origin;
+    let without_answer = AttemptEnd {
+        uncounted: &account,
+        ..AttemptEnd::new(&origin)
+    };
+    end(&subject, &without_answer).await;
+    assert_eq!(begin(&subject, &account, 1).await, Ok(()), "one of them has not failed");
+    assert_eq!(begin(&subject, &account, 1).await, Err(FullCounter::Unfinished));
+    for _ in 0..2 {
+        let failed = AttemptEnd {
+            failed: &account,
+            ..AttemptEnd::new(&origin)
+        };
+        end(&subject, &failed).await;
+    }
+    assert_eq!(begin(&subject, &account, 1).await, blocked_for(14));
+    for _ in 0..3 {
+        assert_eq!(fail(&subject, &account, 15).await, Ok(()));
+    }
+    assert_eq!(begin(&subject, &account, 15).await, blocked_for(15));
+}
+
+/// What has no end is counted for good.
+pub async fn counted_without_an_end_blocks(factory: &dyn UsersFactory) {
+    let subject = factory.users().await;
+    let mails = [counter(1, 2)];
+    let count = async |at| {
+        let counted = subject.attempts.count(&subject.context(0), &mails, minute(at)).await;
+        counted.expect("an answer")
+    };
+    assert_eq!((count(0).await, count(1).await), (Ok(()), Ok(())));
+    assert_eq!(count(2).await, blocked_for(13));
 }
 
 /// Where one counter is full, none counts; a counter that is given twice counts once.

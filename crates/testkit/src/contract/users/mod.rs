@@ -234,6 +234,8 @@ macro_rules! for_each_users_case {
             postponed_intent_keeps_its_reason,
             intent_ends_with_one_write,
             full_counter_blocks_until_its_window_ends,
+            unfinished_attempts_fill_a_counter_for_a_moment,
+            counted_without_an_end_blocks,
             full_counter_leaves_the_others,
             success_takes_its_attempt_back,
             end_of_attempt_commits_its_events,
