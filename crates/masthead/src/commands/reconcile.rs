@@ -38,23 +38,21 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
         return match decided.map_err(CommandError::context(UNREADABLE))? {
             Some(outcome) => {
                 let report = json!({"intent": number, "outcome": name(outcome), "reason": reason(outcome)});
-                print_line(&report)?;
-                record(operations, report).await
+                record(operations, report.clone()).await?;
+                print_line(report)
             }
             None => Err(CommandError::new(format!("there is no open intent {number}"))),
         };
     }
     if !arguments.list {
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
-        let mut done = 0_usize;
+        if !settled.is_empty() {
+            record(operations, json!({"taken": settled.len()})).await?;
+        }
         for (intent, outcome) in settled {
-            done += 1;
             if matches!(outcome, Reconciled::Done | Reconciled::NotWritten) {
                 print_line(described(&intent, name(outcome), None))?;
             }
-        }
-        if done > 0 {
-            record(operations, json!({"taken": done})).await?;
         }
         let swept = operations.writes.erase.run_once().await;
         swept.map_err(CommandError::context("erasures that wait do not go on"))?;
