@@ -3,6 +3,8 @@
 mod database_errors;
 mod explain;
 mod pools;
+mod promises;
 mod provider_check;
 mod refusals;
 mod settings;
+mod verbs;
