@@ -1,13 +1,14 @@
 #!/bin/sh
 # Checks the files of deploy/ with the tools that read them. A tool that is missing is a failure, never a skipped check.
 #
-#   scripts/check-deploy.sh [rules] [kubernetes] [systemd] [proxies] [compose]      without an argument: all but compose
+#   scripts/check-deploy.sh [rules] [kubernetes] [systemd] [proxies] [compose] [docker]    without an argument: all but docker
 #
 #   rules        promtool (package prometheus): rules, their tests, and the queries of the dashboard
 #   kubernetes   kubectl (for its kustomize), python3 with venv, and PyPI: schemas of Kubernetes, and rules of our own
 #   systemd      systemd-analyze: the unit's syntax, and its exposure
 #   proxies      nginx and haproxy: both configurations
-#   compose      docker with its compose plugin: the compose file
+#   compose      python3 with venv, and PyPI: rules of our own for the compose file
+#   docker       docker with its compose plugin: the syntax of the compose file
 set -eu
 cd "$(dirname "$0")/.."
 work=$PWD/target/check-deploy
@@ -26,10 +27,15 @@ rules() {
     "$promtool" check rules --lint-fatal "$work/dashboard-rules.yml"
 }
 
-kubernetes() {
-    need kubectl "it has kustomize built in"
+# A Python that reads YAML and knows the schemas of Kubernetes.
+venv() {
     [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet kubernetes-validate==1.37.0
+}
+
+kubernetes() {
+    need kubectl "it has kustomize built in"
+    venv
     for each in base migrate; do
         kubectl kustomize "deploy/kubernetes/$each" >"$work/$each.yaml"
         "$work/venv/bin/kubernetes-validate" --strict "$work/$each.yaml"
@@ -60,17 +66,22 @@ proxies() {
 }
 
 compose() {
+    venv
+    "$work/venv/bin/python" scripts/check-deploy/compose_rules.py docker-compose.yml
+}
+
+docker_compose() {
     need docker "with its compose plugin"
     POSTGRES_PASSWORD=x docker compose config --quiet
 }
 
-[ "$#" -gt 0 ] || set -- rules kubernetes systemd proxies
+[ "$#" -gt 0 ] || set -- rules kubernetes systemd proxies compose
 for each; do
+    echo "──── $each ────"
     case $each in
-        rules | kubernetes | systemd | proxies | compose) ;;
+        rules | kubernetes | systemd | proxies | compose) "$each" ;;
+        docker) docker_compose ;;
         *) echo "no such check: $each" >&2; exit 2 ;;
     esac
-    echo "──── $each ────"
-    "$each"
 done
 echo "all green"

@@ -72,6 +72,7 @@ impl ExportRegistrations {
         }
         let slot = self.running.enter(caller.tenant.pool, self.limits.at_once);
         let slot = slot.ok_or(ExportError::Busy)?;
+        self.log.record_export_start(caller, &filter)?;
         let selection = ExportSelection {
             filter: filter.clone(),
             with_hashes: false,
@@ -96,7 +97,7 @@ impl ExportRegistrations {
 /// How much longer than the stream the store waits for the next read.
 const IDLE_GRACE: Duration = Duration::from_secs(15);
 
-/// An export that runs. Its event is recorded at its end, also where it is dropped before.
+/// An export that runs. Its end is recorded, also where it is dropped before.
 pub struct RegistrationStream {
     /// `None` after the end.
     export: Option<Box<dyn RegistrationExport>>,

@@ -139,7 +139,14 @@ impl ReadLog {
         self.write(caller, kind, requested, outcome, (users, named), None)
     }
 
-    /// Records an export of `users` registrations. It names none of them: its conditions and their number describe what was read.
+    /// Records that an export begins: it takes up to an hour, and no end of this process may hide it.
+    pub(crate) fn record_export_start(&self, caller: &Caller, filter: &UserFilter) -> Result<(), ReadError> {
+        let detail = format!(r#"{{"source":"{SUBSCRIBE}","state":"started"}}"#);
+        self.write_export(caller, filter, EventOutcome::Unknown, 0, detail)
+    }
+
+    /// Records the end of an export of `users` registrations. It names none of them: its conditions and their number describe what
+    /// was read.
     pub(crate) fn record_export(
         &self,
         caller: &Caller,
@@ -148,9 +155,20 @@ impl ReadLog {
         users: u64,
         is_complete: bool,
     ) -> Result<(), ReadError> {
-        let (kind, requested) = (EventKind::SubscribeUserExport, ReadRequest::Users(filter));
         let users = u32::try_from(users).unwrap_or(u32::MAX);
         let detail = format!(r#"{{"source":"{SUBSCRIBE}","complete":{is_complete}}}"#);
+        self.write_export(caller, filter, outcome, users, detail)
+    }
+
+    fn write_export(
+        &self,
+        caller: &Caller,
+        filter: &UserFilter,
+        outcome: EventOutcome,
+        users: u32,
+        detail: String,
+    ) -> Result<(), ReadError> {
+        let (kind, requested) = (EventKind::SubscribeUserExport, ReadRequest::Users(filter));
         let shown = (users, NamedUsers::default());
         self.write(caller, kind, requested, outcome, shown, Some(detail.into()))
     }

@@ -109,9 +109,13 @@ impl Verifier {
     /// # Errors
     /// [`TokenError::KeysUnavailable`] when one did not come; the first tokens will try again.
     pub async fn warm_up(&self) -> Result<(), TokenError> {
+        self.obtain_keys().await.into_iter().collect()
+    }
+
+    /// The same, with the result of each issuer in the order of the options.
+    pub async fn obtain_keys(&self) -> Vec<Result<(), TokenError>> {
         let issuers = self.issuers();
-        let obtained = join_all(issuers.iter().map(|issuer| obtain(issuer))).await;
-        obtained.into_iter().collect()
+        join_all(issuers.iter().map(|issuer| obtain(issuer))).await
     }
 
     /// Takes these issuers from now on, and reads every key set again. A key set that has the same name and source stays while

@@ -50,3 +50,34 @@ async fn page_and_style_have_a_strict_policy() {
     let moved = get(&api, "/docs/").await;
     assert_eq!((moved.status, header(&moved, "location")), (308, Some("../docs")));
 }
+
+/// Browsers take JSON for what it says it is, whatever is in a user's name.
+#[tokio::test]
+async fn json_is_never_sniffed() {
+    let api = ApiFixture::new();
+    let mut answers = Vec::new();
+    for target in [
+        "/v4/Users/2937",
+        "/v4/Users/nobody",
+        "/v4/Users",
+        "/User/2937/0",
+        "/User",
+    ] {
+        answers.push(api.get(target).await);
+        answers.push(get(&api, target).await);
+    }
+    answers.push(api.export("herald", &serde_json::json!({})).await);
+    for target in ["/openapi.json", "/nowhere"] {
+        answers.push(get(&api, target).await);
+    }
+    for answer in answers {
+        let kind = header(&answer, "content-type").unwrap();
+        assert!(kind.starts_with("application/json"), "{kind}");
+        assert_eq!(
+            header(&answer, "x-content-type-options"),
+            Some("nosniff"),
+            "{}",
+            answer.body
+        );
+    }
+}

@@ -183,15 +183,15 @@ impl<'a> ConnectionChecks<'a> {
     }
 
     pub(super) async fn check_keys(&mut self, verifier: &Verifier) -> Result<(), CommandError> {
-        let loaded = verifier.warm_up().await;
-        for issuer in &self.settings.tokens.issuers {
+        let obtained = verifier.obtain_keys().await;
+        for (issuer, obtained) in self.settings.tokens.issuers.iter().zip(obtained) {
             let source = match &issuer.keys {
                 TokenKeySource::JwksUrl(url) => url.clone(),
                 TokenKeySource::JwksFile(path) => path.display().to_string(),
                 TokenKeySource::Hs256(_) => "a shared secret, for local use".to_owned(),
             };
             let subject = format!("the keys of {}", issuer.name);
-            match loaded {
+            match obtained {
                 Ok(()) => self.line(Verdict::Ok, &subject, source)?,
                 Err(error) => self.line(
                     Verdict::Failed,

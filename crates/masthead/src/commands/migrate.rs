@@ -1,8 +1,10 @@
 //! `masthead migrate`: migrates the database to this program's schema.
 
+use std::sync::{Mutex, PoisonError};
+
 use masthead_ports::clock::Clock as _;
 use masthead_subscribe_store::{MigrateOptions, MigrationNotice, schema};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     environment::{print_line, print_warning, small_runtime},
@@ -16,21 +18,31 @@ use crate::{
     wiring,
 };
 
+/// The version of the schema from which on it has events of operators.
+const WITH_OPERATORS_EVENTS: i64 = 16;
+
 pub(super) fn run(settings_source: &UncheckedSettings, arguments: &MigrateArguments) -> Result<(), CommandError> {
     let (database, _) = settings_source.database()?;
+    let applied = Mutex::new(Vec::new());
+    let notify = |notice| {
+        if let MigrationNotice::Applied { version, .. } = notice {
+            applied.lock().unwrap_or_else(PoisonError::into_inner).push(version);
+        }
+        report(notice);
+    };
     let options = MigrateOptions {
         to: arguments.to,
-        report: &report,
+        report: &notify,
     };
     let is_whole = arguments.to.is_none_or(|to| to >= schema::version());
     let made = small_runtime()?.block_on(async {
         let made = schema::migrate_with(database.direct_url.reveal(), &options).await;
-        let made = made.map_err(CommandError::context("the database was not migrated"))?;
+        let applied = applied.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // A schema that is there is used: what is missing here is made up for by the server.
-        if is_whole && let Err(error) = finish(&database).await {
+        if let Err(error) = finish(&database, &applied, is_whole && made.is_ok()).await {
             print_warning(error);
         }
-        Ok::<_, CommandError>(made)
+        made.map_err(CommandError::context("the database was not migrated"))
     })?;
     if made.registrations + made.entries + made.left > 0 {
         print_line(format_args!(
@@ -55,15 +67,31 @@ fn report(notice: MigrationNotice) {
     }
 }
 
-/// Adds the partitions of the audit log that the tenants need, and records the migration.
-async fn finish(database: &DatabaseSettings) -> Result<(), CommandError> {
+/// Records the migrations that were applied, also where the next one failed; after the last one, adds the partitions of the audit
+/// log that the tenants need.
+async fn finish(database: &DatabaseSettings, applied: &[i64], is_whole: bool) -> Result<(), CommandError> {
+    let reached = match applied.last() {
+        _ if is_whole => schema::version(),
+        Some(last) if *last >= WITH_OPERATORS_EVENTS => *last,
+        Some(_) | None => return Ok(()),
+    };
     let store = wiring::store(database, None)?;
-    let kept = store.event_partitions().keep(SystemClock.now().date()).await;
+    let kept = if is_whole {
+        store
+            .event_partitions()
+            .keep(SystemClock.now().date())
+            .await
+            .map(|_| ())
+    } else {
+        Ok(())
+    };
+    // Versions follow each other.
+    let before = applied.first().map_or(reached, |first| first - 1);
     let change = CommandChange {
         command: "migrate",
         tenant: None,
-        before: Value::Null,
-        after: json!({"schema": schema::version()}),
+        before: json!({"schema": before}),
+        after: json!({"schema": reached}),
     };
     let recorded = record_operator_change(&store.admin(), change).await;
     store.close().await;

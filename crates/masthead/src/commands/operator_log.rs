@@ -40,6 +40,26 @@ pub(super) async fn record_operator_start(admin: &Admin, change: CommandChange<'
     record(admin, change, "nothing was done: its event cannot be written").await
 }
 
+/// Does what takes many steps, between two events: that it began, which remains where this process is ended meanwhile, and what
+/// was done. `change` makes them of the state after; that of the first is `{"state": "started"}`, and after an error
+/// `{"state": "failed"}`.
+///
+/// # Errors
+/// An event cannot be written; those of `work`.
+pub(super) async fn record_around<'c, T>(
+    admin: &Admin,
+    change: impl Fn(Value) -> CommandChange<'c>,
+    work: impl Future<Output = Result<T, CommandError>>,
+    after: impl FnOnce(&T) -> Value,
+) -> Result<T, CommandError> {
+    record_operator_start(admin, change(json!({"state": "started"}))).await?;
+    let done = work.await;
+    let state = done.as_ref().map_or_else(|_| json!({"state": "failed"}), after);
+    let recorded = record_operator_change(admin, change(state)).await;
+    let done = done?;
+    recorded.map(|()| done)
+}
+
 async fn record(admin: &Admin, change: CommandChange<'_>, failure: &'static str) -> Result<(), CommandError> {
     let detail = json!({"command": change.command, "before": change.before, "after": change.after}).to_string();
     let operator = operator();

@@ -1,13 +1,13 @@
 //! `masthead pool …`: the pools of registrations.
 
 use masthead_subscribe_store::{AdminError, PoolRow, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use super::{
     confirm::confirm,
     environment::print_line,
-    operator_log::{CommandChange, record_operator_change},
+    operator_log::{CommandChange, record_around},
 };
 use crate::{cli::PoolCommand, command_error::CommandError};
 
@@ -16,7 +16,7 @@ pub(super) async fn run(store: &Store, command: &PoolCommand) -> Result<(), Comm
     let pools = admin.pools().await;
     let pools = pools.map_err(CommandError::context("the pools cannot be read"))?;
     match command {
-        PoolCommand::List { json: true } => print_line(pools.iter().map(as_json).collect::<serde_json::Value>()),
+        PoolCommand::List { json: true } => print_line(pools.iter().map(as_json).collect::<Value>()),
         PoolCommand::List { json: false } => pools.iter().try_for_each(|pool| print_line(as_text(pool))),
         PoolCommand::Remove {
             pool,
@@ -32,15 +32,17 @@ pub(super) async fn run(store: &Store, command: &PoolCommand) -> Result<(), Comm
             }
             print_line(as_text(known))?;
             confirm("Remove this pool and everything in it?", *yes)?;
-            let removed = admin.remove_pool(pool, *registrations).await;
-            removed.map_err(|error| refused(&error))?;
-            let change = CommandChange {
+            let change = |after| CommandChange {
                 command: "pool remove",
                 tenant: None,
                 before: as_json(known),
-                after: serde_json::Value::Null,
+                after,
             };
-            record_operator_change(&admin, change).await?;
+            let removal = async {
+                let removed = admin.remove_pool(pool, *registrations).await;
+                removed.map_err(|error| refused(&error))
+            };
+            record_around(&admin, change, removal, |()| Value::Null).await?;
             print_line(format_args!("removed {pool}"))
         }
     }
@@ -61,7 +63,7 @@ fn refused(error: &AdminError) -> CommandError {
     }
 }
 
-fn as_json(pool: &PoolRow) -> serde_json::Value {
+fn as_json(pool: &PoolRow) -> Value {
     json!({
         "pool": pool.name,
         "number": pool.id.0,

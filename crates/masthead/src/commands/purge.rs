@@ -2,9 +2,14 @@
 
 use masthead_domain::settings::InactiveAction;
 use masthead_ports::{clock::Clock as _, tenants::Tenants as _};
-use masthead_subscribe_store::{PgUsers, Store};
+use masthead_subscribe_store::{PartitionsKept, PgUsers, Store};
+use serde_json::{Value, json};
 
-use super::{environment::print_line, user::UserOperations};
+use super::{
+    environment::print_line,
+    operator_log::{CommandChange, record_around},
+    user::UserOperations,
+};
 use crate::{
     cli::PurgeArguments,
     clock::SystemClock,
@@ -74,14 +79,24 @@ async fn print_inactive(users: &PgUsers, only: Option<masthead_domain::tenant::P
 
 /// Deletes what has ended, and erases inactive users, as servers do.
 pub(super) async fn run(operations: &UserOperations) -> Result<(), CommandError> {
-    let purged = purge::purge(&operations.purger).await;
+    let change = |after| CommandChange {
+        command: "purge",
+        tenant: None,
+        before: Value::Null,
+        after,
+    };
+    let after = |(purged, kept): &(PurgeOutcome, PartitionsKept)| {
+        json!({
+            "registrations": purged.deleted.registrations, "others": purged.deleted.others, "partitions": kept.dropped,
+            "erased": purged.erased, "failed": purged.failed,
+        })
+    };
+    let (purged, kept) = record_around(&operations.admin, change, purge_all(operations), after).await?;
     let PurgeOutcome {
         deleted,
         erased,
         failed,
-    } = purged.map_err(CommandError::context("what has ended cannot be purged"))?;
-    let kept = operations.partitions.keep(SystemClock.now().date()).await;
-    let kept = kept.map_err(CommandError::context("the events that have ended cannot be dropped"))?;
+    } = purged;
     print_line(format_args!("registrations           {:>12}", deleted.registrations))?;
     print_line(format_args!("other rows              {:>12}", deleted.others))?;
     print_line(format_args!("partitions of events    {:>12}", kept.dropped))?;
@@ -92,4 +107,12 @@ pub(super) async fn run(operations: &UserOperations) -> Result<(), CommandError>
         )));
     }
     Ok(())
+}
+
+async fn purge_all(operations: &UserOperations) -> Result<(PurgeOutcome, PartitionsKept), CommandError> {
+    let purged = purge::purge(&operations.purger).await;
+    let purged = purged.map_err(CommandError::context("what has ended cannot be purged"))?;
+    let kept = operations.partitions.keep(SystemClock.now().date()).await;
+    let kept = kept.map_err(CommandError::context("the events that have ended cannot be dropped"))?;
+    Ok((purged, kept))
 }

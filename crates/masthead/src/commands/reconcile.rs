@@ -67,15 +67,13 @@ pub(super) async fn run(operations: &UserOperations, arguments: &ReconcileArgume
     }
     if !arguments.list {
         let settled = reconcile.run_once().await.map_err(CommandError::context(UNREADABLE))?;
-        let mut done = 0_usize;
+        if !settled.is_empty() {
+            record(operations, None, Value::Null, json!({"taken": settled.len()})).await?;
+        }
         for (intent, outcome) in settled {
-            done += 1;
             if matches!(outcome, Reconciled::Done | Reconciled::NotWritten) {
                 print_line(described(&intent, name(outcome), None))?;
             }
-        }
-        if done > 0 {
-            record(operations, None, Value::Null, json!({"taken": done})).await?;
         }
         let swept = operations.writes.erase.run_once().await;
         swept.map_err(CommandError::context("erasures that wait do not go on"))?;

@@ -12,13 +12,13 @@ use masthead_ports::{
     source::{CallContext, Priority},
     tenants::Tenants as _,
 };
-use masthead_subscribe_store::{Merged, RepairError, Store};
-use serde_json::json;
+use masthead_subscribe_store::{Merged, RepairError, Store, Suspects};
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use super::{
     environment::print_line,
-    operator_log::{CommandChange, record_operator_change},
+    operator_log::{CommandChange, record_around},
 };
 use crate::{
     cli::{RegistrationsCheckArguments, WithoutAccountArguments},
@@ -35,17 +35,41 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments) -> Result<(), CommandError> {
     let tenant = federated_tenant(store, &arguments.tenant).await?;
-    let context = || CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
+    let suspects = store.repairs().suspects(&context(&tenant)).await.map_err(unchecked)?;
+    let reported = report(store, &tenant, &suspects, arguments.repair);
+    let change = |after| CommandChange {
+        command: "registrations check --repair",
+        tenant: Some(&arguments.tenant),
+        before: Value::Null,
+        after,
+    };
+    let report = if arguments.repair {
+        record_around(&store.admin(), change, reported, Value::clone).await?
+    } else {
+        reported.await?
+    };
+    print_line(report)
+}
+
+fn context(tenant: &Arc<Tenant>) -> CallContext {
+    CallContext::new(Arc::clone(tenant), Instant::now() + DEADLINE, Priority::Sync)
+}
+
+/// Prints each suspect, merged before where that is wanted; returns the summary.
+async fn report(
+    store: &Store,
+    tenant: &Arc<Tenant>,
+    suspects: &Suspects,
+    is_repaired: bool,
+) -> Result<Value, CommandError> {
     let repairs = store.repairs();
-    let suspects = repairs.suspects(&context()).await.map_err(unchecked)?;
     let date = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
     let request_id: Arc<str> = process_name().into();
-
     let mut merged = 0_usize;
     for split in &suspects.split {
-        let outcome = if arguments.repair {
+        let outcome = if is_repaired {
             let done = repairs
-                .merge(&context(), split, Arc::clone(&request_id), SystemClock.now())
+                .merge(&context(tenant), split, Arc::clone(&request_id), SystemClock.now())
                 .await;
             done.map(Some)
                 .map_err(CommandError::context("the registrations are not merged"))?
@@ -71,20 +95,9 @@ pub(super) async fn check(store: &Store, arguments: &RegistrationsCheckArguments
             "writtenAt": date(moved.written_at), "outcome": "compare with a backup",
         }))?;
     }
-    let report = json!({
-        "dryRun": !arguments.repair, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
-    });
-    print_line(&report)?;
-    if !arguments.repair {
-        return Ok(());
-    }
-    let change = CommandChange {
-        command: "registrations check --repair",
-        tenant: Some(&arguments.tenant),
-        before: serde_json::Value::Null,
-        after: report,
-    };
-    record_operator_change(&store.admin(), change).await
+    Ok(json!({
+        "dryRun": !is_repaired, "split": suspects.split.len(), "merged": merged, "moved": suspects.moved.len(),
+    }))
 }
 
 pub(super) async fn list_without_account(
@@ -95,8 +108,7 @@ pub(super) async fn list_without_account(
     let repairs = store.repairs();
     let (mut count, mut after) = (0_u64, 0);
     loop {
-        let cx = CallContext::new(Arc::clone(&tenant), Instant::now() + DEADLINE, Priority::Sync);
-        let found = repairs.without_account(&cx, after, PAGE).await.map_err(unchecked)?;
+        let found = repairs.without_account(&context(&tenant), after, PAGE).await.map_err(unchecked)?;
         for (number, crid) in &found {
             print_line(json!({
                 "kind": "withoutAccount", "registration": number, "customerRegistrationId": crid.as_str(),

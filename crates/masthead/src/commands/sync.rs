@@ -7,12 +7,12 @@ use masthead_domain::tenant::Tenant;
 use masthead_orchestrator::{SyncOutcome, SyncProgress};
 use masthead_ports::{clock::Clock, mirror::RemovalBrake, tenants::Tenants};
 use masthead_subscribe_store::Store;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     environment::{NO_CLIENT, print_line},
-    operator_log::{CommandChange, record_operator_change},
+    operator_log::{CommandChange, record_around},
     signals::ServerSignals,
 };
 use crate::{
@@ -56,18 +56,19 @@ pub(super) async fn run(
         if arguments.dry_run {
             preview(&syncs, &tenant, &end, &bar).await
         } else {
-            let report = sync(&syncs, &tenant, arguments, &end, &bar).await?;
-            let change = CommandChange {
+            let change = |after| CommandChange {
                 command: if arguments.release_brake {
                     "sync --release-brake"
                 } else {
                     "sync"
                 },
                 tenant: Some(&arguments.tenant),
-                before: serde_json::Value::Null,
-                after: report.clone(),
+                before: Value::Null,
+                after,
             };
-            record_operator_change(&store.admin(), change).await?;
+            let run = sync(&syncs, &tenant, arguments, &end, &bar);
+            let report = record_around(&store.admin(), change, run, Value::clone).await?;
+            print_line(&report)?;
             refuse_braked(&report)
         }
     };
@@ -89,7 +90,7 @@ async fn sync(
     arguments: &SyncArguments,
     end: &CancellationToken,
     bar: &SyncProgressBar,
-) -> Result<serde_json::Value, CommandError> {
+) -> Result<Value, CommandError> {
     let brake = if arguments.release_brake {
         RemovalBrake::Released
     } else {
@@ -101,16 +102,14 @@ async fn sync(
         return Err(to_error(outcome));
     };
     let taken = progress.changes;
-    let report = json!({
+    Ok(json!({
         "steps": progress.pages, "seen": progress.seen, "added": taken.added, "changed": taken.changed,
         "unchanged": taken.unchanged, "refused": taken.refused, "profiles": finished.profiles,
         "whole": finished.whole, "missing": finished.missing, "removed": finished.removed, "braked": finished.braked,
-    });
-    print_line(&report)?;
-    Ok(report)
+    }))
 }
 
-fn refuse_braked(report: &serde_json::Value) -> Result<(), CommandError> {
+fn refuse_braked(report: &Value) -> Result<(), CommandError> {
     if report["braked"] == true {
         return Err(CommandError::new(
             "more than 1 % of the provider's users are gone at once, so none was removed: check whether they are, then use \

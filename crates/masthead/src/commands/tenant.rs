@@ -31,15 +31,20 @@ pub(super) fn run(settings_source: &UncheckedSettings, command: &TenantCommand) 
         };
         let admin = store.admin();
         let before = state(&admin, tenant).await?;
-        change(store, command, &options).await?;
+        let done = change(store, command, &options).await;
         let after = state(&admin, tenant).await?;
+        // A change is recorded also where its result cannot be printed.
+        if done.is_err() && before == after {
+            return done;
+        }
         let change = CommandChange {
             command: name,
             tenant: Some(tenant),
             before,
             after,
         };
-        record_operator_change(&admin, change).await
+        record_operator_change(&admin, change).await?;
+        done
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn run(store: &Store, command: &WorkspaceCommand) -> Result<(),
     };
     let admin = store.admin();
     let before = find(&admin, workspace).await?;
-    change_or_list(store, command).await?;
+    let done = change_or_list(store, command).await;
     let after = find(&admin, workspace).await?;
     if after.as_ref().is_some_and(|row| row.keys.is_empty()) {
         print_warning(format_args!(
@@ -36,13 +36,19 @@ pub(super) async fn run(store: &Store, command: &WorkspaceCommand) -> Result<(),
         ));
     }
     let tenant = after.as_ref().or(before.as_ref()).map(|row| row.tenant.clone());
+    let [before, after] = [before, after].map(|row| row.as_ref().map_or(Value::Null, as_json));
+    // A change is recorded also where its result cannot be printed, or its second part fails.
+    if done.is_err() && before == after {
+        return done;
+    }
     let change = CommandChange {
         command: name,
         tenant: tenant.as_ref(),
-        before: before.as_ref().map_or(Value::Null, as_json),
-        after: after.as_ref().map_or(Value::Null, as_json),
+        before,
+        after,
     };
-    record_operator_change(&admin, change).await
+    record_operator_change(&admin, change).await?;
+    done
 }
 
 /// The workspace that a command changes, and its name in the audit log.

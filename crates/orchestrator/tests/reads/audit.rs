@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use masthead_domain::{
     account::Account,
+    caller_address::AuditAddress,
     event::{Event, EventKind, hash_text, hashed_user},
-    query::OnProviderFailure,
+    query::{OnProviderFailure, UserFilter},
 };
-use masthead_orchestrator::{ExportRequest, ReadError, UseCases};
+use masthead_orchestrator::{ExportRequest, REFUSALS_PER_SECOND, ReadError, RefusalLog, RefusedCall, UseCases};
 use masthead_ports::{
     audit::AuditPolicy,
     events::{EventLostError, ReadEvents},
     keyed_hash::{HashPurpose, KeyedHasher as _},
 };
-use masthead_testkit::{accounts::account, audit::audit_policy, hashing::FakeKeyedHasher};
+use masthead_testkit::{
+    accounts::account, audit::audit_policy, clock::StoppedClock, events::RecordingEvents, hashing::FakeKeyedHasher,
+};
 
 use crate::fixture::{FEDERATED, MAX_DEPTH, ReadFixture, first_page, id, with_address_part};
 
@@ -40,7 +43,7 @@ fn filter_of(event: &Event) -> (&str, i64) {
 
 #[tokio::test]
 async fn event_names_caller_filter_and_users() {
-    let fixture = ReadFixture::new(&[]);
+    let fixture = ReadFixture::new(&[("Retention.EventDays", "90")]);
     fixture.put_in_store([
         registered(3, "7", "ann@example.com"),
         registered(4, "8", "bob@example.com"),
@@ -55,7 +58,7 @@ async fn event_names_caller_filter_and_users() {
     for event in &events {
         assert_eq!(event.caller.subject.as_deref(), Some("job"));
         assert_eq!(event.network.as_deref(), Some("203.0.113.0/24"));
-        assert_eq!(event.kept_days, 400);
+        assert_eq!(event.kept_days, 90);
     }
     assert_eq!((filter_of(&events[0]).0, events[0].registration_id), ("id", Some(3)));
     assert!(events[0].user_ids.is_empty());
@@ -98,6 +101,48 @@ async fn users_without_registration_are_hashed() {
     );
 }
 
+#[tokio::test]
+async fn at_most_a_thousand_users_are_named() {
+    let fixture = ReadFixture::new(&[]);
+    let numbers = 1..=1100;
+    let user = |n: i64| registered(n, &n.to_string(), &format!("r{n}@example.com"));
+    fixture.put_in_store(numbers.clone().map(user));
+    let request = ExportRequest {
+        keys: numbers.map(|n| Some(id(&n.to_string()))).collect(),
+    };
+    let caller = fixture.caller();
+    fixture.use_cases.export_users.export(&caller, &request).await.unwrap();
+    let events = fixture.events.take();
+    assert_eq!((events[0].users, events[0].user_ids.len()), (1100, 1000));
+}
+
+#[test]
+fn skipped_refusals_are_in_the_next_event() {
+    let (events, clock) = (Arc::new(RecordingEvents::default()), Arc::new(StoppedClock::default()));
+    let refusals = RefusalLog::new(events.clone(), clock.clone(), AuditAddress::Network);
+    let refuse = || {
+        refusals.record(&RefusedCall {
+            status: 401,
+            reason: "the token is expired".into(),
+            tenant: None,
+            caller: Arc::default(),
+            address: None,
+            request_id: "r",
+            source_system: "",
+        });
+    };
+    (0..REFUSALS_PER_SECOND + 30).for_each(|_| refuse());
+    clock.advance(time::Duration::SECOND);
+    refuse();
+    let details: Vec<_> = events.take().into_iter().map(|event| event.detail.unwrap()).collect();
+    assert_eq!(details.len(), REFUSALS_PER_SECOND as usize + 1);
+    let last = details.last().unwrap();
+    assert_eq!(
+        &**last,
+        r#"{"status":401,"reason":"the token is expired","skipped":30}"#
+    );
+}
+
 /// A queue that is full.
 struct FullQueue;
 
@@ -137,6 +182,9 @@ async fn read_that_must_be_recorded_is_refused() {
                 assert_eq!(refused.is_some(), required, "{settings:?}");
                 assert!(refused.is_none_or(|error| matches!(error, ReadError::Unavailable { .. })));
             }
+            let exports = &fixture.use_cases.export_registrations;
+            let refused = exports.start(&caller, UserFilter::default()).await.err();
+            assert_eq!(refused.is_some(), required, "{settings:?}: before the first row");
         }
     }
 }

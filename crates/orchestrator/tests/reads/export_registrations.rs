@@ -17,15 +17,22 @@ fn loaded(settings: &[(&str, &str)]) -> ReadFixture {
     fixture
 }
 
-/// The only event: outcome, users, filter and detail. It names no user.
-fn only_event(fixture: &ReadFixture) -> (EventOutcome, u32, String, String) {
-    let mut events: Vec<Event> = fixture.events.take();
-    let event = events.pop().unwrap();
-    assert!(events.is_empty());
+/// What an event has: outcome, users, filter and detail. It names no user.
+fn described(event: Event) -> (EventOutcome, u32, String, String) {
     assert_eq!(event.kind, EventKind::SubscribeUserExport);
     assert_eq!((event.registration_id, event.user_ids.len()), (None, 0));
     let filter = event.filter.unwrap().kind.into_owned();
     (event.outcome, event.users, filter, event.detail.unwrap().into())
+}
+
+/// The event of the end, after that of the start.
+fn last_event(fixture: &ReadFixture) -> (EventOutcome, u32, String, String) {
+    let mut events: Vec<Event> = fixture.events.take();
+    let [start, end] = [events.remove(0), events.remove(0)].map(described);
+    assert!(events.is_empty());
+    let detail = r#"{"source":"Subscribe","state":"started"}"#.to_owned();
+    assert_eq!(start, (EventOutcome::Unknown, 0, end.2.clone(), detail));
+    end
 }
 
 #[tokio::test]
@@ -41,7 +48,7 @@ async fn whole_export_is_recorded_with_its_number() {
         assert_eq!(ids, ["1", "2", "3"]);
         drop(stream);
         let detail = r#"{"source":"Subscribe","complete":true}"#.to_owned();
-        assert_eq!(only_event(&fixture), (EventOutcome::Found, 3, "all".to_owned(), detail));
+        assert_eq!(last_event(&fixture), (EventOutcome::Found, 3, "all".to_owned(), detail));
     }
 }
 
@@ -55,7 +62,7 @@ async fn export_that_is_given_up_is_recorded() {
     drop(stream);
     let detail = r#"{"source":"Subscribe","complete":false}"#.to_owned();
     let event = (EventOutcome::Found, 2, "emailContains".to_owned(), detail);
-    assert_eq!(only_event(&fixture), event);
+    assert_eq!(last_event(&fixture), event);
 }
 
 #[tokio::test]
@@ -70,8 +77,19 @@ async fn store_that_does_not_answer_is_recorded() {
         refused,
         Some(ExportError::Read(ReadError::Unavailable { .. }))
     ));
-    let (outcome, users, ..) = only_event(&fixture);
+    let (outcome, users, ..) = last_event(&fixture);
     assert_eq!((outcome, users), (EventOutcome::Unknown, 0));
+}
+
+/// A killed process records no end: what began is in the log before the first row is read.
+#[tokio::test]
+async fn export_is_recorded_before_its_first_row() {
+    let fixture = loaded(&[]);
+    let exports = &fixture.use_cases.export_registrations;
+    let stream = exports.start(&fixture.caller(), UserFilter::default()).await.unwrap();
+    let started = fixture.events.take();
+    assert_eq!(started.len(), 1);
+    drop(stream);
 }
 
 #[tokio::test]

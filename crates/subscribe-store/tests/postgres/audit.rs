@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use masthead_dev_postgres::PrivateServer;
 use masthead_domain::{
     access::TokenIdentity,
     event::{Event, EventKind, EventOutcome, hash_text, hashed_user},
@@ -13,7 +14,7 @@ use masthead_ports::{
     keyed_hash::{HashPurpose, KeyedHasher as _},
     users::UserWriter as _,
 };
-use masthead_subscribe_store::OperatorChange;
+use masthead_subscribe_store::{OperatorChange, Store, schema};
 use masthead_testkit::{
     contract::users::{commit, id, new_user},
     hashing::FakeKeyedHasher,
@@ -22,7 +23,7 @@ use time::{Date, Duration, macros::date};
 
 use crate::{
     events::event,
-    support::{StoreFixture, context, fixture, tenant},
+    support::{StoreFixture, blocking, context, fixture, patient_options, private_server, tenant},
 };
 
 fn caller(subject: &str) -> Arc<TokenIdentity> {
@@ -249,6 +250,28 @@ async fn partitions_are_added_and_dropped() {
     assert_eq!(partitions_of_store.keep(date!(2027 - 05 - 01)).await.unwrap().added, 0);
 }
 
+/// Each tenant's events go with their month, whole: no row is deleted by itself.
+#[tokio::test]
+async fn short_retention_drops_no_event_of_others() {
+    let fixture = fixture().await;
+    let herald = tenant(&fixture.store, "north/daily/herald", &[("Retention.EventDays", "30")]).await;
+    let courier = tenant(&fixture.store, "north/daily/courier", &[]).await;
+    let (partitions, today) = (fixture.store.event_partitions(), crate::support::now().date());
+    partitions.keep(today).await.unwrap();
+    fixture.read(&herald, "short", 0, |read| read.kept_days = 30);
+    fixture.read(&courier, "long", 0, |_| ());
+    fixture.store.read_events().flush().await;
+    let left = || fixture.sql("SELECT string_agg(request_id, ' ' ORDER BY request_id) FROM events");
+    assert_eq!(partitions.keep(today + Duration::days(30)).await.unwrap().dropped, 0);
+    assert_eq!(left(), "long short");
+    // A month after that of the last day.
+    assert!(partitions.keep(today + Duration::days(62)).await.unwrap().dropped > 0);
+    assert_eq!(left(), "long");
+    fixture.store.close().await;
+    let deleted = "SELECT coalesce(sum(n_tup_del), 0) FROM pg_stat_user_tables WHERE relname ~ '^events_'";
+    assert_eq!(fixture.sql(deleted), "0");
+}
+
 #[tokio::test]
 async fn events_of_earlier_versions_are_indexed_and_dropped() {
     let fixture = fixture().await;
@@ -290,6 +313,88 @@ async fn events_lost_by_the_database_are_counted() {
     fixture.read(&tenant, "4", 0, |_| ());
     events.flush().await;
     assert_eq!(fixture.count("events"), 2);
+}
+
+const DATABASE: &str = "masthead_lost_events";
+
+/// How many events the process has recorded, written and lost, and how many the database has.
+fn counted(server: &PrivateServer) -> [u64; 4] {
+    let counts = "SELECT recorded, written, dropped, (SELECT count(*) FROM events) FROM event_writers";
+    let counts = server.server().run(DATABASE, counts).unwrap();
+    let counts: Vec<u64> = counts.trim().split('|').map(|count| count.parse().unwrap()).collect();
+    counts.try_into().unwrap()
+}
+
+/// A standby lacks what the primary had not sent when it died.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_lost_in_a_failover_are_counted() {
+    let (primary, standby) = blocking(|| {
+        let primary = PrivateServer::start_new_primary().unwrap();
+        primary.server().create_database(DATABASE).unwrap();
+        let standby = primary.start_standby().unwrap();
+        (primary, standby)
+    })
+    .await;
+    let url = primary.server().url(DATABASE).unwrap();
+    schema::migrate(&url).await.unwrap();
+    let host = |url: &str| url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    let second = host(&standby.server().url(DATABASE).unwrap());
+    let store = Store::open(&patient_options(
+        url.replace(&host(&url), &format!("{},{second}", host(&url))),
+    ))
+    .unwrap();
+    let tenant = tenant(&store, "north/daily/herald", &[]).await;
+    let record = async |request_id: &str| {
+        store.read_events().record(event(tenant.pool, request_id)).unwrap();
+        store.read_events().flush().await;
+    };
+    let until = async |query: &str, value: &str| {
+        while standby
+            .server()
+            .run(DATABASE, query)
+            .is_ok_and(|found| found.trim() != value)
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    record("1").await;
+    until("SELECT count(*) FROM events", "1").await;
+    let cut = "ALTER SYSTEM SET primary_conninfo = ''; SELECT pg_reload_conf()";
+    standby.server().run(DATABASE, cut).unwrap();
+    until("SELECT count(*) FROM pg_stat_wal_receiver", "0").await;
+    record("2").await;
+    assert_eq!(counted(&primary), [2, 2, 0, 2]);
+    primary.stop_immediate().unwrap();
+    standby.server().run(DATABASE, "SELECT pg_promote()").unwrap();
+    record("3").await;
+    // The third was written before the second was known to be lost.
+    record("4").await;
+    assert_eq!(counted(&standby), [4, 3, 1, 3]);
+    store.close().await;
+}
+
+/// Commits of events are not waited for: what a crash of the database takes is counted, and what it does not take is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_lost_in_a_crash_are_counted() {
+    let server = private_server(DATABASE).await;
+    let url = server.server().url(DATABASE).unwrap();
+    schema::migrate(&url).await.unwrap();
+    let store = Store::open(&patient_options(url)).unwrap();
+    let tenant = tenant(&store, "north/daily/herald", &[]).await;
+    for _ in 0..3 {
+        for _ in 0..10 {
+            store.read_events().record(event(tenant.pool, "r")).unwrap();
+            store.read_events().flush().await;
+        }
+        server.restart_immediate().unwrap();
+    }
+    for _ in 0..2 {
+        store.read_events().record(event(tenant.pool, "r")).unwrap();
+        store.read_events().flush().await;
+    }
+    let [recorded, written, dropped, in_database] = counted(&server);
+    assert_eq!((recorded, written + dropped, written), (32, 32, in_database));
+    store.close().await;
 }
 
 #[tokio::test]

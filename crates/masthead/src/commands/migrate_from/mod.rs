@@ -99,8 +99,7 @@ async fn migrate(
     let progress = MigrationProgress::start(state.seen);
     let ended = migration.copy_all(&mut state, &progress).await;
     progress.finish();
-    // Printed after a failure too: what was stored stays.
-    print_line(state.report())?;
+    // Recorded and printed after a failure too: what was stored stays.
     if !arguments.dry_run {
         let change = CommandChange {
             command: "migrate-from",
@@ -110,6 +109,7 @@ async fn migrate(
         };
         record_operator_change(&store.admin(), change).await?;
     }
+    print_line(state.report())?;
     ended?;
     if state.imported >= MANY_NEW {
         let tidied = migration.importer.tidy().await;

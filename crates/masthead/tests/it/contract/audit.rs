@@ -10,7 +10,7 @@ use masthead_testkit::contract_cases::{CaseAnswer, CaseRequest, fixture::HERALD}
 use serde_json::{Value, json};
 
 use crate::support::{
-    http_client, jwt,
+    FULL_DISK, http_client, jwt,
     process::{self, SECRET, ServerProcess},
     raw_http::FOREVER,
 };
@@ -35,10 +35,14 @@ fn claims(scope: &str) -> Value {
 
 impl AuditedServer {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[(String, String)]) -> Self {
         let user = json!({"tenant": HERALD, "customerRegistrationId": "2937", "email": "ann@example.com"});
         let tenant = (HERALD.to_owned(), Vec::new());
         let database = process::loaded_database(&[tenant], &format!("{user}\n"));
-        let settings = process::settings(&database.url().unwrap());
+        let settings = [process::settings(&database.url().unwrap()), more.to_vec()].concat();
         Self {
             server: ServerProcess::start(&settings),
             database,
@@ -257,6 +261,84 @@ fn changes_by_operators_are_events() {
         .database
         .run("SELECT count(*) FROM events WHERE detail::text ~ 'mhk_'");
     assert_eq!(keys.unwrap().trim(), "0");
+}
+
+#[test]
+fn unrecordable_read_is_503_when_required() {
+    let audited = AuditedServer::start_with(&[
+        process::setting("AUDIT__REQUIRED", "true"),
+        process::setting("DATABASE__EVENT_QUEUE", "4"),
+    ]);
+    let read = || audited.get("/v4/Users/2937", &claims("users:read"), "CRM");
+    assert_eq!(read().status, 200);
+    audited.database.run(FULL_DISK).unwrap();
+    let until = |status: u16| {
+        let began = Instant::now();
+        loop {
+            let answer = read();
+            if answer.status == status {
+                return answer.body;
+            }
+            assert!(began.elapsed() < FOREVER, "never {status}: {}", answer.body);
+        }
+    };
+    // The writer holds a batch; then the queue fills.
+    let refused = until(503);
+    assert!(
+        refused.contains("UsersOrchestrator_E503") && !refused.contains("ann"),
+        "{refused}"
+    );
+    let metrics = http_client::get(audited.server.address, "/metrics").body;
+    assert!(metrics.contains("masthead_events_dropped_total"), "{metrics}");
+    audited.database.run("DROP TRIGGER full_disk ON events").unwrap();
+    until(200);
+    // What was answered is in the log, and the log says what is not.
+    let began = Instant::now();
+    while !audited
+        .command(&["--refused"])
+        .iter()
+        .any(|line| line["lost"].as_u64() > Some(0))
+    {
+        assert!(began.elapsed() < FOREVER, "no loss is reported");
+        read();
+    }
+}
+
+#[test]
+fn addresses_are_kept_as_the_setting_states() {
+    for (kept, network) in [("address", json!("127.0.0.1")), ("none", Value::Null)] {
+        let audited = AuditedServer::start_with(&[process::setting("AUDIT__ADDRESS", kept)]);
+        assert_eq!(audited.get("/v4/Users/2937", &claims("users:read"), "CRM").status, 200);
+        assert_eq!(audited.events("caller=newsletter", 1)[0]["network"], network, "{kept}");
+    }
+}
+
+#[test]
+fn writes_name_their_caller() {
+    let audited = AuditedServer::start();
+    let mut parts = HERALD.split('/').map(str::to_owned);
+    let mut part = || parts.next().unwrap();
+    let token = jwt::hs256_token(&claims("users:write"), SECRET);
+    let update = CaseRequest {
+        method: "PUT",
+        target: "/v4/Users/2937".to_owned(),
+        headers: vec![
+            ("X-ClientGroupCode", part()),
+            ("X-ClientCode", part()),
+            ("X-PaperCode", part()),
+            ("X-SourceSystem", "CRM".to_owned()),
+            ("Content-Type", "application/json".to_owned()),
+            ("Authorization", format!("bearer {token}")),
+        ],
+        body: json!({"firstName": "Ann"}).to_string(),
+    };
+    let answer = http_client::send(audited.server.address, &update);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let event = &audited.events("user=2937", 1)[0];
+    assert_eq!(event["event"], "SUBSCRIBE_USER_UPDATE");
+    assert_eq!(event["network"], "127.0.0.0/24");
+    let named = ["subject", "clientId", "tokenId"].map(|name| &event["caller"][name]);
+    assert_eq!(json!(named), json!(["service-newsletter", "newsletter", "token-1"]));
 }
 
 #[test]

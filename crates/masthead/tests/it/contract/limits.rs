@@ -22,16 +22,26 @@ fn look_up() -> ContractCase {
     ContractCase::get("/v4/Users/2937", Expectation::Status(200))
 }
 
-fn limited_server() -> ContractServer {
+/// A server whose only limit is this one.
+fn server_with(limit: &str, more: &[(String, String)]) -> ContractServer {
     ContractServer::start_with(&contract_tenants(), |settings| {
-        settings.push(setting("LIMITS__SUBJECT_REQUESTS_PER_MINUTE", &PER_MINUTE.to_string()));
+        settings.push(setting(&format!("LIMITS__{limit}"), &PER_MINUTE.to_string()));
+        settings.extend_from_slice(more);
     })
+}
+
+fn limited_server() -> ContractServer {
+    server_with("SUBJECT_REQUESTS_PER_MINUTE", &[])
 }
 
 /// Sends look-ups until one is refused; returns how many were not, and the refusal.
 fn until_refused(server: &ContractServer) -> (usize, CaseAnswer) {
+    until_one_is_refused(server, &look_up())
+}
+
+fn until_one_is_refused(server: &ContractServer, case: &ContractCase) -> (usize, CaseAnswer) {
     for admitted in 0..10 * PER_MINUTE {
-        let answer = server.send(&look_up());
+        let answer = server.send(case);
         match answer.status {
             200 => {}
             429 => return (admitted, answer),
@@ -57,6 +67,30 @@ fn requests_beyond_the_limit_are_429() {
         metrics.contains(r#"masthead_rate_limited_total{limit="subject-requests"}"#),
         "{metrics}"
     );
+}
+
+/// Of each scope, requests and rows: each look-up is one of both.
+#[test]
+fn each_limit_of_the_settings_refuses() {
+    for scope in ["subject", "address", "tenant"] {
+        for unit in ["requests", "rows"] {
+            let limit = format!("{scope}_{unit}_per_minute").to_uppercase();
+            let server = server_with(&limit, &[]);
+            let (admitted, refused) = until_refused(&server);
+            assert!(admitted >= PER_MINUTE, "{limit}: {admitted}");
+            let policy = format!("\"{scope}-{unit}\";q=60;w=60");
+            assert_eq!(http_client::header(&refused, "ratelimit-policy"), Some(&*policy));
+        }
+    }
+}
+
+#[test]
+fn list_weighs_as_the_setting_states() {
+    let server = server_with("SUBJECT_REQUESTS_PER_MINUTE", &[setting("LIMITS__LIST_WEIGHT", "20")]);
+    let list = ContractCase::get("/v4/Users?pageSize=1", Expectation::Status(200));
+    let (admitted, _) = until_one_is_refused(&server, &list);
+    // Three, and those that flow in meanwhile on a slow machine.
+    assert!((3..PER_MINUTE / 4).contains(&admitted), "{admitted}");
 }
 
 #[test]

@@ -223,10 +223,31 @@ async fn filtered_export_is_recorded_with_its_number() {
     let text = String::from_utf8(text).unwrap();
     assert_eq!(text, exported.export(HERALD, &["--filter", "email=example.org"]));
     server.stop();
-    let events = "SELECT users || ' ' || filter_kind || ' ' || outcome || ' ' || (detail->>'complete') || ' ' || \
-                  (user_ids IS NULL) FROM events WHERE kind = 4902";
+    assert_eq!(
+        recorded(&exported),
+        ["0 emailContains unknown started", "2 emailContains found true"]
+    );
+}
+
+/// The events of exports, which name no user.
+fn recorded(exported: &Exported) -> Vec<String> {
+    let events = "SELECT users || ' ' || filter_kind || ' ' || outcome || ' ' || coalesce(detail->>'state', detail->>'complete') \
+                    FROM events WHERE kind = 4902 AND user_ids IS NULL ORDER BY id";
     let events = exported.database.run(events).unwrap();
-    assert_eq!(events.trim(), "2 emailContains found true true");
+    events.lines().map(str::to_owned).collect()
+}
+
+/// What was read before SIGKILL is in the log, by its start.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_export_has_begun_in_the_log() {
+    let (exported, server) = large(&[]);
+    let mut response = ChunkedResponse::get(&server, "/v4/Users/Export").await;
+    response.chunk().await.unwrap();
+    wait_until(|| !recorded(&exported).is_empty());
+    server.signal("KILL");
+    let (_, end) = response.rest().await;
+    assert_eq!(end, End::Cut);
+    assert_eq!(recorded(&exported), ["0 all unknown started"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

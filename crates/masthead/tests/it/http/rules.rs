@@ -235,6 +235,7 @@ async fn parser_errors_have_the_shape_of_the_api() {
         let (answer, closed) = answer_to(&server, &text).await;
         let body_text = String::from_utf8(answer.body.clone()).unwrap();
         assert_eq!((answer.status, closed), (status, true), "{text:.60}: {body_text}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{text:.60}");
         assert!(body_text.starts_with(body), "{text:.60}: {body_text}");
         assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
         for name in ["x-requestid", "date"] {

@@ -28,6 +28,18 @@ fn operations_port_alone_shows_metrics_and_details() {
             .contains("masthead_ready{")
     );
     assert!(ready(operations).1["parts"].as_array().unwrap().len() >= 4);
+    for (address, page) in [
+        (api, "/health/live"),
+        (api, "/health/ready"),
+        (operations, "/health/ready"),
+    ] {
+        let answer = http_client::get(address, page);
+        assert_eq!(
+            http_client::header(&answer, "x-content-type-options"),
+            Some("nosniff"),
+            "{address} {page}"
+        );
+    }
     assert_eq!(process::run_ok(&settings, &["health"], ""), "ready");
     assert_eq!(process::run_ok(&settings, &["health", "--live"], ""), "alive");
 

@@ -13,16 +13,10 @@ use super::{TENANT, free_address, get_as, loaded, ready, until, why, with};
 use crate::{
     contract::rsa::{RsaIssuer, key_set},
     support::{
-        http_client,
+        FULL_DISK, http_client,
         process::{self, ServerProcess, setting},
     },
 };
-
-/// Makes the database refuse events as it does when it cannot extend a file (SQLSTATE 53100).
-const FULL_DISK: &str = "
-    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
-    CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION full_disk();";
 
 /// A transaction that locks these tables until it is ended.
 struct LockedTables(Arc<TestDatabase>);
@@ -161,8 +155,17 @@ fn server_without_keys_is_not_ready() {
         let (status, report) = ready(server.address);
         status == 503 && why(&report, "tokens").is_some() && why(&report, "database").is_none()
     });
+    let shows = |line: &str| http_client::get(server.address, "/metrics").body.contains(line);
+    assert!(shows(r#"masthead_ready{part="tokens"} 0"#));
+    assert!(shows(
+        r#"masthead_key_set_fetches_total{issuer="tokens",outcome="failed"}"#
+    ));
     serve_keys(address, &key_set(&[&RsaIssuer::new(0, "k1")]));
     until("ready", || ready(server.address).0 == 200);
+    until("the age of the key set", || {
+        shows(r#"masthead_key_set_age_seconds{issuer="tokens"}"#)
+    });
+    assert!(shows(r#"masthead_key_set_keys{issuer="tokens"} 1"#));
     server.stop();
 }
 

@@ -42,7 +42,21 @@ fn command_names_the_host_and_the_reason() {
     let database = TestDatabase::empty().unwrap();
     let good = || Url::of(&database);
     let server = good().server;
+    let role = format!("masthead_no_login_{}", std::process::id());
+    database
+        .run(&format!("CREATE ROLE {role} NOLOGIN PASSWORD 'hidden-word'"))
+        .unwrap();
     let cases = [
+        (
+            Url {
+                user: role.clone(),
+                password: "hidden-word".to_owned(),
+                ..good()
+            }
+            .text(),
+            &*server,
+            "28000",
+        ),
         (
             Url {
                 password: "hidden-word".to_owned(),
@@ -99,6 +113,7 @@ fn command_names_the_host_and_the_reason() {
             assert!(!error.contains("hidden-word"), "{error}");
         }
     }
+    database.run(&format!("DROP ROLE {role}")).unwrap();
 }
 
 #[test]

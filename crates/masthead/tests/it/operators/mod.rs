@@ -4,6 +4,8 @@ mod database_errors;
 mod explain;
 mod messages;
 mod pools;
+mod promises;
 mod provider_check;
 mod refusals;
 mod settings;
+mod verbs;

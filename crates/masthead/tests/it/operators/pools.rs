@@ -1,7 +1,14 @@
 //! Removing tenants and pools, and the dates of keys.
 
+use std::{
+    fs::File,
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use masthead_dev_postgres::TestDatabase;
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -47,6 +54,47 @@ fn tenant_removal_needs_confirmation() {
     process::run_ok(&settings, &[&orphan[..], &["--yes"]].concat(), "");
     assert_eq!(process::run_ok(&settings, &["tenant", "list"], ""), "");
     assert_eq!(process::run_ok(&settings, &["workspace", "list"], ""), "");
+}
+
+/// Runs a command whose standard input is a terminal, where this is typed; returns its exit code and what it asked.
+fn run_on_terminal(settings: &[(String, String)], arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let input = ioctl_tiocgptpeer(&terminal, flags).unwrap();
+    let mut keyboard = File::from(terminal);
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_masthead"))
+        .env_clear()
+        .envs(settings.iter().cloned())
+        .args(arguments)
+        .stdin(Stdio::from(input))
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn removal_asks_on_a_terminal() {
+    let (_database, settings) = prepared();
+    let tenant = ["tenant", "remove", TENANT, "--orphan"];
+    let pool = ["pool", "remove", TENANT, "--registrations", "3"];
+    for (arguments, question, list) in [
+        (&tenant[..], "Remove north/daily/herald? [y/N]", "tenant"),
+        (&pool, "Remove this pool and everything in it? [y/N]", "pool"),
+    ] {
+        let listed = || process::run_ok(&settings, &[list, "list"], "");
+        let before = listed();
+        for no in ["n\n", "\n"] {
+            let (code, asked) = run_on_terminal(&settings, arguments, no);
+            assert!(code == Some(1) && asked.contains(question), "{asked}");
+            assert!(asked.contains("nothing was changed"), "{asked}");
+            assert_eq!(listed(), before);
+        }
+        let (code, asked) = run_on_terminal(&settings, arguments, "y\n");
+        assert_eq!((code, listed().as_str()), (Some(0), ""), "{asked}");
+    }
 }
 
 #[test]

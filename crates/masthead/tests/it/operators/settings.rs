@@ -165,3 +165,25 @@ fn connections_are_checked_one_by_one() {
     assert!(text.contains("failed   Auth0 of north/daily/times: "), "{text}");
     drop(database);
 }
+
+/// One issuer that is down says nothing about another.
+#[test]
+fn issuers_are_checked_one_by_one() {
+    let (_database, mut settings) = prepared();
+    for (key, value) in [
+        ("ISSUER", "https://login.example/"),
+        ("AUDIENCE", "masthead"),
+        ("JWKS_URL", "http://127.0.0.1:1/keys"),
+    ] {
+        settings.push(setting(&format!("ISSUERS__FAR__{key}"), value));
+    }
+    let output = process::run(&settings, &["check-config", "--connect"], "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "ok       the keys of tokens: a shared secret",
+        "failed   the keys of far: http://127.0.0.1:1/keys",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(1));
+}

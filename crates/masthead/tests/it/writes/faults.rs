@@ -198,6 +198,13 @@ fn account_of_unknown_origin_is_explained() {
     let number = intent["intent"].to_string();
     let decided = server.command(&["reconcile", "--intent", &number, "--nothing-written"]);
     assert!(decided.status.success(), "{decided:?}");
+    let recorded =
+        "SELECT detail::jsonb #>> '{after,intent}' FROM events WHERE detail->>'command' = 'reconcile' ORDER BY id";
+    assert_eq!(
+        server.rows(recorded).last(),
+        Some(&number),
+        "the decision is the operator's"
+    );
     assert!(server.open_intents().is_empty());
     // The decision is in the tenant's audit log, with what it was about.
     let tenant = format!("north/daily/{MIRROR}");

@@ -2,10 +2,8 @@
 //! tenant with the store alone and for one with each provider's stand-in.
 
 use std::{
-    fs,
     io::Write as _,
     net::TcpStream,
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -23,6 +21,7 @@ use crate::support::{
     jwt::{self, hs256_token},
     process::SECRET,
     raw_http::FOREVER,
+    test_table,
 };
 
 /// The tenants with a provider.
@@ -614,19 +613,12 @@ fn imported_hash_is_replaced_at_the_next_sign_in() {
 /// Every line of the contract has a test of these folders, and the table names no other.
 #[test]
 fn every_line_has_a_test() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = fs::read_to_string(folder.join("../../docs/writes-tests.md")).unwrap();
-    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).collect();
+    let rows = test_table::rows("writes-tests.md");
     assert!(rows.len() > 60, "{}", rows.len());
-    for row in rows.iter().filter(|row| !row.starts_with("| line ")) {
-        let (_, tests) = row.trim_end_matches([' ', '|']).rsplit_once(" | ").unwrap();
-        let named: Vec<&str> = tests.split('`').filter(|name| name.contains("::")).collect();
-        assert!(!named.is_empty(), "no test: {row}");
-        for name in named {
-            let (module, test) = name.rsplit_once("::").unwrap();
-            let file = folder.join("tests/it").join(module.replace("::", "/") + ".rs");
-            let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(source.contains(&format!("fn {test}()")), "{name}");
+    for row in rows {
+        assert!(!row.tests.is_empty(), "no test: {}", row.line);
+        for test in row.tests {
+            test_table::check_test(&format!("masthead::it::{test}"));
         }
     }
 }
