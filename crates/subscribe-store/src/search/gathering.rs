@@ -48,8 +48,13 @@ impl SearchStatement<'_> {
     /// intersected.
     pub(super) fn can_bound(&self) -> bool {
         self.order.can_bound()
-            && self.selection(SearchStep::GatherMany) == Some(Selection::Indexes)
+            && self.is_selected_by_indexes()
             && self.conditions.iter().all(|condition| condition.range().is_none())
+    }
+
+    /// Whether indexes select the matches, rather than a scan of all entries of one.
+    pub(super) fn is_selected_by_indexes(&self) -> bool {
+        self.selection(SearchStep::GatherMany) == Some(Selection::Indexes)
     }
 
     fn selection(&self, step: SearchStep<'_>) -> Option<Selection> {
@@ -75,11 +80,13 @@ impl SearchStatement<'_> {
 
     /// Writes the matches and the page among them, as the CTEs `matches` and `picked`.
     pub(super) fn push_gathering(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>) {
-        let (key, number) = (self.order.key(), self.order.number_of("r"));
-        let ranges = match step {
-            SearchStep::GatherUpTo(_) => self.order.bound_ranges(),
-            _ => &[BoundRange::UpTo],
-        };
+        if let SearchStep::GatherUpTo(_) = step {
+            // Without a count of them, matches are sorted as they are read. All have a value.
+            push_sql!(sql; "picked AS MATERIALIZED (SELECT g.part, g.k, g.crid FROM (", @self.push_matches(sql, step));
+            push_sql!(sql; " OFFSET 0) AS g WHERE true", @self.push_gathered_after(sql));
+            push_sql!(sql; " ORDER BY ", self.order.of_one_part("g"), @self.push_page(sql), ")");
+            return;
+        }
         // Candidates are planned apart from the limit: reading another index to the first matches may cost as much as to all.
         let sample = if let SearchStep::Sample { most, bound } = step {
             Some((most, bound))
@@ -87,11 +94,7 @@ impl SearchStatement<'_> {
             None
         };
         let name = if sample.is_some() { "candidates" } else { "matches" };
-        push_sql!(sql; "{name} AS MATERIALIZED (");
-        for (n, range) in ranges.iter().enumerate() {
-            push_sql!(sql; if n == 0 { "" } else { " UNION ALL " }, "SELECT {number} AS part, r.{key} AS k, r.crid FROM ");
-            self.push_selected(sql, step, *range);
-        }
+        push_sql!(sql; "{name} AS MATERIALIZED (", @self.push_matches(sql, step));
         if let SearchStep::GatherFew { most } = step {
             push_sql!(sql; " LIMIT ", ?most + 1);
         }
@@ -105,6 +108,19 @@ impl SearchStatement<'_> {
         push_sql!(sql; self.order.picked("g"), ") AS n FROM matches AS g WHERE true", @self.push_gathered_after(sql));
         push_sql!(sql; ") AS g WHERE CASE WHEN (SELECT count(*) FROM matches) <= ", ?most, " THEN g.n > ", ?self.order.offset);
         push_sql!(sql; " AND g.n <= ", ?self.wanted(), " ELSE g.n = ", ?bound, " END)");
+    }
+
+    /// The matches: `part`, `k` and `crid`.
+    fn push_matches(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>) {
+        let (key, number) = (self.order.key(), self.order.number_of("r"));
+        let ranges = match step {
+            SearchStep::GatherUpTo(_) => self.order.bound_ranges(),
+            _ => &[BoundRange::UpTo],
+        };
+        for (n, range) in ranges.iter().enumerate() {
+            push_sql!(sql; if n == 0 { "" } else { " UNION ALL " }, "SELECT {number} AS part, r.{key} AS k, r.crid FROM ");
+            self.push_selected(sql, step, *range);
+        }
     }
 
     /// The condition that a gathered row comes after the cursor, with a leading `AND`.
@@ -192,12 +208,16 @@ impl SearchStatement<'_> {
         self.push_all(sql, &self.conditions.iter().collect::<Vec<_>>(), alias);
     }
 
-    /// The number of all matches. The index of addresses counts without reading rows if it has all columns.
+    /// Whether the index of addresses has all columns of the conditions, so that it counts without reading rows.
+    pub(super) fn is_counted_in_index(&self) -> bool {
+        self.conditions.iter().all(SqlCondition::is_in_address_index)
+    }
+
+    /// The number of all matches.
     pub(super) fn push_count(&self, sql: &mut QueryBuilder<Postgres>) {
-        let in_address_index = self.conditions.iter().all(SqlCondition::is_in_address_index);
         push_sql!(sql; "(SELECT count(*) FROM ");
         match self.selection(SearchStep::GatherMany) {
-            Some(Selection::Indexes | Selection::Key) if !in_address_index || self.is_exact() => {
+            Some(Selection::Indexes | Selection::Key) if !self.is_counted_in_index() || self.is_exact() => {
                 self.push_selected(sql, SearchStep::Gather, BoundRange::UpTo);
             }
             _ => {

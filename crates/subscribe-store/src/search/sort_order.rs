@@ -350,7 +350,12 @@ impl<'a> SortOrder<'a> {
 
     /// The sort of picked rows, which have the columns `part`, `k` and `crid`.
     pub(super) fn picked(&self, alias: &str) -> String {
-        format!("{alias}.part, {}", self.sort(Some(format!("{alias}.k")), alias))
+        format!("{alias}.part, {}", self.of_one_part(alias))
+    }
+
+    /// The same for rows of one part, which is faster: texts are compared by their first bytes only where they are the first column.
+    pub(super) fn of_one_part(&self, alias: &str) -> String {
+        self.sort(Some(format!("{alias}.k")), alias)
     }
 
     fn sort(&self, value: Option<String>, alias: &str) -> String {

@@ -277,10 +277,16 @@ impl<'a> SearchStatement<'a> {
         // A limit is one of entries, not of matches.
         let in_index = |condition: &&SqlCondition<'_>| most.is_none() && self.is_in_index_of_order(condition);
         let (in_index, of_rows): (Vec<_>, Vec<_>) = rest.iter().copied().partition(in_index);
+        // A column that only the row has: for a pool of unknown size the planner would rather sort the whole index of addresses.
+        let of_row = if of_rows.is_empty() || self.order.column == SortColumn::Email {
+            ""
+        } else {
+            " AND r.verified >= false"
+        };
         for (n, part) in self.parts().into_iter().enumerate() {
             let (union, number) = (if n == 0 { "" } else { " UNION ALL " }, self.order.number(part));
             push_sql!(sql; "{union}(SELECT {number} AS part, r.{key} AS k, r.crid, (true", @self.push_all(sql, &of_rows, "r"));
-            push_sql!(sql; ") AS is_match FROM ");
+            push_sql!(sql; "{of_row}) AS is_match FROM ");
             // Rows are read only for entries that meet the conditions on what the index has.
             let is_joined = !of_rows.is_empty() && (matches!(part, SortPart::Value(_)) || !in_index.is_empty());
             if is_joined {

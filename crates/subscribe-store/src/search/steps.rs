@@ -18,6 +18,9 @@ const NEAREST_BOUND: i64 = 4;
 /// Limits of entries are divided by this where the entries of one name are picked out of the order by id.
 const HEAD_SHARE: i64 = 8;
 
+/// A match that is read costs as much as so many entries of an index.
+const ENTRIES_PER_ROW: i64 = 8;
+
 /// What the first steps of a search have found.
 pub(super) enum FirstSteps {
     /// The page.
@@ -177,10 +180,16 @@ impl Search<'_> {
 
     /// The page by gathering all matches or those up to a bound, if the order's index is not read on at less cost.
     async fn gather(&mut self, in_index: bool) -> Result<SearchRows, SourceError> {
-        let (rows, wanted, expected) = (self.statement.rows(), self.statement.wanted(), self.expected().await?);
+        let (rows, expected) = (self.statement.rows(), self.expected().await?);
         let is_rare = expected <= self.means.budget.few;
         if in_index && !is_rare {
-            return self.finish(SearchStep::Scan { most: None }).await;
+            // No match is near the start, so that all of the index may have to be read.
+            let step = if self.statement.is_selected_by_indexes() && expected <= self.rows_for_index() {
+                SearchStep::GatherMany
+            } else {
+                SearchStep::Scan { most: None }
+            };
+            return self.finish(step).await;
         }
         let most = if is_rare {
             self.means.budget.gathered
@@ -193,13 +202,13 @@ impl Search<'_> {
         } else {
             SearchStep::GatherMany
         };
-        if wanted > most {
+        // Counting reads all matches anyway.
+        if !is_rare && self.must_count_rows() {
             return self.finish(all).await;
         }
-        // The expected number is often too low, seldom too high.
-        let bound = (2 * wanted * most / expected.max(1))
-            .max(NEAREST_BOUND)
-            .min(1 + most / 5);
+        let Some(bound) = self.row_of_bound(most, expected, is_rare) else {
+            return self.finish(all).await;
+        };
         let step = SearchStep::Sample { most, bound };
         let found = self.run(step, self.least_total()).await?;
         if found.matched.is_some_and(|matched| matched <= most) {
@@ -216,6 +225,33 @@ impl Search<'_> {
             }
         }
         self.finish(all).await
+    }
+
+    /// How many rows are read for less than the half of all entries of the order's index.
+    fn rows_for_index(&self) -> i64 {
+        let (source, pool) = (self.statement.table.totals(), self.statement.pool);
+        let size = self.means.totals.last_size(source, pool).unwrap_or_default();
+        i64::try_from(size).unwrap_or(i64::MAX) / ENTRIES_PER_ROW / 2
+    }
+
+    /// Whether the total is unknown, and no index counts without reading rows.
+    fn must_count_rows(&self) -> bool {
+        let is_unknown = self.statement.query.count == CountMode::Exact && self.least_total() == TotalMode::Unwanted;
+        is_unknown && !self.statement.is_counted_in_index()
+    }
+
+    /// Which row of a sorted sample of `most` matches is the bound, so that seldom less than the page comes before it; `None` if all
+    /// matches are rather read than a sample.
+    fn row_of_bound(&self, most: i64, expected: i64, is_rare: bool) -> Option<i64> {
+        let wanted = self.statement.wanted();
+        let mean = wanted.saturating_mul(most) / expected.max(1);
+        // So many rows of a sample come before the end of the page, with twice the deviation.
+        let bound = mean.saturating_add(2 * mean.isqrt()).max(NEAREST_BOUND);
+        if wanted <= most {
+            // The expected number is often too low, seldom too high.
+            return Some(bound.min(1 + most / 5));
+        }
+        (!is_rare && self.statement.can_bound() && bound <= most / 4 * 3).then_some(bound)
     }
 
     /// The bound that a sample has found.

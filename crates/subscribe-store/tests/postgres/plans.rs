@@ -259,6 +259,36 @@ async fn check_many_distant_matches(loaded: &PlanFixture) {
     }
 }
 
+/// A page by number amid many matches, which are read up to a bound that a sample gives.
+async fn check_pages_by_number(loaded: &PlanFixture) {
+    let (offset, pool) = (20_000, loaded.big.pool.0);
+    for (column, key) in [
+        (SortColumn::Email, "email_key"),
+        (SortColumn::FirstName, "first_key"),
+        (SortColumn::DateRegistered, "registered_at::text"),
+    ] {
+        let query = UserQuery {
+            order: Order {
+                column,
+                direction: Direction::Ascending,
+            },
+            position: Position::Offset(offset),
+            count: CountMode::None,
+            ..first_page(and_metadata(UserFilter::default(), "country", "no"))
+        };
+        let source = loaded.store.registrations();
+        let page = source.search(&context(&loaded.big), &query).await.unwrap();
+        let sql = format!(
+            "SELECT crid FROM registrations WHERE pool = {pool} AND deleted_at IS NULL AND metadata->>'country' = 'NO' \
+             ORDER BY {key} = '', {key}, crid LIMIT {} OFFSET {offset}",
+            query.size
+        );
+        let wanted = loaded.server.server().run(DATABASE, &sql).unwrap();
+        let found: Vec<&str> = page.accounts.iter().map(|account| account.crid.as_str()).collect();
+        assert_eq!(found, wanted.lines().collect::<Vec<_>>(), "by {column:?}");
+    }
+}
+
 #[tokio::test]
 async fn every_query_shape_touches_few_buffers() {
     let loaded = loaded().await;
@@ -300,6 +330,7 @@ async fn every_query_shape_touches_few_buffers() {
     check_mirror_lists(&loaded).await;
     check_single_statements(&loaded).await;
     check_many_distant_matches(&loaded).await;
+    check_pages_by_number(&loaded).await;
 
     // A page at a distant cursor costs what the first page costs.
     let first = first_page(UserFilter::default());
