@@ -6,7 +6,7 @@
 #
 # Seen: with REPLICA IDENTITY FULL, which such readers are often set up with, PostgreSQL 18 refuses each later UPDATE and DELETE of the
 # table (42P10), also one that meets no row, and also when nothing reads the publication. The migration itself and INSERT succeed.
-#   A virtual column, which version 18 makes when neither kind is named, cannot be published: no setting of the publication helps.
+#   A virtual column, which version 18 makes when neither kind is named, cannot be published, so that publish_generated_columns does not help.
 #   A stored one is no hindrance once the publication has publish_generated_columns = stored; every publication of the table must.
 #   A publication FOR ALL TABLES, as tools make it, does the same; one of inserts alone does not.
 #   PostgreSQL 17 has none of this: the same tables go on there.
