@@ -1,7 +1,7 @@
 //! Runs the contract of the write ports on the fake, and its faults.
 #![expect(clippy::unwrap_used, reason = "a test's factory may panic as tests do")]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use masthead_domain::{
@@ -96,5 +96,5 @@ async fn fault_hits_the_next_call_only() {
     users.fail_next("begin_attempt", WriteFault::Unavailable);
     assert!(subject.attempts.begin(&cx, &[], users::minute(0)).await.is_err());
     let begun = subject.attempts.begin(&cx, &[], users::minute(0)).await;
-    assert_eq!(begun.unwrap(), Ok::<(), Duration>(()));
+    assert_eq!(begun.unwrap(), Ok(()));
 }
