@@ -35,7 +35,7 @@ impl CommandError {
         }
     }
 
-    /// Standard output cannot be written. Where its reader has left, as `head` does, there is nothing to say.
+    /// Standard output cannot be written. Where its reader has left, as `head` does, nothing is printed.
     pub(crate) fn from_output(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::new("");

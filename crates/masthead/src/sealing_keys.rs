@@ -22,8 +22,8 @@ use crate::{
     settings::{SealingSettings, ServerSettings},
 };
 
-/// How often a server asks again whether its keys are those of its database, while the database does not answer.
-const ASKED_AGAIN: Duration = Duration::from_secs(1);
+/// How often a server compares its keys again while its database does not answer.
+const COMPARED_EVERY: Duration = Duration::from_secs(1);
 
 /// Seals published values, and hashes what is only compared, under the keys of `[sealing]`.
 pub(crate) struct SealingKeys(RwLock<Keys>);
@@ -170,7 +170,7 @@ impl CheckedKeys {
     /// Compares the keys once the database answers. Returns only why they are refused.
     pub(crate) async fn refusal(&self) -> CommandError {
         loop {
-            tokio::time::sleep(ASKED_AGAIN).await;
+            tokio::time::sleep(COMPARED_EVERY).await;
             match self.admin.use_sealing_keys(&self.keys.checks()).await {
                 Ok(compared) => match refuse_other(&compared) {
                     Ok(()) => std::future::pending().await,

@@ -37,7 +37,7 @@ impl Admin {
     }
 
     /// As [`Self::compare_sealing_keys`], and makes the new keys known, unless another key is among them. Of processes that do so
-    /// at the same moment with different keys under one id, one is the first, and the others are told.
+    /// at the same moment with different keys under one id, one is the first, and the others get its id as that of another key.
     ///
     /// # Errors
     /// The database is unavailable.

@@ -21,7 +21,7 @@ pub(crate) enum SealingKeyCommand {
     Forget {
         /// The id of the key in [sealing.keys], such as k1.
         id: String,
-        /// Does not ask.
+        /// Forgets it without a question.
         #[arg(long)]
         yes: bool,
     },

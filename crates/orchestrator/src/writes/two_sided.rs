@@ -120,7 +120,7 @@ impl Services {
         }
     }
 
-    /// Why a user cannot be written of whom the first side has no account: our store may have the user alone.
+    /// Why a user cannot be written that has no account at the first side: our store may have the user alone.
     pub(crate) async fn without_account(
         &self,
         cx: &CallContext,

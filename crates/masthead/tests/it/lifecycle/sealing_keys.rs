@@ -1,5 +1,6 @@
 //! Another sealing key under a known id is noticed by servers and commands, before it does harm.
 
+use masthead_dev_postgres::TestDatabase;
 use serde_json::json;
 
 use super::{Folder, TENANT, loaded, until, with};
@@ -105,10 +106,13 @@ fn reload_with_other_key_keeps_the_old_ones() {
 #[test]
 fn server_that_meets_its_database_later_ends() {
     let (database, settings) = loaded();
+    // It cannot be done in the database itself.
+    let elsewhere = TestDatabase::empty().unwrap();
     let allow = |allowed: bool| {
         let name = database.name();
-        let script = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
-        database.server().run("postgres", &script).unwrap();
+        elsewhere
+            .run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))
+            .unwrap();
     };
     allow(false);
     let server = ServerProcess::start(&with(&settings, "SEALING__KEYS__K1", SECOND_KEY));

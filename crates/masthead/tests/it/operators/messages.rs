@@ -1,4 +1,4 @@
-//! What commands say, and where they say nothing.
+//! Texts of commands, and where they print nothing.
 
 use std::process::{Command, Stdio};
 

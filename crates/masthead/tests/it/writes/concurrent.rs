@@ -21,7 +21,7 @@ fn codes(server: &WriteServer, paper: &str, body: &Value) -> BTreeMap<String, us
     })
 }
 
-/// When an answer asks to come again; 0 where it does not.
+/// The seconds of an answer's `Retry-After`; 0 without one.
 fn seconds(answer: &Answer) -> u64 {
     answer
         .retry_after
@@ -29,7 +29,7 @@ fn seconds(answer: &Answer) -> u64 {
         .map_or(0, |seconds| seconds.parse().unwrap())
 }
 
-/// Signs an account in so often at once; counts the codes, and whether the answer asks to wait for longer than a second.
+/// Signs an account in so often at once; counts the codes, and whether the answer demands a wait of more than a second.
 fn sign_ins(server: &WriteServer, name: &str, password: &str, at_once: usize) -> BTreeMap<(String, bool), usize> {
     thread::scope(|scope| {
         let sign_in = || {
