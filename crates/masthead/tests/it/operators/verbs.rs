@@ -205,7 +205,7 @@ fn last_event(database: &TestDatabase) -> String {
 }
 
 #[test]
-fn each_command_says_what_it_leaves() {
+fn each_command_has_its_line() {
     let mut known = BTreeSet::new();
     listed(&[], &mut known);
     let mut shown: BTreeSet<String> = NOT_RUN.map(str::to_owned).into();
@@ -213,7 +213,7 @@ fn each_command_says_what_it_leaves() {
         let [name, more] = [1, 2].map(|words| arguments[..words.min(arguments.len())].join(" "));
         shown.insert(if known.contains(&more) { more } else { name });
     }
-    assert_eq!(shown, known, "each command has its line here, and says what it leaves");
+    assert_eq!(shown, known, "each command has its line here, and what it leaves");
 }
 
 #[test]
