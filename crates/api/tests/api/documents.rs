@@ -51,7 +51,7 @@ async fn page_and_style_have_a_strict_policy() {
     assert_eq!((moved.status, header(&moved, "location")), (308, Some("../docs")));
 }
 
-/// Browsers take JSON for what it says it is, whatever is in a user's name.
+/// Browsers take JSON for JSON, also where a user has a name with markup.
 #[tokio::test]
 async fn json_is_never_sniffed() {
     let api = ApiFixture::new();

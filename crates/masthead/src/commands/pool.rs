@@ -38,10 +38,10 @@ pub(super) async fn run(store: &Store, command: &PoolCommand) -> Result<(), Comm
                 before: as_json(known),
                 after,
             };
-            let removal = async {
+            let removal = Box::pin(async {
                 let removed = admin.remove_pool(pool, *registrations).await;
                 removed.map_err(|error| refused(&error))
-            };
+            });
             record_around(&admin, change, removal, |()| Value::Null).await?;
             print_line(format_args!("removed {pool}"))
         }

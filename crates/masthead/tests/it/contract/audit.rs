@@ -292,7 +292,7 @@ fn unrecordable_read_is_503_when_required() {
     assert!(metrics.contains("masthead_events_dropped_total"), "{metrics}");
     audited.database.run("DROP TRIGGER full_disk ON events").unwrap();
     until(200);
-    // What was answered is in the log, and the log says what is not.
+    // What was answered is in the log, and the log has the number of what is not.
     let began = Instant::now();
     while !audited
         .command(&["--refused"])

@@ -56,7 +56,7 @@ fn tenant_removal_needs_confirmation() {
     assert_eq!(process::run_ok(&settings, &["workspace", "list"], ""), "");
 }
 
-/// Runs a command whose standard input is a terminal, where this is typed; returns its exit code and what it asked.
+/// Runs a command whose standard input is a terminal, where this is typed; returns its exit code and what it printed.
 fn run_on_terminal(settings: &[(String, String)], arguments: &[&str], typed: &str) -> (Option<i32>, String) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let terminal = openpt(flags).unwrap();
@@ -76,7 +76,7 @@ fn run_on_terminal(settings: &[(String, String)], arguments: &[&str], typed: &st
 }
 
 #[test]
-fn removal_asks_on_a_terminal() {
+fn removal_is_confirmed_on_a_terminal() {
     let (_database, settings) = prepared();
     let tenant = ["tenant", "remove", TENANT, "--orphan"];
     let pool = ["pool", "remove", TENANT, "--registrations", "3"];
@@ -87,13 +87,13 @@ fn removal_asks_on_a_terminal() {
         let listed = || process::run_ok(&settings, &[list, "list"], "");
         let before = listed();
         for no in ["n\n", "\n"] {
-            let (code, asked) = run_on_terminal(&settings, arguments, no);
-            assert!(code == Some(1) && asked.contains(question), "{asked}");
-            assert!(asked.contains("nothing was changed"), "{asked}");
+            let (code, printed) = run_on_terminal(&settings, arguments, no);
+            assert!(code == Some(1) && printed.contains(question), "{printed}");
+            assert!(printed.contains("nothing was changed"), "{printed}");
             assert_eq!(listed(), before);
         }
-        let (code, asked) = run_on_terminal(&settings, arguments, "y\n");
-        assert_eq!((code, listed().as_str()), (Some(0), ""), "{asked}");
+        let (code, printed) = run_on_terminal(&settings, arguments, "y\n");
+        assert_eq!((code, listed().as_str()), (Some(0), ""), "{printed}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::test_table;
 
-/// Each line names tests, or files of the repository that show it, or says that it is documented only; and all of them are there.
+/// Each line names tests, or files of the repository that show it, or states that it is documented only; and all of them are there.
 #[test]
 fn every_promise_is_shown() {
     let rows = test_table::rows("operations-tests.md");

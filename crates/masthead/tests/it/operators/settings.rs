@@ -166,7 +166,7 @@ fn connections_are_checked_one_by_one() {
     drop(database);
 }
 
-/// One issuer that is down says nothing about another.
+/// One issuer that is down states nothing about another.
 #[test]
 fn issuers_are_checked_one_by_one() {
     let (_database, mut settings) = prepared();

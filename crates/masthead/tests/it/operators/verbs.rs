@@ -205,9 +205,29 @@ fn last_event(database: &TestDatabase) -> String {
 }
 
 #[test]
-fn every_change_by_a_command_is_recorded() {
+fn each_command_has_its_line() {
     let mut known = BTreeSet::new();
     listed(&[], &mut known);
+    let mut shown: BTreeSet<String> = NOT_RUN.map(str::to_owned).into();
+    for (arguments, ..) in &verbs("", "") {
+        let [name, more] = [1, 2].map(|words| arguments[..words.min(arguments.len())].join(" "));
+        shown.insert(if known.contains(&more) { more } else { name });
+    }
+    assert_eq!(shown, known, "each command has its line here, and what it leaves");
+}
+
+#[test]
+fn every_change_by_a_command_is_recorded() {
+    check_every_command(false);
+}
+
+#[test]
+fn unprinted_change_is_recorded_too() {
+    check_every_command(true);
+}
+
+/// Runs every command; `is_full`: where nothing can be printed.
+fn check_every_command(is_full: bool) {
     let remote = ContractServer::start(&contract_tenants());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let users = ["one", "two"].map(|name| (AUTH0.user)(name)).to_vec();
@@ -215,54 +235,45 @@ fn every_change_by_a_command_is_recorded() {
     let auth0 = sandbox.url().trim_end_matches('/').to_owned();
     let verbs = verbs(&auth0, &format!("http://{}", remote.address));
 
-    let mut shown: BTreeSet<String> = NOT_RUN.map(str::to_owned).into();
-    for (arguments, ..) in &verbs {
-        let [name, more] = [1, 2].map(|words| arguments[..words.min(arguments.len())].join(" "));
-        shown.insert(if known.contains(&more) { more } else { name });
-    }
-    assert_eq!(shown, known, "each command has its line here, and says what it leaves");
-
-    for is_full in [false, true] {
-        let database = process::loaded_database(&[], "");
-        let mut settings = process::settings(&database.url().unwrap());
-        settings.extend([
-            setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"),
-            setting("PROVIDERS__CALL_TIMEOUT", "20s"),
-            setting("DATABASE__ACQUIRE_TIMEOUT", "60s"),
-            setting("DATABASE__STATEMENT_TIMEOUT", "60s"),
-            (process::secret_variable(FEDERATED, "PROVIDER"), AUTH0.secret.to_owned()),
-            (process::secret_variable(OWN, "REMOTE"), remote.token(CaseToken::Reader)),
-        ]);
-        let mut before = tables(&database);
-        for verb in &verbs {
-            let (arguments, _, left) = verb;
-            let last = last_event(&database);
-            let output = run(&settings, verb, is_full);
-            let after = tables(&database);
-            let has_changed = after != before;
-            before = after;
-            let events = events_after(&database, &last);
-            let what = format!("{arguments:?} (full: {is_full}): {output:?}: {events:?}");
-            match left {
-                Left::Nothing => {
-                    assert!(!has_changed, "{what}");
-                    assert!(events.is_empty(), "{what}");
-                }
-                // What prints before it does anything may do nothing where it cannot print.
-                _ if is_full && !has_changed => {}
-                Left::Change(command) => assert!(events.iter().any(|event| event == command), "{what}"),
-                Left::OfUsers => assert!(!events.is_empty(), "{what}"),
+    let database = process::loaded_database(&[], "");
+    let mut settings = process::settings(&database.url().unwrap());
+    settings.extend([
+        setting("PROVIDERS__ALLOW_PRIVATE_ADDRESSES", "true"),
+        setting("PROVIDERS__CALL_TIMEOUT", "20s"),
+        setting("DATABASE__ACQUIRE_TIMEOUT", "60s"),
+        setting("DATABASE__STATEMENT_TIMEOUT", "60s"),
+        (process::secret_variable(FEDERATED, "PROVIDER"), AUTH0.secret.to_owned()),
+        (process::secret_variable(OWN, "REMOTE"), remote.token(CaseToken::Reader)),
+    ]);
+    let mut before = tables(&database);
+    for verb in &verbs {
+        let (arguments, _, left) = verb;
+        let last = last_event(&database);
+        let output = run(&settings, verb, is_full);
+        let after = tables(&database);
+        let has_changed = after != before;
+        before = after;
+        let events = events_after(&database, &last);
+        let what = format!("{arguments:?} (full: {is_full}): {output:?}: {events:?}");
+        match left {
+            Left::Nothing => {
+                assert!(!has_changed, "{what}");
+                assert!(events.is_empty(), "{what}");
             }
-            assert!(is_full || *left == Left::Nothing || output.status.success(), "{what}");
+            // What prints before it does anything may do nothing where it cannot print.
+            _ if is_full && !has_changed => {}
+            Left::Change(command) => assert!(events.iter().any(|event| event == command), "{what}"),
+            Left::OfUsers => assert!(!events.is_empty(), "{what}"),
         }
-        // Neither secrets nor persons are in what was changed.
-        let words = ["mhk_", "hidden-word", "An-invented", "Quizzel", "example.com"];
-        let found = format!("SELECT count(*) FROM events WHERE detail::text ~ '{}'", words.join("|"));
-        assert_eq!(database.run(&found).unwrap().trim(), "0");
-        let redacted =
-            "SELECT count(*) FROM events WHERE detail::jsonb #>> '{after,settings,Auth0.ClientSecret}' = '<redacted>'";
-        assert_eq!(database.run(redacted).unwrap().trim(), "1");
+        assert!(is_full || *left == Left::Nothing || output.status.success(), "{what}");
     }
+    // Neither secrets nor persons are in what was changed.
+    let words = ["mhk_", "hidden-word", "An-invented", "Quizzel", "example.com"];
+    let found = format!("SELECT count(*) FROM events WHERE detail::text ~ '{}'", words.join("|"));
+    assert_eq!(database.run(&found).unwrap().trim(), "0");
+    let redacted =
+        "SELECT count(*) FROM events WHERE detail::jsonb #>> '{after,settings,Auth0.ClientSecret}' = '<redacted>'";
+    assert_eq!(database.run(redacted).unwrap().trim(), "1");
 }
 
 /// What was begun is in the log before it is done: `kill -9` and a lost database leave no trace of an end.
