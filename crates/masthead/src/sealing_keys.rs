@@ -30,8 +30,10 @@ pub(crate) struct SealingKeys(RwLock<Keys>);
 
 /// The keys of a server and what its database knows of them. Its [`Reload`] replaces the keys.
 pub(crate) struct CheckedKeys {
-    pub(crate) keys: Arc<SealingKeys>,
-    pub(crate) admin: Admin,
+    keys: Arc<SealingKeys>,
+    admin: Admin,
+    /// They were compared at the start.
+    are_compared: bool,
 }
 
 struct Keys {
@@ -147,28 +149,33 @@ pub(crate) fn missing(compared: &ComparedKeys) -> Option<String> {
 }
 
 impl CheckedKeys {
-    /// Compares the keys at the start of a server. `false` if the database does not answer: then [`Self::refusal`] is to go on.
+    /// Compares the keys at the start of a server. If the database does not answer, [`Self::refusal`] goes on.
     ///
     /// # Errors
     /// The database knows another key under an id.
-    pub(crate) async fn check_at_start(&self) -> Result<bool, CommandError> {
-        match self.admin.use_sealing_keys(&self.keys.checks()).await {
+    pub(crate) async fn at_start(keys: Arc<SealingKeys>, admin: Admin) -> Result<Arc<Self>, CommandError> {
+        let compared = admin.use_sealing_keys(&keys.checks()).await;
+        match &compared {
             Ok(compared) => {
-                refuse_other(&compared).map_err(CommandError::new)?;
-                if let Some(warning) = missing(&compared) {
+                refuse_other(compared).map_err(CommandError::new)?;
+                if let Some(warning) = missing(compared) {
                     tracing::warn!("{warning}");
                 }
-                Ok(true)
             }
-            Err(error) => {
-                tracing::warn!(reason = %ErrorChain(&error), "{NOT_COMPARED} yet");
-                Ok(false)
-            }
+            Err(error) => tracing::warn!(reason = %ErrorChain(error), "{NOT_COMPARED} yet"),
         }
+        Ok(Arc::new(Self {
+            keys,
+            admin,
+            are_compared: compared.is_ok(),
+        }))
     }
 
-    /// Compares the keys once the database answers. Returns only why they are refused.
+    /// Compares the keys once the database answers, if it did not at the start. Returns only why they are refused.
     pub(crate) async fn refusal(&self) -> CommandError {
+        if self.are_compared {
+            return std::future::pending().await;
+        }
         loop {
             tokio::time::sleep(COMPARED_EVERY).await;
             match self.admin.use_sealing_keys(&self.keys.checks()).await {

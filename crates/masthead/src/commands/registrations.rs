@@ -108,7 +108,10 @@ pub(super) async fn list_without_account(
     let repairs = store.repairs();
     let (mut count, mut after) = (0_u64, 0);
     loop {
-        let found = repairs.without_account(&context(&tenant), after, PAGE).await.map_err(unchecked)?;
+        let found = repairs
+            .without_account(&context(&tenant), after, PAGE)
+            .await
+            .map_err(unchecked)?;
         for (number, crid) in &found {
             print_line(json!({
                 "kind": "withoutAccount", "registration": number, "customerRegistrationId": crid.as_str(),

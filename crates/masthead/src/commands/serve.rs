@@ -92,11 +92,7 @@ async fn serve(
     let ops_listener = bind_operations(&settings.metrics).await?;
     let store = wiring::store_with_replicas(&settings.database, Arc::clone(&keys) as _, settings.exports.at_once)?;
     refuse_wrong_schema(&store).await?;
-    let checked_keys = Arc::new(CheckedKeys {
-        keys: Arc::clone(&keys),
-        admin: store.admin(),
-    });
-    let are_checked = checked_keys.check_at_start().await?;
+    let checked_keys = CheckedKeys::at_start(Arc::clone(&keys), store.admin()).await?;
     let caller_rules = store.caller_rules();
     let verifier = Arc::new(verifier.with_rules(Arc::clone(&caller_rules) as _));
     // The first tokens need them. What fails is logged, and tried again.
@@ -177,16 +173,9 @@ async fn serve(
     background.spawn_store_tasks(settings, &adapters, &clock, limiter);
     background.telemetry = telemetry.map(|telemetry| start_telemetry(telemetry, &ops, &clock));
     background.mail = relay.map(MailTask::start);
-    let refusal = async move {
-        if are_checked {
-            std::future::pending().await
-        } else {
-            checked_keys.refusal().await
-        }
-    };
     let ends = ServerEnds {
         signals: &mut signals,
-        refusal,
+        refusal: checked_keys.refusal(),
     };
     let ended = serve_until_end(serving, ends, &lifecycle, settings.http.drain_delay, background).await;
     tasks.shutdown().await;

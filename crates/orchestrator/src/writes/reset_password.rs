@@ -164,8 +164,8 @@ impl Services {
             key: self.ports.hasher.hash(cx.tenant.pool, HashPurpose::Attempts, &text),
             limit: LINKS,
         };
-        let counted = self.ports.attempts.count(cx, &[counter], self.now()).await;
-        Ok(counted.map_err(|error| store_error(&error))?.is_ok())
+        let allowed = self.ports.attempts.count(cx, &[counter], self.now()).await;
+        Ok(allowed.map_err(|error| store_error(&error))?.is_ok())
     }
 
     /// The registration whose address this is. An account that only the provider has gets its registration now.
