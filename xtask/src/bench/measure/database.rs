@@ -68,7 +68,7 @@ impl<'a> BenchDatabase<'a> {
         self.create(program)?;
         add_tenants(program)?;
         import(program, rows)?;
-        // As docs/imports.md says for a first import; the peers' indexes are built at once, too.
+        // As docs/imports.md advises for a first import; the peers' indexes are built at once, too.
         self.run("REINDEX TABLE registrations")?;
         self.create_key_table()?;
         self.set_mark(&mark)?;
