@@ -40,9 +40,11 @@ fn wait_for_waiting(server: &ContractServer, expected: usize) {
 
 #[test]
 fn storm_of_one_tenant_does_not_delay_another() {
-    const RUNNING: usize = 2;
+    const CONCURRENCY: usize = 2;
+    // No search has ended: all count as short, and these have twice the places.
+    const RUNNING: usize = 2 * CONCURRENCY;
     let server = ContractServer::start_with(&contract_tenants(), |settings| {
-        settings.push(setting("DATABASE__SEARCH_CONCURRENCY", &RUNNING.to_string()));
+        settings.push(setting("DATABASE__SEARCH_CONCURRENCY", &CONCURRENCY.to_string()));
     });
     let (server, answered) = (&server, &AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -106,9 +108,9 @@ fn waiting_search_is_503_only_at_its_deadline() {
                 })
                 .collect();
             let answers: Vec<_> = searches.into_iter().map(|search| search.join().unwrap()).collect();
-            // The one that runs may be too broad.
+            // The two that run may be too broad: short searches have twice the places.
             let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
-            assert!(refused.len() >= answers.len() - 1, "{answers:?}");
+            assert!(refused.len() >= answers.len() - 2, "{answers:?}");
             for answer in refused {
                 assert!(http_client::header(answer, "retry-after").is_some(), "{answer:?}");
             }
