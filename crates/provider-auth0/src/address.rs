@@ -39,9 +39,15 @@ pub(crate) fn pushed(filter: &EmailFilter, leading_wildcards: bool) -> Option<Cl
             QueryValue::new(cut(safe)).map(|value| Clause::StartsWith(Auth0Field::Email, value))
         }
         EmailFilter::Contains(needle) if leading_wildcards => {
-            // What may be of a domain has another spelling in the key.
+            // Of a label with other letters the ASCII form has the runs of ASCII, too (RFC 3492 section 3.1).
             let text = needle.as_str();
-            let longest = same_in_both(if needle.in_domain().is_none() { text } else { "" })
+            let parts: Vec<&str> = match needle.in_domain() {
+                Some(_) => text.split('.').collect(),
+                None => vec![text],
+            };
+            let longest = parts
+                .into_iter()
+                .flat_map(same_in_both)
                 .flat_map(runs)
                 .max_by_key(|run| run.len())
                 .filter(|run| run.len() >= FEWEST_LITERALS)?;
@@ -158,6 +164,8 @@ mod tests {
             ("ab", None),
             ("a*", None),
             ("jos\u{e9}garcia", Some("email:*garcia*")),
+            ("m\u{fc}nchen.example", Some("email:*example*")),
+            ("m\u{fc}nchen.de", Some("email:*nchen*")),
             ("n@x", None),
             ("ann@xn--mnc", Some("email:*ann@*")),
             ("xn--mnchen", None),

@@ -56,7 +56,8 @@ async fn wrong_value_is_refused_by_name() {
     let bad_name = |name| format!("{name}: must be a text of at most 255 bytes without control characters");
     let bad_password = "password: must be a text of 1 to 128 characters";
     let bad_url = "returnUrl: must be a text of 1 to 2048 bytes";
-    let bad_id = "customerRegistrationId: must be a text of 1 to 255 bytes without control characters";
+    let bad_id = "customerRegistrationId: must be a text of 1 to 255 bytes without invisible characters, and without blanks at its \
+                  ends";
     let create = |name: &str, value: Value| {
         let mut body = json!({"email": "ann@example.com", "password": "x"});
         body[name] = value;
@@ -100,6 +101,8 @@ async fn wrong_value_is_refused_by_name() {
         ("customerRegistrationId", json!("a".repeat(256)), bad_id),
         ("customerRegistrationId", json!(""), bad_id),
         ("customerRegistrationId", json!(2937), bad_id),
+        ("customerRegistrationId", json!(" 2937"), bad_id),
+        ("customerRegistrationId", json!("29\u{200b}37"), bad_id),
         ("colour", json!("red"), "colour: is not a field of this call"),
         ("verified", json!(true), "verified: is not a field of this call"),
         ("state", json!("Standard"), "state: is not a field of this call"),

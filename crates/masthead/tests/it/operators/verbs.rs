@@ -121,6 +121,7 @@ fn verbs(auth0: &str, remote: &str) -> Vec<Verb> {
             &format!("registrations check --tenant {FEDERATED} --repair"),
             Change("registrations check --repair"),
         ),
+        verb(&format!("registrations without-account --tenant {FEDERATED}"), Nothing),
         verb("purge --dry-run", Nothing),
         verb("purge", Change("purge")),
         // Nothing is open; `writes::faults` settles what is.
@@ -136,6 +137,8 @@ fn verbs(auth0: &str, remote: &str) -> Vec<Verb> {
         verb(&format!("tenant remove {EMPTY} --yes"), Change("tenant remove")),
         verb("pool list", Nothing),
         verb(&format!("pool remove {EMPTY} --yes"), Change("pool remove")),
+        verb("sealing-key list", Nothing),
+        verb("sealing-key forget k1 --yes", Change("sealing-key forget")),
     ]
 }
 
