@@ -1,4 +1,4 @@
-//! Writes the users of a batch: new ones by one INSERT, changed ones by one UPDATE.
+//! Writes the users of a batch: new ones by INSERT, changed ones by one UPDATE.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,6 +21,9 @@ use crate::{
     record::{NewRegistration, PreparedRegistration},
 };
 
+/// New registrations are inserted so many at a time: a statement has all values of its rows in memory once more, encoded.
+const INSERTED: usize = 500;
+
 /// Writes the users, lets the mirrors follow, and writes an event for each tenant. Returns the number of users.
 pub(super) async fn write(
     transaction: &mut Transaction,
@@ -40,7 +43,9 @@ pub(super) async fn write(
     let (changed, new): (Vec<_>, Vec<_>) = written.iter().copied().partition(|(user, _)| user.stored.is_some());
     // A new user may have an address that another had before the update.
     update(transaction, &changed).await?;
-    insert(transaction, &new, mastered).await?;
+    for some in new.chunks(INSERTED) {
+        insert(transaction, some, mastered).await?;
+    }
     end_pending(transaction, &new).await?;
 
     let mut followed: BTreeMap<i64, Changes> = BTreeMap::new();
@@ -79,9 +84,6 @@ async fn insert(
     new: &[(&User, &PreparedRegistration)],
     mastered: &HashSet<i64>,
 ) -> Result<(), BatchError> {
-    if new.is_empty() {
-        return Ok(());
-    }
     let texts = |of: fn(&PreparedRegistration) -> &str| new.iter().map(|(_, row)| of(row)).collect::<Vec<&str>>();
     let moments =
         |of: fn(&NewRegistration) -> Option<OffsetDateTime>| new.iter().map(|(_, row)| of(&row.new)).collect();

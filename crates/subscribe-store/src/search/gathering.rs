@@ -47,9 +47,12 @@ impl SearchStatement<'_> {
     /// Whether a bound limits what is gathered: the search index alone selects the matches, since ranges of two b-trees are not
     /// intersected.
     pub(super) fn can_bound(&self) -> bool {
-        self.order.can_bound()
-            && self.is_selected_by_indexes()
-            && self.conditions.iter().all(|condition| condition.range().is_none())
+        self.order.can_bound() && self.is_selected_by_indexes() && !self.has_range()
+    }
+
+    /// Whether one of the conditions is a range of a b-tree.
+    pub(super) fn has_range(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.range().is_some())
     }
 
     /// Whether indexes select the matches, rather than a scan of all entries of one.
@@ -169,7 +172,7 @@ impl SearchStatement<'_> {
     /// The pool of candidates: as the column of other indexes only if one of them has a range, and as the expression that only the
     /// search index has.
     fn push_pool_of_indexes(&self, sql: &mut QueryBuilder<Postgres>) {
-        if self.conditions.iter().any(|condition| condition.range().is_some()) {
+        if self.has_range() {
             push_sql!(sql; " AND r.pool = ", ?self.pool.0);
         }
         if !self.terms.is_empty() || self.conditions.iter().any(|condition| condition.trigrams().is_some()) {

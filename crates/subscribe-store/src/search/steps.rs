@@ -183,8 +183,10 @@ impl Search<'_> {
         let (rows, expected) = (self.statement.rows(), self.expected().await?);
         let is_rare = expected <= self.means.budget.few;
         if in_index && !is_rare {
-            // No match is near the start, so that all of the index may have to be read.
-            let step = if self.statement.is_selected_by_indexes() && expected <= self.rows_for_index() {
+            // No match is near the start, so that all of the index may have to be read. Only the numbers that ranges of b-trees
+            // promise are near the truth: of a part of an address there may be ten times as many.
+            let is_range = self.statement.is_selected_by_indexes() && self.statement.has_range();
+            let step = if is_range && expected <= self.rows_for_index() {
                 SearchStep::GatherMany
             } else {
                 SearchStep::Scan { most: None }
