@@ -47,17 +47,14 @@ impl SearchStatement<'_> {
     /// Whether a bound limits what is gathered: the search index alone selects the matches, since ranges of two b-trees are not
     /// intersected.
     pub(super) fn can_bound(&self) -> bool {
-        self.order.can_bound() && self.is_selected_by_indexes() && !self.has_range()
+        self.order.can_bound()
+            && self.selection(SearchStep::GatherMany) == Some(Selection::Indexes)
+            && !self.has_range()
     }
 
     /// Whether one of the conditions is a range of a b-tree.
-    pub(super) fn has_range(&self) -> bool {
+    fn has_range(&self) -> bool {
         self.conditions.iter().any(|condition| condition.range().is_some())
-    }
-
-    /// Whether indexes select the matches, rather than a scan of all entries of one.
-    pub(super) fn is_selected_by_indexes(&self) -> bool {
-        self.selection(SearchStep::GatherMany) == Some(Selection::Indexes)
     }
 
     fn selection(&self, step: SearchStep<'_>) -> Option<Selection> {

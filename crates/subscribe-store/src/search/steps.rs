@@ -18,9 +18,6 @@ const NEAREST_BOUND: i64 = 4;
 /// Limits of entries are divided by this where the entries of one name are picked out of the order by id.
 const HEAD_SHARE: i64 = 8;
 
-/// A match that is read costs as much as so many entries of an index.
-const ENTRIES_PER_ROW: i64 = 8;
-
 /// What the first steps of a search have found.
 pub(super) enum FirstSteps {
     /// The page.
@@ -183,15 +180,7 @@ impl Search<'_> {
         let (rows, expected) = (self.statement.rows(), self.expected().await?);
         let is_rare = expected <= self.means.budget.few;
         if in_index && !is_rare {
-            // No match is near the start, so that all of the index may have to be read. Only the numbers that ranges of b-trees
-            // promise are near the truth: of a part of an address there may be ten times as many.
-            let is_range = self.statement.is_selected_by_indexes() && self.statement.has_range();
-            let step = if is_range && expected <= self.rows_for_index() {
-                SearchStep::GatherMany
-            } else {
-                SearchStep::Scan { most: None }
-            };
-            return self.finish(step).await;
+            return self.finish(SearchStep::Scan { most: None }).await;
         }
         let most = if is_rare {
             self.means.budget.gathered
@@ -227,13 +216,6 @@ impl Search<'_> {
             }
         }
         self.finish(all).await
-    }
-
-    /// How many rows are read for less than the half of all entries of the order's index.
-    fn rows_for_index(&self) -> i64 {
-        let (source, pool) = (self.statement.table.totals(), self.statement.pool);
-        let size = self.means.totals.last_size(source, pool).unwrap_or_default();
-        i64::try_from(size).unwrap_or(i64::MAX) / ENTRIES_PER_ROW / 2
     }
 
     /// Whether the total is unknown, and no index counts without reading rows.
