@@ -327,7 +327,8 @@ def killed(server, _arguments):
         lost.append(max(0, sum(counts) - events))
         server.start()
     print(f"  killed: of {answered} answers {sum(lost)} without an event, at most {max(lost)} of a kill", flush=True)
-    # Earlier builds have no such command.
+    # A process is taken for ended when it has reported nothing for a minute. Earlier builds have no such command.
+    time.sleep(61)
     audit = [server.binary, "audit", "--since", began, "--caller", "nobody"]
     printed = subprocess.run(audit, env=server.environment, text=True, capture_output=True, check=False)
     print(f"    masthead audit: {len(printed.stdout.splitlines())} lines, the last: {printed.stdout.strip()[-200:]}", flush=True)
