@@ -186,11 +186,12 @@ impl PushedFilter {
             EmailFilter::Exact(_) | EmailFilter::Contains(_) => None,
         });
         let parts = filter.emails.iter().flat_map(|email| match email {
-            // What may be of a domain has another spelling there.
-            EmailFilter::Contains(needle) if needle.in_domain().is_none() => {
-                needle.as_str().split(|char| !plain(char)).collect()
+            EmailFilter::Contains(needle) => {
+                // Of a label with other letters the ASCII form has the runs of ASCII, too (RFC 3492 section 3.1).
+                let is_split = |char| !plain(char) || needle.in_domain().is_some() && char == '.';
+                needle.as_str().split(is_split).collect()
             }
-            EmailFilter::Exact(_) | EmailFilter::Prefix(_) | EmailFilter::Contains(_) => Vec::new(),
+            EmailFilter::Exact(_) | EmailFilter::Prefix(_) => Vec::new(),
         });
         let prefix = prefixes.find(|prefix| !prefix.is_empty());
         let part = parts
