@@ -26,8 +26,8 @@ use proptest::{
 use time::{Duration, OffsetDateTime};
 
 use crate::support::{
-    FEDERATED, StoreFixture, and_metadata, containing, context, current_thread_runtime, import_accounts, store_with,
-    tenant,
+    FEDERATED, StoreFixture, and_metadata, containing, context, current_thread_runtime, first_page, import_accounts,
+    store_with, tenant,
 };
 
 /// Few letters, so that texts collide; among them special characters of SQL, LIKE, JSON and Unicode.
@@ -312,4 +312,37 @@ async fn short_scan_does_not_continue_with_empty_values() {
     };
     check(&fixture, &tenant, &users, &(filter, order, 1)).await.unwrap();
     fixture.store.close().await;
+}
+
+/// Issue 17: a part of a domain is found by its ASCII form, also where the search index selects the candidates.
+#[test]
+fn part_of_international_domain_is_found_by_index() {
+    let runtime = current_thread_runtime();
+    runtime.block_on(async {
+        let fixture = store_with(|options| options.search_scan = Some(1)).await;
+        let tenant = tenant(&fixture.store, "a/b/c", &[]).await;
+        let users: Vec<Account> = [
+            "a@b.example",
+            "b@m\u{fc}nchen.example",
+            "m\u{fc}nchen@c.example",
+            "d@e.example",
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(n, email)| Account {
+            email: Email::from_source(email).ok(),
+            ..Account::new(CustomerRegistrationId::parse(&n.to_string()).unwrap())
+        })
+        .collect();
+        import_accounts(&fixture.store, &tenant, &users).await;
+        let cx = context(&tenant);
+        let page = fixture
+            .store
+            .registrations()
+            .search(&cx, &first_page(containing("m\u{fc}nchen")))
+            .await
+            .unwrap();
+        assert_eq!(ids(&page.accounts), ["1", "2"]);
+        fixture.store.close().await;
+    });
 }
