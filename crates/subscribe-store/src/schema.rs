@@ -40,7 +40,7 @@ pub enum SchemaError {
     Behind {
         /// The newest applied version; 0 for none.
         found: i64,
-        /// The newest version of this program.
+        /// The newest version that this program needs.
         needed: i64,
     },
     /// The database has migrations that this program does not know, or that have changed since.
@@ -124,6 +124,15 @@ pub fn version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// The newest version without which this program does not serve: later ones only remove what older programs read.
+#[must_use]
+pub fn needed_version() -> i64 {
+    migration::needed()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
+}
+
 /// Changes with every change of the migrations or of the key rules; for caches of migrated databases.
 #[must_use]
 pub fn fingerprint() -> String {
@@ -141,6 +150,8 @@ pub fn fingerprint() -> String {
 pub struct MigrateOptions<'a> {
     /// The version after which it stops; `None` for the newest.
     pub to: Option<i64>,
+    /// Without `to`: a database of an older program keeps what only such programs read. It is removed the next time.
+    pub keeps_for_older: bool,
     /// Is given what happens.
     pub report: &'a (dyn Fn(MigrationNotice) + Send + Sync),
 }
@@ -149,6 +160,7 @@ impl Default for MigrateOptions<'_> {
     fn default() -> Self {
         Self {
             to: None,
+            keeps_for_older: false,
             report: &|_| (),
         }
     }
@@ -173,14 +185,12 @@ pub async fn migrate(url: &str) -> Result<KeysMade, SchemaError> {
 pub async fn migrate_with(url: &str, options: &MigrateOptions<'_>) -> Result<KeysMade, SchemaError> {
     let connector = Connector::direct(&DatabaseServers::parse(url).map_err(OpenError::from)?, &[]);
     let mut connection = connector.connect().await.map_err(unavailable)?;
-    let to = options.to.unwrap_or_else(version);
-    let wanted: Vec<&Migration> = MIGRATIONS.iter().filter(|migration| migration.version <= to).collect();
-    let applied = apply(&mut connection, &wanted, options).await;
+    let applied = apply(&mut connection, options).await;
     let closed = connection.close().await;
-    applied?;
+    let to = applied?;
     closed.map_err(unavailable)?;
-    if to < version() {
-        // The statements of the next steps are those of the newest version.
+    if to < needed_version() {
+        // The statements of the next steps are those of this program.
         return Ok(KeysMade::default());
     }
     let database = PgDatabase::new(connector, PgPoolOptions::new().max_connections(1));
@@ -195,18 +205,22 @@ pub async fn migrate_with(url: &str, options: &MigrateOptions<'_>) -> Result<Key
     made
 }
 
-async fn apply(
-    connection: &mut PgConnection,
-    wanted: &[&Migration],
-    options: &MigrateOptions<'_>,
-) -> Result<(), SchemaError> {
+/// Returns the version after which it has stopped.
+async fn apply(connection: &mut PgConnection, options: &MigrateOptions<'_>) -> Result<i64, SchemaError> {
     let applied = migration::applied(&mut *connection).await.map_err(unavailable)?;
     if is_newer(&applied)? {
         let oldest = migration::oldest_compatible(&mut *connection, version()).await;
         accept(&applied, oldest.map_err(unavailable)?)?;
     }
-    let done = migration::apply(connection, wanted, PATIENCE, options.report).await;
-    done.map_err(|error| match error {
+    let (found, needed) = (applied.last().map_or(0, |newest| newest.version), needed_version());
+    let is_older = (1..needed).contains(&found) && options.keeps_for_older;
+    let to = options.to.unwrap_or_else(|| if is_older { needed } else { version() });
+    let wanted: Vec<&Migration> = MIGRATIONS.iter().filter(|migration| migration.version <= to).collect();
+    let done = migration::apply(connection, &wanted, PATIENCE, options.report).await;
+    if done.is_ok() && options.to.is_none() && to < version() {
+        (options.report)(MigrationNotice::Left { version: to + 1 });
+    }
+    done.map(|()| to).map_err(|error| match error {
         MigrationError::Database(error) => unavailable(error),
         MigrationError::InUse { version, sessions } => SchemaError::InUse {
             version,
@@ -288,7 +302,9 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
         accept(&applied, oldest.map_err(unavailable)?)?;
     }
     let found = applied.last().map_or(0, |newest| newest.version);
-    if applied.iter().filter(|applied| applied.version <= needed).count() < MIGRATIONS.iter().count() {
+    let lacks = |needed: &&Migration| !applied.iter().any(|applied| applied.version == needed.version);
+    if migration::needed().any(|needed| lacks(&needed)) {
+        let needed = needed_version();
         return Err(SchemaError::Behind { found, needed });
     }
     let (found, needed) = (rules(pool).await?, RULES);

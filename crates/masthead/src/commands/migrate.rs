@@ -32,14 +32,16 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &MigrateArgume
     };
     let options = MigrateOptions {
         to: arguments.to,
+        keeps_for_older: true,
         report: &notify,
     };
-    let is_whole = arguments.to.is_none_or(|to| to >= schema::version());
+    let is_whole = arguments.to.is_none_or(|to| to >= schema::needed_version());
     let made = small_runtime()?.block_on(async {
         let made = schema::migrate_with(database.direct_url.reveal(), &options).await;
         let applied = applied.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // A schema that is there is used: what is missing here is made up for by the server.
-        if let Err(error) = finish(&database, &applied, is_whole && made.is_ok()).await {
+        let reached = reached(&applied, arguments.to);
+        if let Err(error) = finish(&database, &applied, (is_whole && made.is_ok()).then_some(reached)).await {
             print_warning(error);
         }
         made.map_err(CommandError::context("the database was not migrated"))
@@ -51,32 +53,44 @@ pub(super) fn run(settings_source: &UncheckedSettings, arguments: &MigrateArgume
         ))?;
     }
     match arguments.to {
-        Some(to) if to < schema::version() => print_line(format_args!(
+        Some(to) if !is_whole => print_line(format_args!(
             "migrated up to schema version {to}; this program needs {}",
-            schema::version()
+            schema::needed_version()
         )),
-        _ => print_line(format_args!("the database is at schema version {}", schema::version())),
+        to => {
+            let applied = applied.into_inner().unwrap_or_else(PoisonError::into_inner);
+            print_line(format_args!(
+                "the database is at schema version {}",
+                reached(&applied, to)
+            ))
+        }
     }
+}
+
+/// The version that the database has, after these migrations or without any.
+fn reached(applied: &[i64], to: Option<i64>) -> i64 {
+    let known = applied.last().copied().or(to);
+    known.unwrap_or_else(schema::version).min(schema::version())
 }
 
 fn report(notice: MigrationNotice) {
     match notice {
         // A closed output ends the command at its last line.
-        MigrationNotice::Applied { .. } => drop(print_line(notice)),
+        MigrationNotice::Applied { .. } | MigrationNotice::Left { .. } => drop(print_line(notice)),
         MigrationNotice::OtherProgram | MigrationNotice::Waiting { .. } => print_warning(notice),
     }
 }
 
 /// Records the migrations that were applied, also where the next one failed; after the last one, adds the partitions of the audit
-/// log that the tenants need.
-async fn finish(database: &DatabaseSettings, applied: &[i64], is_whole: bool) -> Result<(), CommandError> {
-    let reached = match applied.last() {
-        _ if is_whole => schema::version(),
-        Some(last) if *last >= WITH_OPERATORS_EVENTS => *last,
-        Some(_) | None => return Ok(()),
+/// log that the tenants need. `whole`: the version, if it is one that this program serves.
+async fn finish(database: &DatabaseSettings, applied: &[i64], whole: Option<i64>) -> Result<(), CommandError> {
+    let reached = match (whole, applied.last()) {
+        (Some(reached), _) => reached,
+        (None, Some(last)) if *last >= WITH_OPERATORS_EVENTS => *last,
+        (None, _) => return Ok(()),
     };
     let store = wiring::store(database, None)?;
-    let kept = if is_whole {
+    let kept = if whole.is_some() {
         store
             .event_partitions()
             .keep(SystemClock.now().date())

@@ -12,6 +12,8 @@ pub(super) struct MigrationHeader {
     /// program can.
     pub(super) compatible_with: i64,
     pub(super) run: RunKind,
+    /// Whether a program that has the migration needs it; not if it only removes what older programs read.
+    pub(super) is_needed: bool,
 }
 
 /// How the statements of a file are run.
@@ -36,6 +38,8 @@ pub(crate) enum HeaderError {
     Version,
     #[error("`run` is not `transaction`, `steps`, `concurrently` or `batches`")]
     Kind,
+    #[error("`needed` is neither `yes` nor `no`")]
+    Needed,
 }
 
 impl MigrationHeader {
@@ -45,7 +49,7 @@ impl MigrationHeader {
         let comments = sql
             .lines()
             .map_while(|line| line.strip_prefix("--").or_else(|| line.trim().is_empty().then_some("")));
-        let (mut compatible_with, mut run) = (None, RunKind::Transaction);
+        let (mut compatible_with, mut run, mut is_needed) = (None, RunKind::Transaction, true);
         for (name, value) in comments.filter_map(|line| line.split_once(':')) {
             match name.trim() {
                 "compatible-with" => {
@@ -61,6 +65,13 @@ impl MigrationHeader {
                         _ => return Err(HeaderError::Kind),
                     };
                 }
+                "needed" => {
+                    is_needed = match value.trim() {
+                        "yes" => true,
+                        "no" => false,
+                        _ => return Err(HeaderError::Needed),
+                    };
+                }
                 _ => {}
             }
         }
@@ -70,7 +81,11 @@ impl MigrationHeader {
             None if version < FIRST_WITH_HEADER => version,
             None => return Err(HeaderError::Missing),
         };
-        Ok(Self { compatible_with, run })
+        Ok(Self {
+            compatible_with,
+            run,
+            is_needed,
+        })
     }
 }
 
@@ -106,8 +121,11 @@ mod tests {
         let header = MigrationHeader {
             compatible_with: 15,
             run: RunKind::Concurrently,
+            is_needed: true,
         };
         assert_eq!(MigrationHeader::parse(16, sql), Ok(header));
+        let unneeded = MigrationHeader::parse(16, "-- compatible-with: 15\n-- needed: no\nDROP;\n");
+        assert!(!unneeded.unwrap().is_needed);
     }
 
     #[test]
@@ -119,6 +137,7 @@ mod tests {
             (16, "-- compatible-with: 0\n", HeaderError::Version),
             (16, "-- compatible-with: newest\n", HeaderError::Version),
             (16, "-- compatible-with: 15\n-- run: fast\n", HeaderError::Kind),
+            (16, "-- compatible-with: 15\n-- needed: later\n", HeaderError::Needed),
         ] {
             assert_eq!(MigrationHeader::parse(version, sql), Err(error), "{sql}");
         }

@@ -10,10 +10,20 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
+
+use file::MigrationHeader;
 
 pub use run::MigrationNotice;
 pub(crate) use run::{AppliedMigration, MigrationError, applied, apply, oldest_compatible};
 
 /// The migrations of this program.
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// Those without which it does not serve: others only remove what older programs read.
+pub(crate) fn needed() -> impl Iterator<Item = &'static Migration> {
+    MIGRATIONS.iter().filter(|migration| {
+        let header = MigrationHeader::parse(migration.version, migration.sql.as_str());
+        header.is_ok_and(|header| header.is_needed)
+    })
+}

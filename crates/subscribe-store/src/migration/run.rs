@@ -48,11 +48,21 @@ pub enum MigrationNotice {
         /// How long it took.
         took: Duration,
     },
+    /// Migrations are left out that only remove what older programs read.
+    Left {
+        /// The first of them.
+        version: i64,
+    },
 }
 
 impl fmt::Display for MigrationNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Left { version } => write!(
+                f,
+                "migration {version} only removes what servers of older versions read: run `masthead migrate` again when all are \
+                 replaced"
+            ),
             Self::OtherProgram => f.write_str("another program migrates this database: waiting for its end"),
             Self::Waiting { version, sessions } => {
                 write!(

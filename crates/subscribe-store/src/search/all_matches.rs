@@ -23,7 +23,7 @@ pub(crate) fn push_all_matches(sql: &mut QueryBuilder<Postgres>, pool: PoolId, f
     let statement = SearchStatement::new(&table, pool, false, &query);
     // A sub-select, so that the planner does not know its value: the statistics have no rows of a new pool.
     push_sql!(sql; "r.pool = (SELECT ", ?pool.0, "::bigint)", table.and_live("r"));
-    if !statement.terms.is_empty() || statement.conditions.iter().any(|one| one.trigrams().is_some()) {
+    if !statement.terms.is_empty() || statement.conditions.iter().any(|one| one.grams().is_some()) {
         // The expression that only the search index has.
         push_sql!(sql; " AND (r.pool + 0) = ", ?pool.0);
     }

@@ -13,7 +13,8 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 /// How long samples are used. Statistics change slowly, and only which step of a search is tried first depends on them.
 const LIFETIME: Duration = Duration::from_mins(10);
 
-/// The statistics of the columns, at most some hundred values of each. Those of the terms are their elements.
+/// The statistics of the columns, at most some hundred values of each. Those of the terms are their elements. The last row has the
+/// number of rows of the table.
 pub(crate) const COLUMN_SAMPLES: &str = "SELECT s.attname::text AS name, \
      CASE WHEN s.attname <> 'search_terms' THEN coalesce(s.histogram_bounds::text::text[], '{}') ELSE '{}' END AS bounds, \
      CASE WHEN s.attname <> 'search_terms' THEN coalesce(s.most_common_vals::text::text[], '{}') \
@@ -21,7 +22,8 @@ pub(crate) const COLUMN_SAMPLES: &str = "SELECT s.attname::text AS name, \
      CASE WHEN s.attname <> 'search_terms' THEN coalesce(s.most_common_freqs, '{}') \
           ELSE coalesce(s.most_common_elem_freqs, '{}') END AS shares \
      FROM pg_stats AS s WHERE s.schemaname = current_schema() AND s.tablename = $1 \
-     AND s.attname IN ('email_key', 'first_key', 'last_key', 'search_terms')";
+     AND s.attname IN ('email_key', 'first_key', 'last_key', 'search_terms') \
+     UNION ALL SELECT 'rows', '{}', '{}', ARRAY[c.reltuples] FROM pg_class AS c WHERE c.oid = $1::regclass";
 
 /// So many elements Postgres keeps at most, by default.
 const MOST_TERMS: usize = 1_000;
@@ -29,6 +31,9 @@ const MOST_TERMS: usize = 1_000;
 /// If it keeps fewer, a term that it does not keep has at most about this share of the rows (`compute_array_stats` keeps what is
 /// more than 63 of a million elements, of which a row has some).
 const NOT_SAMPLED: f32 = 0.000_5;
+
+/// A pool with this part of the table's rows is large: a match among candidates of all pools costs less than the list of its rows.
+const LARGE_PART: f64 = 0.25;
 
 /// The samples of one table.
 #[derive(Default)]
@@ -52,6 +57,8 @@ pub(super) struct Samples {
     terms: HashMap<i32, f32>,
     /// No other term has a larger share.
     least_share: Option<f32>,
+    /// The rows of the table; negative where they are not known.
+    rows: f32,
 }
 
 /// The values of a column of texts.
@@ -94,6 +101,7 @@ impl Samples {
         let mut samples = Self::default();
         for row in rows {
             let (common, shares): (Vec<String>, Vec<f32>) = (row.try_get("common")?, row.try_get("shares")?);
+            let first_share = shares.first().copied();
             // Behind the shares of elements are their bounds, which have no value.
             let common = common.into_iter().zip(shares);
             let text = |common| -> Result<TextSample, sqlx::Error> {
@@ -104,6 +112,7 @@ impl Samples {
                 "email_key" => samples.email = text(common.collect())?,
                 "first_key" => samples.first_name = text(common.collect())?,
                 "last_key" => samples.last_name = text(common.collect())?,
+                "rows" => samples.rows = first_share.unwrap_or_default(),
                 _ => samples.set_terms(common),
             }
         }
@@ -130,6 +139,13 @@ impl Samples {
     /// Whether so few addresses contain the part that the sample has none of them. Nothing follows from a sample of fewer than `least`.
     pub(super) fn is_rare_part(&self, part: &str, least: usize) -> bool {
         self.email.common.len() + self.email.bounds.len() >= least && !self.all_addresses.contains(part)
+    }
+
+    /// Whether a pool of so many users has much of the table.
+    pub(super) fn is_large_pool(&self, size: u64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of users")]
+        let size = size as f64;
+        self.rows > 0.0 && size >= LARGE_PART * f64::from(self.rows)
     }
 
     /// The expected share of rows whose value begins with this text; `None` without a sample.
@@ -192,6 +208,16 @@ mod tests {
         samples.join_addresses();
         assert!(!samples.is_rare_part("absent", 4));
         assert!(samples.is_rare_part("absent", 3) && !samples.is_rare_part("er2@ex", 3));
+    }
+
+    #[test]
+    fn large_pool_has_a_quarter_of_the_rows() {
+        let mut samples = Samples::default();
+        assert!(!samples.is_large_pool(1_000_000), "nothing is known");
+        samples.rows = -1.0;
+        assert!(!samples.is_large_pool(0), "the table was never counted");
+        samples.rows = 4_000.0;
+        assert_eq!([999, 1_000].map(|size| samples.is_large_pool(size)), [false, true]);
     }
 
     #[test]

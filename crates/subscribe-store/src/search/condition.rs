@@ -9,11 +9,7 @@ use masthead_domain::{
 };
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{
-    needle::{self, NeedleCondition},
-    sql::push_sql,
-    table::Table,
-};
+use super::{needle::NeedleCondition, sql::push_sql, table::Table};
 use crate::{metadata_json, search_terms};
 
 pub(super) enum SqlCondition<'a> {
@@ -105,12 +101,12 @@ impl SqlCondition<'_> {
         matches!(self, Self::EmailIs(_) | Self::EmailContains(_) | Self::EmailStarts(_))
     }
 
-    /// The trigrams that all matches have.
-    pub(super) fn trigrams(&self) -> Option<NeedleCondition> {
+    /// The condition on grams that all matches meet.
+    pub(super) fn grams(&self) -> Option<NeedleCondition> {
         match self {
             Self::EmailContains(part) => match part.in_domain() {
-                None => needle::condition(part.as_str()),
-                Some(text) => needle::condition_or_not_ascii(text),
+                None => NeedleCondition::new(part.as_str()),
+                Some(text) => NeedleCondition::or_not_ascii(text),
             },
             // A prefix is a range of an index, which is more exact.
             Self::EmailStarts(_)
@@ -123,14 +119,26 @@ impl SqlCondition<'_> {
         }
     }
 
-    /// The part of an address whose trigrams are those of one pattern.
+    /// The part of an address that the search index finds by few grams.
     pub(super) fn selective_part(&self) -> Option<&str> {
         match self {
-            Self::EmailContains(part) if matches!(self.trigrams(), Some(NeedleCondition::Like(_))) => {
-                Some(part.as_str())
-            }
+            Self::EmailContains(part) if self.grams().is_some_and(|grams| grams.is_selective()) => Some(part.as_str()),
             _ => None,
         }
+    }
+
+    /// A `LIKE` pattern of the addresses that contain the part, of which the planner has statistics.
+    pub(super) fn email_pattern(&self) -> Option<String> {
+        let Self::EmailContains(part) = self else { return None };
+        let mut pattern = String::from("%");
+        for c in part.as_str().chars() {
+            if matches!(c, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        Some(pattern)
     }
 
     /// Writes the condition on the columns of the row `alias`.

@@ -5,7 +5,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     condition::SqlCondition,
-    needle::{self, NeedleCondition},
+    needle::{Grams, NeedleCondition},
     sort_order::BoundRange,
     sql::push_sql,
     statement::{SearchStatement, SearchStep},
@@ -35,12 +35,12 @@ impl SearchStatement<'_> {
     /// a range of a b-tree.
     pub(super) fn can_gather_few(&self) -> bool {
         let ranges = self.conditions.iter().filter(|one| one.range().is_some()).count();
-        let has_parts = self.conditions.iter().any(|one| one.trigrams().is_some());
+        let has_parts = self.conditions.iter().any(|one| one.grams().is_some());
         let is_searched = has_parts || !self.terms.is_empty();
         let are_whole = self
             .conditions
             .iter()
-            .all(|one| one.trigrams().is_none() || one.selective_part().is_some());
+            .all(|one| one.grams().is_none() || one.selective_part().is_some());
         !self.is_exact() && !self.is_scan_enough() && are_whole && (if is_searched { ranges == 0 } else { ranges == 1 })
     }
 
@@ -65,7 +65,7 @@ impl SearchStatement<'_> {
             self.order.column,
             SortColumn::CustomerRegistrationId | SortColumn::FirstName | SortColumn::LastName
         );
-        let in_search_index = !self.terms.is_empty() || count(|condition| condition.trigrams().is_some()) > 0;
+        let in_search_index = !self.terms.is_empty() || count(|condition| condition.grams().is_some()) > 0;
         if self.is_exact() {
             Some(Selection::Key)
         } else if step == SearchStep::GatherMany && in_address_index && is_sorted_in_index {
@@ -158,7 +158,7 @@ impl SearchStatement<'_> {
                 push_sql!(sql; " OFFSET 0) AS r WHERE true", @self.push_conditions(sql, "r"));
             }
             Some(Selection::Indexes) => {
-                push_sql!(sql; "{table} AS r WHERE true", @self.push_pool_of_indexes(sql), @self.push_candidates(sql));
+                push_sql!(sql; "{table} AS r WHERE true", @self.push_pool_of_indexes(sql, step), @self.push_candidates(sql));
                 if let SearchStep::GatherUpTo(bound) = step {
                     push_sql!(sql; " AND r.pool = ", ?self.pool.0, @self.order.push_up_to(sql, "r", bound, range));
                 }
@@ -167,13 +167,16 @@ impl SearchStatement<'_> {
     }
 
     /// The pool of candidates: as the column of other indexes only if one of them has a range, and as the expression that only the
-    /// search index has.
-    fn push_pool_of_indexes(&self, sql: &mut QueryBuilder<Postgres>) {
+    /// search index has. Few candidates of a pool that has much of the table are compared as rows: their entries in the list of such
+    /// a pool cost more than the rows of other pools.
+    fn push_pool_of_indexes(&self, sql: &mut QueryBuilder<Postgres>, step: SearchStep<'_>) {
         if self.has_range() {
             push_sql!(sql; " AND r.pool = ", ?self.pool.0);
         }
-        if !self.terms.is_empty() || self.conditions.iter().any(|condition| condition.trigrams().is_some()) {
-            push_sql!(sql; " AND (r.pool + 0) = ", ?self.pool.0);
+        if !self.terms.is_empty() || self.conditions.iter().any(|condition| condition.grams().is_some()) {
+            // No index is on `pool - 0`.
+            let in_row = self.is_large_pool && matches!(step, SearchStep::GatherFew { .. });
+            push_sql!(sql; if in_row { " AND (r.pool - 0) = " } else { " AND (r.pool + 0) = " }, ?self.pool.0);
         }
         push_sql!(sql; self.table.and_live("r"));
     }
@@ -188,18 +191,35 @@ impl SearchStatement<'_> {
 
     /// The conditions by which the search index selects candidates.
     fn push_search_conditions(&self, sql: &mut QueryBuilder<Postgres>) {
-        let address = needle::indexed_address("r");
+        self.push_terms(sql);
+        for NeedleCondition { grams, or_not_ascii } in self.conditions.iter().filter_map(SqlCondition::grams) {
+            push_sql!(sql; " AND (address_grams(r.email_key) ");
+            match grams {
+                Grams::All(grams) => push_sql!(sql; "@> ", ?grams),
+                Grams::Any(grams) => push_sql!(sql; "&& ", ?grams),
+            }
+            if or_not_ascii {
+                push_sql!(sql; " OR r.search_terms @> ", ?vec![search_terms::not_printable_ascii()]);
+            }
+            push_sql!(sql; ")");
+        }
+    }
+
+    fn push_terms(&self, sql: &mut QueryBuilder<Postgres>) {
         if !self.terms.is_empty() {
             push_sql!(sql; " AND r.search_terms @> ", ?self.terms.clone());
         }
-        for condition in self.conditions.iter().filter_map(SqlCondition::trigrams) {
-            match condition {
-                NeedleCondition::Like(pattern) => push_sql!(sql; " AND {address} LIKE ", ?pattern),
-                NeedleCondition::LikeAny(patterns) => {
-                    push_sql!(sql; " AND ({address} LIKE ANY (", ?patterns, ") OR r.search_terms @> ");
-                    push_sql!(sql; ?vec![search_terms::not_printable_ascii()], ")");
-                }
+    }
+
+    /// Conditions that the planner expects as many rows to meet as the filter. Parts of addresses are patterns: statistics of grams know
+    /// nothing of two that occur together.
+    pub(super) fn push_estimated(&self, sql: &mut QueryBuilder<Postgres>) {
+        self.push_terms(sql);
+        for condition in &self.conditions {
+            if let Some(pattern) = condition.email_pattern() {
+                push_sql!(sql; " AND r.email_key LIKE ", ?pattern);
             }
+            push_sql!(sql; " AND ", @condition.push_recheck(sql, self.table, "r"));
         }
     }
 

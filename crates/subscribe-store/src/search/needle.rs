@@ -1,106 +1,151 @@
-//! Parts of addresses as conditions on the trigrams of the search index.
+//! Parts of addresses as conditions on the grams of the search index.
 //!
-//! The index holds the trigrams (`pg_trgm`) of each address with its punctuation replaced by rare letters, since `pg_trgm`
-//! takes punctuation for the end of a word. A condition selects candidates, among them all matches.
+//! The index holds the *grams* of each address: every four bytes in a row, as the function `address_grams` of migration 0027 numbers
+//! them. A condition selects candidates, among them all matches (ADR 0146).
 
-/// What is replaced, and by which letters: the translation of the index in migration 0014, for any alias of the row.
-const PUNCTUATION: &str = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-const LETTERS: &str = "wwwwwwwwwwwkwzxwwwwwwwqwwwwjwwwww";
+/// The bits of a byte that a gram has: without the case of letters and the highest bit. Those of letters, digits and the punctuation of
+/// addresses differ.
+const MASK: u8 = 0b101_1111;
 
-/// The longest part that is compared as a whole. Of a longer one, half as much is compared at each end: more trigrams cost more
-/// than they exclude.
-const LONGEST: usize = 8;
+/// How many bits each byte has in a gram.
+const SHIFT: usize = 7;
 
-/// A condition on the trigrams of an address.
+/// How many bytes a gram has.
+const LENGTH: usize = 4;
+
+/// The longest part that is found by the grams of its ends alone.
+const SHORT: usize = 2 * LENGTH;
+
+/// How many values a byte can have in a gram.
+const VALUES: usize = 64;
+
+/// A condition on the grams of an address.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NeedleCondition {
-    /// `LIKE` this pattern.
-    Like(String),
-    /// `LIKE` one of these patterns, or the address has a character that is not printable ASCII.
-    LikeAny(Vec<String>),
+pub(super) struct NeedleCondition {
+    pub(super) grams: Grams,
+    /// Addresses with a character that is not printable ASCII are candidates, too.
+    pub(super) or_not_ascii: bool,
 }
 
-/// The indexed text of an address, as an SQL expression on the row `alias`.
-pub(super) fn indexed_address(alias: &str) -> String {
-    format!(
-        "translate({alias}.email_key, '{}', '{LETTERS}')",
-        PUNCTUATION.replace('\'', "''")
-    )
+/// Grams that an address must have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Grams {
+    All(Vec<i32>),
+    Any(Vec<i32>),
 }
 
-/// The condition for addresses that contain this text; `None` if trigrams cannot select them: a single character, or too few
-/// ASCII characters in a row.
-pub(super) fn condition(needle: &str) -> Option<NeedleCondition> {
-    let folded: String = needle.chars().map(fold).collect();
-    let longest = folded
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .max_by_key(|run| run.len())?;
-    match longest.len() {
-        // The third character is one of these, or the end, or not printable ASCII.
-        2 if longest == folded => {
-            let followed = ('a'..='z').chain('0'..='9').map(|next| format!("%{longest}{next}%"));
-            Some(NeedleCondition::LikeAny(
-                followed.chain([format!("%{longest}")]).collect(),
-            ))
-        }
-        length if length > LONGEST => {
-            let (start, end) = (&longest[..LONGEST / 2], &longest[length - LONGEST / 2..]);
-            Some(NeedleCondition::Like(format!("%{start}%{end}%")))
-        }
-        length if length > 2 => Some(NeedleCondition::Like(format!("%{longest}%"))),
-        _ => None,
+impl NeedleCondition {
+    /// The condition for addresses that contain this text; `None` for one of less than two bytes.
+    pub(super) fn new(needle: &str) -> Option<Self> {
+        let grams = match *needle.as_bytes() {
+            [] | [_] => return None,
+            [_, _] | [_, _, _] => Grams::Any(all_that_begin_with(needle.as_bytes())),
+            ref bytes => Grams::All(covering(bytes)),
+        };
+        Some(Self {
+            grams,
+            or_not_ascii: false,
+        })
+    }
+
+    /// The condition for addresses that contain this text, and for all that have a character that is not printable ASCII.
+    pub(super) fn or_not_ascii(needle: &str) -> Option<Self> {
+        Self::new(needle).map(|condition| Self {
+            or_not_ascii: true,
+            ..condition
+        })
+    }
+
+    /// Whether the index finds the candidates by few grams.
+    pub(super) const fn is_selective(&self) -> bool {
+        !self.or_not_ascii
+            && match &self.grams {
+                Grams::All(_) => true,
+                Grams::Any(grams) => grams.len() <= VALUES,
+            }
     }
 }
 
-/// The condition for addresses that contain this text, and for all that have a character that is not printable ASCII.
-pub(super) fn condition_or_not_ascii(needle: &str) -> Option<NeedleCondition> {
-    condition(needle).map(|condition| match condition {
-        NeedleCondition::Like(pattern) => NeedleCondition::LikeAny(vec![pattern]),
-        any @ NeedleCondition::LikeAny(_) => any,
-    })
+/// Few grams of a part: those of its ends, and of a longer one that of its middle. Each further gram costs more than it excludes.
+fn covering(bytes: &[u8]) -> Vec<i32> {
+    let last = bytes.len() - LENGTH;
+    let middle = (bytes.len() > SHORT).then_some(last / 2);
+    let mut starts: Vec<usize> = [0].into_iter().chain(middle).chain([last]).collect();
+    starts.dedup();
+    starts.into_iter().map(|start| gram(&bytes[start..])).collect()
 }
 
-fn fold(c: char) -> char {
-    let at = PUNCTUATION.chars().position(|other| other == c);
-    at.and_then(|at| LETTERS.chars().nth(at)).unwrap_or(c)
+/// All grams of which these are the first bytes.
+fn all_that_begin_with(bytes: &[u8]) -> Vec<i32> {
+    let values = || (0..=MASK).filter(|value| value & !MASK == 0);
+    let add_byte = |grams: Vec<i32>, _| {
+        let followed = |gram| values().map(move |value| gram << SHIFT | i32::from(value));
+        grams.into_iter().flat_map(followed).collect()
+    };
+    (bytes.len()..LENGTH).fold(vec![gram(bytes)], add_byte)
+}
+
+/// The number of the first four bytes, or of fewer.
+fn gram(bytes: &[u8]) -> i32 {
+    let first = bytes.iter().take(LENGTH);
+    first.fold(0, |gram, byte| gram << SHIFT | i32::from(byte & MASK))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn punctuation_is_compared_as_letters() {
-        let like = |needle| match condition(needle) {
-            Some(NeedleCondition::Like(pattern)) => pattern,
-            other => panic!("{needle}: {other:?}"),
-        };
-        assert_eq!(like("nn@ex.co"), "%nnqexxco%");
-        assert_eq!(like("ann@ex.com"), "%annq%xcom%");
-        assert_eq!(like("%_\\"), "%wjw%");
-        assert_eq!(like("jos\u{e9}.o'neil"), "%xowneil%");
-        assert_eq!(like(&"abcdefghij".repeat(100)), "%abcd%ghij%");
+    fn grams(needle: &str) -> Grams {
+        NeedleCondition::new(needle).unwrap().grams
     }
 
     #[test]
-    fn two_characters_are_extended_by_a_third() {
-        let Some(NeedleCondition::LikeAny(patterns)) = condition("q@") else {
-            panic!("no patterns");
-        };
-        assert_eq!(patterns.len(), 37);
-        assert_eq!((&*patterns[0], &*patterns[36]), ("%qqa%", "%qq"));
+    fn parts_have_grams_of_their_ends_and_middle() {
+        let all = |parts: &[&str]| Grams::All(parts.iter().map(|part| gram(part.as_bytes())).collect());
+        assert_eq!(grams("ann@"), all(&["ann@"]));
+        assert_eq!(grams("ann@x"), all(&["ann@", "nn@x"]));
+        assert_eq!(grams("ann@x.co"), all(&["ann@", "x.co"]));
+        assert_eq!(grams("ann@x.com"), all(&["ann@", "n@x.", ".com"]));
+        assert_eq!(grams(&"abcdefgh".repeat(100)), all(&["abcd", "ghab", "efgh"]));
     }
 
     #[test]
-    fn single_characters_have_no_condition() {
-        for needle in ["", "a", "%", "\u{e9}a\u{e9}", "\u{e9}ab"] {
-            assert_eq!(condition(needle), None, "{needle}");
+    fn short_parts_have_the_grams_of_all_followers() {
+        let Grams::Any(three) = grams("q@x") else {
+            panic!("three bytes are part of any of several grams");
+        };
+        assert_eq!(three.len(), VALUES);
+        let Grams::Any(two) = grams("q@") else {
+            panic!("two bytes are part of any of many grams");
+        };
+        assert_eq!(two.len(), VALUES * VALUES);
+        for follower in ["a", "z", "0", "9", ".", "-", "_", "+", "@", "\u{e9}", "%", "\0"] {
+            assert!(
+                three.contains(&gram(format!("q@x{follower}").as_bytes())),
+                "{follower:?}"
+            );
+            assert!(two.contains(&gram(format!("q@{follower}x").as_bytes())), "{follower:?}");
         }
     }
 
     #[test]
-    fn each_punctuation_mark_has_a_letter() {
-        assert_eq!(PUNCTUATION.len(), LETTERS.len());
-        assert!((' '..='~').all(|c| fold(c).is_ascii_alphanumeric()));
+    fn single_bytes_have_no_condition() {
+        for needle in ["", "a", "%"] {
+            assert_eq!(NeedleCondition::new(needle), None, "{needle}");
+        }
+    }
+
+    #[test]
+    fn characters_of_addresses_differ() {
+        let characters: std::collections::BTreeSet<u8> = (b'a'..=b'z').chain(b'0'..=b'9').chain(*b"@.-_+").collect();
+        let masked: std::collections::BTreeSet<u8> = characters.iter().map(|byte| byte & MASK).collect();
+        assert_eq!(masked.len(), characters.len());
+    }
+
+    #[test]
+    fn only_few_grams_are_selective() {
+        let is_selective = |needle| NeedleCondition::new(needle).unwrap().is_selective();
+        assert_eq!(["ab", "abc", "abcd"].map(is_selective), [false, true, true]);
+        assert!(!NeedleCondition::or_not_ascii("abcd").unwrap().is_selective());
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct SearchStatement<'a> {
     pub(super) order: SortOrder<'a>,
     pub(super) conditions: Vec<SqlCondition<'a>>,
     pub(super) terms: Vec<i32>,
+    /// Whether the pool has so much of the table that few matches are found without it.
+    pub(super) is_large_pool: bool,
 }
 
 /// How a page is found.
@@ -87,6 +89,7 @@ impl<'a> SearchStatement<'a> {
             order: SortOrder::new(query.order, &query.position, same_state),
             conditions: condition::from_filter(&query.filter),
             terms: search_terms::for_filter(&query.filter),
+            is_large_pool: false,
         }
     }
 
@@ -278,11 +281,13 @@ impl<'a> SearchStatement<'a> {
         let in_index = |condition: &&SqlCondition<'_>| most.is_none() && self.is_in_index_of_order(condition);
         let (in_index, of_rows): (Vec<_>, Vec<_>) = rest.iter().copied().partition(in_index);
         // A column that only the row has: for a pool of unknown size the planner would rather sort the whole index of addresses.
-        let of_row = if of_rows.is_empty() || self.order.column == SortColumn::Email {
-            ""
-        } else {
-            " AND r.verified >= false"
+        let reads_rows = match self.order.column {
+            SortColumn::Email => false,
+            SortColumn::CustomerRegistrationId | SortColumn::State | SortColumn::Verified => !of_rows.is_empty(),
+            // Their indexes lack the id.
+            SortColumn::FirstName | SortColumn::LastName | SortColumn::DateRegistered | SortColumn::ChangeDate => true,
         };
+        let of_row = if reads_rows { " AND r.verified >= false" } else { "" };
         for (n, part) in self.parts().into_iter().enumerate() {
             let (union, number) = (if n == 0 { "" } else { " UNION ALL " }, self.order.number(part));
             push_sql!(sql; "{union}(SELECT {number} AS part, r.{key} AS k, r.crid, (true", @self.push_all(sql, &of_rows, "r"));
@@ -369,7 +374,7 @@ impl<'a> SearchStatement<'a> {
         let mut builder = QueryBuilder::new("EXPLAIN (VERBOSE, FORMAT JSON) ");
         let (sql, tag) = (&mut builder, tag.number());
         push_sql!(sql; "SELECT {tag}::bigint FROM ", self.table.name(), " AS r WHERE ", @self.push_pool(sql, "r"));
-        self.push_candidates(sql);
+        self.push_estimated(sql);
         builder
     }
 }

@@ -1,10 +1,13 @@
 //! The steps of a search: each is one statement, and what it finds decides the next (ADR 0117, ADR 0141, ADR 0145).
 
+use std::sync::Arc;
+
 use masthead_domain::query::{CountMode, Total};
 use masthead_ports::source::SourceError;
 use sqlx::Row as _;
 
 use super::{
+    column_samples::Samples,
     condition::SqlCondition,
     execution::{OPERATION, Search, SearchMeans, SearchRows, broad},
     sort_order::SortBound,
@@ -37,7 +40,8 @@ impl Search<'_> {
         }
         let size = self.size_of_pool().await?;
         let is_small = size <= self.means.budget.first.of_page(self.statement.rows()).unsigned_abs();
-        if is_small && self.statement.is_scan_in_index() && self.statement.is_first_page() {
+        let is_scanned = is_small && self.statement.is_scan_in_index() && self.statement.is_first_page();
+        if is_scanned && !self.has_rare_part().await? {
             let found = self.run(SearchStep::WholeScan, TotalMode::Unwanted).await?;
             return self.with_total(SearchStep::WholeScan, found).await.map(Some);
         }
@@ -145,6 +149,7 @@ impl Search<'_> {
         if !is_few {
             return Ok(None);
         }
+        self.statement.is_large_pool = self.samples().await?.is_large_pool(size);
         let step = SearchStep::GatherFew { most };
         let found = self.run(step, TotalMode::Unwanted).await?;
         if found.matched.is_some_and(|matched| matched <= most) {
@@ -153,10 +158,23 @@ impl Search<'_> {
         Ok(None)
     }
 
+    /// Whether the search index finds few addresses for one of the parts, as far as the statistics know.
+    async fn has_rare_part(&mut self) -> Result<bool, SourceError> {
+        if !self.statement.can_gather_few() {
+            return Ok(false);
+        }
+        let (samples, least) = (self.samples().await?, self.means.budget.least_sample);
+        let mut parts = self
+            .statement
+            .conditions
+            .iter()
+            .filter_map(SqlCondition::selective_part);
+        Ok(parts.any(|part| samples.is_rare_part(part, least)))
+    }
+
     /// Whether one condition alone leaves at most so many matches, as far as the statistics know.
     async fn expects_few(&mut self, size: u64, most: i64) -> Result<bool, SourceError> {
-        let (samples, table) = (self.means.samples, self.statement.table.name());
-        let samples = samples.read(&mut *self.connection, table).await.map_err(broad)?;
+        let samples = self.samples().await?;
         let least = self.means.budget.least_sample;
         #[expect(clippy::cast_precision_loss, reason = "numbers of users")]
         let is_small = |share: Option<f64>| share.map_or(least == 0, |share| share * size as f64 <= most as f64);
@@ -173,6 +191,11 @@ impl Search<'_> {
                 .any(|term| is_small(samples.share_of_term(*term)))
         };
         Ok(self.statement.conditions.iter().any(is_few) || has_rare_term())
+    }
+
+    async fn samples(&mut self) -> Result<Arc<Samples>, SourceError> {
+        let (samples, table) = (self.means.samples, self.statement.table.name());
+        samples.read(&mut *self.connection, table).await.map_err(broad)
     }
 
     /// The page by gathering all matches or those up to a bound, if the order's index is not read on at less cost.

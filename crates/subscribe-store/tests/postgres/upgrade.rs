@@ -41,8 +41,9 @@ const REVERT_TO_VERSION_13: &str = "
     ALTER TABLE workspace_keys DROP COLUMN last_used_at;
     DROP TABLE rate_usage, caller_grants, caller_denials, caller_rules_version; DROP FUNCTION count_caller_rules;
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
-        registrations_last_idx, registrations_registered_idx, registrations_changed_idx, registrations_search_idx,
-        mirror_entries_search_idx;
+        registrations_last_idx, registrations_registered_idx, registrations_changed_idx, registrations_grams_idx,
+        mirror_entries_grams_idx;
+    DROP FUNCTION address_grams;
     DROP EXTENSION pg_trgm; DROP EXTENSION btree_gin;
     ALTER TABLE registrations DROP CONSTRAINT registrations_deleted_check,
         ALTER COLUMN search_terms TYPE bigint[] USING '{}',

@@ -77,3 +77,37 @@ fn migration_stops_at_the_given_version() {
     process::run_ok(&settings, &["migrate"], "");
     process::run_ok(&settings, &["tenant", "list"], "");
 }
+
+/// Removing what older programs read is left to the next call, and a server does not wait for it.
+#[test]
+fn what_older_servers_read_is_removed_the_next_time() {
+    let database = TestDatabase::empty().unwrap();
+    let settings = process::settings(&database.url().unwrap());
+    let (newest, needed) = (schema::version(), schema::needed_version());
+    assert!(needed < newest, "the newest migration removes an index");
+    let version = || database.run("SELECT max(version) FROM _sqlx_migrations").unwrap();
+
+    process::run_ok(&settings, &["migrate", "--to", "26"], "");
+    let first = process::run_ok(&settings, &["migrate"], "");
+    let left = format!(
+        "migration {} only removes what servers of older versions read",
+        needed + 1
+    );
+    assert!(first.contains(&left), "{first}");
+    assert!(first.contains(&format!("at schema version {needed}")), "{first}");
+    assert_eq!(version(), needed.to_string());
+
+    process::run_ok(&settings, &["tenant", "add", TENANT], "");
+    let token = process::run_ok(&settings, &["token", "--tenant", TENANT], "");
+    let server = ServerProcess::start(&settings);
+    let second = process::run_ok(&settings, &["migrate"], "");
+    assert!(second.contains(&format!("at schema version {newest}")), "{second}");
+    assert_eq!(version(), newest.to_string());
+    let status = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut wire = RawConnection::connect(server.address).await.unwrap();
+        let found = get(&mut wire, "/v4/Users?email=abcd&emailMatch=contains", &headers(&token)).await;
+        found.unwrap().status
+    });
+    assert_eq!(status, 200);
+    server.stop();
+}
