@@ -192,7 +192,12 @@ impl SearchStatement<'_> {
     /// The conditions by which the search index selects candidates.
     fn push_search_conditions(&self, sql: &mut QueryBuilder<Postgres>) {
         self.push_terms(sql);
-        for NeedleCondition { grams, or_not_ascii } in self.conditions.iter().filter_map(SqlCondition::grams) {
+        for condition in self.conditions.iter().filter_map(SqlCondition::grams) {
+            if condition.has_many_grams() && !self.terms.is_empty() {
+                // What the terms select is rather checked.
+                continue;
+            }
+            let NeedleCondition { grams, or_not_ascii } = condition;
             push_sql!(sql; " AND (address_grams(r.email_key) ");
             match grams {
                 Grams::All(grams) => push_sql!(sql; "@> ", ?grams),
@@ -245,5 +250,42 @@ impl SearchStatement<'_> {
             }
         }
         push_sql!(sql; ")");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::{
+        email::EmailFragment,
+        metadata::MetadataPair,
+        order::Order,
+        query::{CountMode, EmailFilter, Position, UserFilter, UserQuery},
+        tenant::PoolId,
+    };
+
+    use super::*;
+    use crate::{query_tag::QueryTag, search::statement::TotalMode, search::table::Table};
+
+    #[test]
+    fn two_bytes_select_only_where_nothing_else_does() {
+        let selects = |part: &str, metadata: Vec<MetadataPair>| {
+            let query = UserQuery {
+                filter: UserFilter {
+                    emails: vec![EmailFilter::Contains(EmailFragment::from_text(part))],
+                    metadata,
+                    ..UserFilter::default()
+                },
+                order: Order::default(),
+                position: Position::Offset(0),
+                size: 10,
+                count: CountMode::None,
+            };
+            let statement = SearchStatement::new(&Table::Registrations, PoolId(1), false, &query);
+            let sql = statement.build(SearchStep::Gather, TotalMode::Unwanted, QueryTag::new());
+            sql.sql().as_str().contains("address_grams")
+        };
+        let city = || vec![MetadataPair::new("city", "Oslo")];
+        assert!(selects("qj", Vec::new()) && selects("qjx", city()));
+        assert!(!selects("qj", city()));
     }
 }

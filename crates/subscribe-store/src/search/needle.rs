@@ -58,11 +58,15 @@ impl NeedleCondition {
 
     /// Whether the index finds the candidates by few grams.
     pub(super) const fn is_selective(&self) -> bool {
-        !self.or_not_ascii
-            && match &self.grams {
-                Grams::All(_) => true,
-                Grams::Any(grams) => grams.len() <= VALUES,
-            }
+        !self.or_not_ascii && !self.has_many_grams()
+    }
+
+    /// Whether so many grams are looked for that all candidates of a common part take a second: those of two bytes.
+    pub(super) const fn has_many_grams(&self) -> bool {
+        match &self.grams {
+            Grams::All(_) => false,
+            Grams::Any(grams) => grams.len() > VALUES,
+        }
     }
 }
 
