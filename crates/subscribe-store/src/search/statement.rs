@@ -388,3 +388,38 @@ fn push_most(sql: &mut QueryBuilder<Postgres>, most: Option<i64>) {
         push_sql!(sql; " LIMIT (SELECT ", ?i64::MAX, "::bigint)");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use masthead_domain::{
+        order::{Direction, Order},
+        query::{CountMode, UserFilter},
+    };
+
+    use super::*;
+
+    /// ADR 0145, "a scan demands rows": otherwise a plan for all values sorts the whole index of addresses.
+    #[test]
+    fn lists_by_names_and_dates_demand_rows() {
+        for column in SortColumn::ALL {
+            let query = UserQuery {
+                filter: UserFilter::default(),
+                order: Order {
+                    column,
+                    direction: Direction::Ascending,
+                },
+                position: Position::Offset(0),
+                size: 10,
+                count: CountMode::None,
+            };
+            let statement = SearchStatement::new(&Table::Registrations, PoolId(1), false, &query);
+            let sql = statement.build(SearchStep::Scan { most: None }, TotalMode::Unwanted, QueryTag::new());
+            let demands_rows = sql.sql().as_str().contains("r.verified >= false");
+            let lacks_id = matches!(
+                column,
+                SortColumn::FirstName | SortColumn::LastName | SortColumn::DateRegistered | SortColumn::ChangeDate
+            );
+            assert_eq!(demands_rows, lacks_id, "{column:?}");
+        }
+    }
+}
