@@ -302,8 +302,8 @@ pub(crate) async fn check(pool: &PgDatabase) -> Result<(), SchemaError> {
         accept(&applied, oldest.map_err(unavailable)?)?;
     }
     let found = applied.last().map_or(0, |newest| newest.version);
-    let lacks = |needed: &&Migration| !applied.iter().any(|applied| applied.version == needed.version);
-    if migration::needed().any(|needed| lacks(&needed)) {
+    let has = |needed: &Migration| applied.iter().any(|applied| applied.version == needed.version);
+    if !migration::needed().all(has) {
         let needed = needed_version();
         return Err(SchemaError::Behind { found, needed });
     }

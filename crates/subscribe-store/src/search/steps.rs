@@ -163,13 +163,15 @@ impl Search<'_> {
         if !self.statement.can_gather_few() {
             return Ok(false);
         }
-        let (samples, least) = (self.samples().await?, self.means.budget.least_sample);
-        let mut parts = self
-            .statement
-            .conditions
-            .iter()
-            .filter_map(SqlCondition::selective_part);
-        Ok(parts.any(|part| samples.is_rare_part(part, least)))
+        let samples = self.samples().await?;
+        Ok(self.has_rare_part_in(&samples))
+    }
+
+    fn has_rare_part_in(&self, samples: &Samples) -> bool {
+        let least = self.means.budget.least_sample;
+        let conditions = self.statement.conditions.iter();
+        let mut parts = conditions.filter_map(SqlCondition::selective_part);
+        parts.any(|part| samples.is_rare_part(part, least))
     }
 
     /// Whether one condition alone leaves at most so many matches, as far as the statistics know.
@@ -178,11 +180,9 @@ impl Search<'_> {
         let least = self.means.budget.least_sample;
         #[expect(clippy::cast_precision_loss, reason = "numbers of users")]
         let is_small = |share: Option<f64>| share.map_or(least == 0, |share| share * size as f64 <= most as f64);
-        let is_few = |condition: &SqlCondition<'_>| match condition.range() {
-            Some((column, prefix)) => is_small(samples.share_of_prefix(column, prefix)),
-            None => condition
-                .selective_part()
-                .is_some_and(|part| samples.is_rare_part(part, least)),
+        let is_small_range = |condition: &SqlCondition<'_>| {
+            let range = condition.range();
+            range.is_some_and(|(column, prefix)| is_small(samples.share_of_prefix(column, prefix)))
         };
         let has_rare_term = || {
             self.statement
@@ -190,7 +190,8 @@ impl Search<'_> {
                 .iter()
                 .any(|term| is_small(samples.share_of_term(*term)))
         };
-        Ok(self.statement.conditions.iter().any(is_few) || has_rare_term())
+        let has_small_range = self.statement.conditions.iter().any(is_small_range);
+        Ok(has_small_range || self.has_rare_part_in(&samples) || has_rare_term())
     }
 
     async fn samples(&mut self) -> Result<Arc<Samples>, SourceError> {
