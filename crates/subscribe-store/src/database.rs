@@ -98,6 +98,11 @@ impl PgDatabase {
         Self { writes, ..self }
     }
 
+    /// How many connections it has at most.
+    pub(crate) fn connections(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+
     pub(crate) const fn connector(&self) -> &Connector {
         &self.connector
     }

@@ -86,8 +86,8 @@ pub use export::PgRegistrationExports;
 pub use field_error::UnstorableFieldError;
 pub use import::{
     Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportError, ImportOrigin, ImportRow,
-    ImportRun, ImportSession, ImportStopError, Imported, Importer, OnDuplicate, RowError, RowOutcome, RowResult,
-    RunProgress, SkipReason, StoredBatch,
+    ImportRun, ImportSession, ImportStopError, Imported, Importer, OnDuplicate, PendingBatch, RowError, RowOutcome,
+    RowResult, RunProgress, SkipReason, StoredBatch,
 };
 pub use inspection::{DatabaseReport, inspect};
 pub use migration::MigrationNotice;

@@ -51,7 +51,10 @@ const SLOW_CONNECTIONS: u32 = 3;
 
 /// The best plan of most statements does not depend on their values, and a custom plan for the values of a new pool, which
 /// the statistics do not know, may read the whole pool for each key.
-const GENERIC_PLANS: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan")];
+const GENERIC_PLANS: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
+
+/// Of sessions that write. In kB: how many new entries of a search index wait to be entered; a search reads all (migration 0030).
+const WRITING: &[(&str, &str)] = &[GENERIC_PLANS, ("gin_pending_list_limit", "512")];
 
 /// The Postgres store.
 pub struct Store {
@@ -99,7 +102,7 @@ impl Store {
         let maintenance = options.maintenance(&to_server);
 
         let log = options.connection_log();
-        let generic = options.connector(&plain, GENERIC_PLANS).with_log(log.clone());
+        let generic = options.connector(&plain, WRITING).with_log(log.clone());
         let replicas = ReplicaServers::new(options)?;
         let writes = || replicas.as_ref().map(|replicas| Arc::clone(replicas.state.writes()));
         let service = options
@@ -130,7 +133,7 @@ impl Store {
             .connector(&plain, &[("synchronous_commit", "off")])
             .with_log(log);
         let on_replicas = replicas.as_ref().map(|replicas| {
-            let connectors = replicas.connectors(GENERIC_PLANS);
+            let connectors = replicas.connectors(&[GENERIC_PLANS]);
             (Arc::clone(&replicas.state), connectors.collect())
         });
         let starter = LookupsStarter::new(generic, on_replicas, options.clone());

@@ -112,12 +112,16 @@ impl Transaction {
     }
 
     /// Raises the time limit for a transaction of many rows. Also forces generic plans, where the connection does not: a
-    /// plan for the values of a new pool would be made from statistics that do not know it.
+    /// plan for the values of a new pool would be made from statistics that do not know it. More new entries wait in a search
+    /// index, since entering many at once takes a third of the time; a search reads the 4 MB in 3.5 ms (ADR 0147).
     pub(crate) async fn allow_long_statements(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan")
-            .execute(self)
-            .await
-            .map(|_| ())
+        sqlx::raw_sql(
+            "SET LOCAL statement_timeout = '60s'; SET LOCAL plan_cache_mode = force_generic_plan; \
+             SET LOCAL gin_pending_list_limit = '4MB'",
+        )
+        .execute(self)
+        .await
+        .map(|_| ())
     }
 }
 

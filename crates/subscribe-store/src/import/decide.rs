@@ -23,7 +23,7 @@ pub(super) struct Evidence<'a> {
     pub(super) rows: &'a [Option<ImportRow>],
     pub(super) seen: &'a [SeenBefore],
     /// Which rows have a tombstone.
-    pub(super) deleted: HashSet<usize>,
+    pub(super) deleted: &'a HashSet<usize>,
     /// The pools in which an address is unique.
     pub(super) mastered: &'a HashSet<i64>,
     pub(super) holders: Holders,

@@ -123,7 +123,8 @@ impl Importer {
                     })
                 })
                 .collect();
-            let stored = session.store(&rows, None).await?;
+            let batch = session.begin_batch(rows).await?;
+            let stored = session.store(batch, None).await?;
             let results = stored.results.clone();
             session.commit(stored, None).await?;
             for (result, error) in results.into_iter().zip(errors) {

@@ -1,5 +1,6 @@
 //! Bulk import in batches: each is one transaction with its events and, where it can be resumed, with how far it has come.
 
+mod ahead;
 mod combine;
 mod decide;
 mod error;
@@ -8,6 +9,7 @@ mod importer;
 mod part;
 mod parts;
 mod policy;
+mod pools;
 mod preview;
 mod result;
 mod row;
@@ -24,4 +26,4 @@ pub use policy::{DuplicatePolicy, OnDuplicate};
 pub use result::{Duplicate, DuplicateKey, DuplicatePlace, Imported, RowError, RowOutcome, RowResult, SkipReason};
 pub use row::ImportRow;
 pub use runs::{Checkpoint, ImportRun, RunProgress};
-pub use session::{ImportSession, StoredBatch};
+pub use session::{ImportSession, PendingBatch, StoredBatch};

@@ -3,30 +3,31 @@
 use std::collections::{BTreeMap, HashSet};
 
 use masthead_domain::tenant::PoolId;
-use masthead_ports::registrations::WriteOrigin;
 
 use super::{
     decide::{Decisions, Evidence},
     error::BatchError,
     holders,
-    parts::ImportParts,
-    policy::DuplicatePolicy,
+    parts::ImportContext,
     preview,
     result::{RowOutcome, RowResult},
     row::{ImportRow, SeenBefore},
-    write::write,
+    write::{write_consequences, write_users},
 };
 use crate::database::Transaction;
 
 /// What the parts of a batch share.
 pub(super) struct PartContext<'a> {
-    pub(super) parts: &'a ImportParts,
-    pub(super) origin: &'a WriteOrigin,
-    pub(super) policy: DuplicatePolicy,
-    /// The name under which the import puts things aside.
-    pub(super) run: &'a str,
+    pub(super) import: &'a ImportContext,
     /// The pools in which an address is unique.
     pub(super) mastered: &'a HashSet<i64>,
+}
+
+/// A part whose users are written, but nothing that follows from them.
+pub(super) struct WrittenUsers {
+    decisions: Decisions,
+    /// The rows that had a tombstone.
+    deleted: HashSet<usize>,
 }
 
 /// A part that is written.
@@ -47,7 +48,7 @@ impl StoredPart {
 }
 
 impl PartContext<'_> {
-    /// Decides rows, and writes their users. A dry run keeps what later rows are to see.
+    /// Decides rows, and writes their users and what follows from them. A dry run keeps what later rows are to see.
     pub(super) async fn store(
         &self,
         transaction: &mut Transaction,
@@ -55,31 +56,68 @@ impl PartContext<'_> {
         seen: &[SeenBefore],
         most_rejected: Option<u64>,
     ) -> Result<StoredPart, BatchError> {
-        let keeps = self.parts.keeps;
-        let is_merging = self.policy.is_merging();
+        let users = self.write_users(transaction, rows, seen, most_rejected).await?;
+        self.write_consequences(transaction, rows, users.decisions).await
+    }
+
+    /// Ends a part whose users were written before the pools were locked: a tombstone that was written since is a conflict.
+    pub(super) async fn end(
+        &self,
+        transaction: &mut Transaction,
+        rows: &[Option<ImportRow>],
+        users: WrittenUsers,
+    ) -> Result<StoredPart, BatchError> {
+        if self.find_deleted(transaction, rows).await? != users.deleted {
+            return Err(BatchError::Conflict);
+        }
+        self.write_consequences(transaction, rows, users.decisions).await
+    }
+
+    /// Decides rows, and writes their users. A dry run keeps what later rows are to see.
+    pub(super) async fn write_users(
+        &self,
+        transaction: &mut Transaction,
+        rows: &[Option<ImportRow>],
+        seen: &[SeenBefore],
+        most_rejected: Option<u64>,
+    ) -> Result<WrittenUsers, BatchError> {
+        let keeps = self.import.parts.keeps;
+        let is_merging = self.import.policy.is_merging();
         let (mut holders, numbers) = holders::find(transaction, rows, self.mastered).await?;
         if is_merging {
             holders.users = holders::read_users(transaction, numbers, keeps).await?;
             if !keeps {
-                preview::overlay(transaction, self.run, rows, self.mastered, &mut holders).await?;
+                preview::overlay(transaction, &self.import.run, rows, self.mastered, &mut holders).await?;
             }
         }
+        let deleted = self.find_deleted(transaction, rows).await?;
         let evidence = Evidence {
-            policy: self.policy,
+            policy: self.import.policy,
             rows,
             seen,
-            deleted: self.find_deleted(transaction, rows).await?,
+            deleted: &deleted,
             mastered: self.mastered,
             holders,
             most_rejected,
         };
         let decisions = evidence.decide();
-        let written = if keeps {
-            write(transaction, rows, &decisions, self.mastered, self.origin).await?
+        if keeps {
+            write_users(transaction, rows, &decisions, self.mastered).await?;
+        } else if is_merging {
+            preview::put(transaction, &self.import.run, rows, &decisions).await?;
+        }
+        Ok(WrittenUsers { decisions, deleted })
+    }
+
+    async fn write_consequences(
+        &self,
+        transaction: &mut Transaction,
+        rows: &[Option<ImportRow>],
+        decisions: Decisions,
+    ) -> Result<StoredPart, BatchError> {
+        let written = if self.import.parts.keeps {
+            write_consequences(transaction, rows, &decisions, self.mastered, &self.import.origin).await?
         } else {
-            if is_merging {
-                preview::put(transaction, self.run, rows, &decisions).await?;
-            }
             0
         };
         let Decisions { results, .. } = decisions;
@@ -106,7 +144,12 @@ impl PartContext<'_> {
                 .iter()
                 .map(|(_, row)| (&row.registration.new.crid, row.registration.new.email.as_ref()))
                 .collect();
-            let stones = self.parts.tombstones.find(transaction, PoolId(pool), &users).await?;
+            let stones = self
+                .import
+                .parts
+                .tombstones
+                .find(transaction, PoolId(pool), &users)
+                .await?;
             let with_stone = rows.iter().zip(stones).filter(|(_, stone)| stone.is_some());
             deleted.extend(with_stone.map(|((at, _), _)| *at));
         }

@@ -1,19 +1,17 @@
 //! An import that goes on: batches in the order of the file.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use masthead_domain::tenant::PoolId;
 use masthead_ports::registrations::WriteOrigin;
 
 use super::{
+    ahead::BatchAhead,
     error::{BatchError, ImportStopError},
     part::PartContext,
-    parts::ImportParts,
+    parts::{ImportContext, ImportParts},
     policy::DuplicatePolicy,
+    pools::{find_mastered, lock, pools_of},
     result::{DuplicateKey, RowResult},
     row::{ImportRow, SeenBefore},
     runs::{Checkpoint, checkpoint},
@@ -39,11 +37,7 @@ const STATISTICS_GROWTH: u64 = 16;
 
 /// An import that goes on.
 pub struct ImportSession {
-    parts: ImportParts,
-    origin: WriteOrigin,
-    policy: DuplicatePolicy,
-    /// The name under which it puts things aside.
-    run: Arc<str>,
+    context: Arc<ImportContext>,
     seen: SeenKeys,
     /// Whether addresses are unique in a pool, as it was when the first row of the pool came.
     masters: HashMap<i64, bool>,
@@ -53,6 +47,15 @@ pub struct ImportSession {
     has_begun_hashes: bool,
     written: u64,
     next_statistics: u64,
+}
+
+/// A batch that has begun. Dropped, it is rolled back.
+#[must_use = "a batch that is not stored is rolled back"]
+pub struct PendingBatch {
+    rows: Arc<[Option<ImportRow>]>,
+    seen: Arc<[SeenBefore]>,
+    /// `None` if it is only written by [`ImportSession::store`].
+    ahead: Option<BatchAhead>,
 }
 
 /// A batch that is written and not committed. Dropped, it is rolled back.
@@ -69,11 +72,14 @@ pub struct StoredBatch {
 
 impl ImportSession {
     pub(super) fn new(parts: ImportParts, origin: WriteOrigin, policy: DuplicatePolicy, run: Arc<str>) -> Self {
-        Self {
+        let context = ImportContext {
             parts,
             origin,
             policy,
             run,
+        };
+        Self {
+            context: context.into(),
             seen: SeenKeys::new(),
             masters: HashMap::new(),
             dry: None,
@@ -95,23 +101,63 @@ impl ImportSession {
         Ok(())
     }
 
-    /// Writes a batch, in a transaction that [`Self::commit`] ends. `None` is a row that was rejected before. After more than
-    /// `most_rejected` rejected rows, with those, the batch ends.
+    /// Begins a batch; `None` is a row that was rejected before. Batches are stored and committed in the order in which they begin. One
+    /// may begin before the one before it is committed: where the import changes no registrations, both are written at the same
+    /// time, over two connections.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn begin_batch(
+        &mut self,
+        rows: impl Into<Arc<[Option<ImportRow>]>>,
+    ) -> Result<PendingBatch, ImportStopError> {
+        let rows = rows.into();
+        let pools = self.read_pools(&rows).await?;
+        let seen: Arc<[SeenBefore]> = rows
+            .iter()
+            .map(|row| row.as_ref().map(|row| self.note(row)).unwrap_or_default())
+            .collect();
+        let ahead = self.may_write_ahead().then(|| {
+            let mastered = pools.into_iter().filter(|pool| self.masters.get(pool) == Some(&true));
+            let (rows, seen) = (Arc::clone(&rows), Arc::clone(&seen));
+            BatchAhead::start(Arc::clone(&self.context), rows, seen, mastered.collect())
+        });
+        Ok(PendingBatch { rows, seen, ahead })
+    }
+
+    /// Not before there are statistics, without which look-ups read all rows of the batch before.
+    fn may_write_ahead(&self) -> bool {
+        let ImportContext { parts, policy, .. } = &*self.context;
+        parts.keeps && !policy.is_merging() && parts.pool.connections() > 1 && self.written >= FIRST_STATISTICS
+    }
+
+    /// Writes a batch, in a transaction that [`Self::commit`] ends. After more than `most_rejected` rejected rows, with those, the
+    /// batch ends. The batch before must be committed.
     ///
     /// # Errors
     /// The database is unavailable, or concurrent writes take the keys of the batch again and again.
     pub async fn store(
         &mut self,
-        rows: &[Option<ImportRow>],
+        batch: PendingBatch,
         most_rejected: Option<u64>,
     ) -> Result<StoredBatch, ImportStopError> {
-        self.read_pools(rows).await?;
-        let seen: Vec<SeenBefore> = rows
-            .iter()
-            .map(|row| row.as_ref().map(|row| self.note(row)).unwrap_or_default())
-            .collect();
+        let PendingBatch { rows, seen, ahead } = batch;
+        if let Some(ahead) = ahead {
+            let ended = tokio::time::timeout(TIME_LIMIT, ahead.end(&self.context, &rows)).await;
+            // Otherwise it is written now, in smaller parts if need be.
+            if let Ok(Ok((transaction, stored))) = ended
+                && most_rejected.is_none_or(|most| stored.rejected() <= most)
+            {
+                return Ok(StoredBatch {
+                    results: stored.results,
+                    transaction: Some(transaction),
+                    pools: pools_of(&rows),
+                    written: stored.written,
+                });
+            }
+        }
         for tried in 1..=TRIES {
-            let stored = self.try_store(rows, &seen, most_rejected, part_size(rows.len(), tried));
+            let stored = self.try_store(&rows, &seen, most_rejected, part_size(rows.len(), tried));
             match tokio::time::timeout(TIME_LIMIT, stored).await {
                 Ok(Ok(stored)) => return Ok(stored),
                 Ok(Err(BatchError::Conflict)) => tokio::time::sleep(PAUSE * tried).await,
@@ -143,7 +189,7 @@ impl ImportSession {
         self.written += batch.written;
         if self.written >= self.next_statistics {
             self.next_statistics = self.written * STATISTICS_GROWTH;
-            self.parts.take_statistics(self.written).await?;
+            self.context.parts.take_statistics(self.written).await?;
         }
         Ok(())
     }
@@ -157,9 +203,9 @@ impl ImportSession {
         transaction.allow_long_statements().await?;
         if !std::mem::replace(&mut self.has_begun_hashes, true) {
             let mark = HashMap::from([(BEGUN.to_owned(), String::new())]);
-            scratch::put(&mut transaction, &self.run, ScratchKind::HashesMark, &mark).await?;
+            scratch::put(&mut transaction, &self.context.run, ScratchKind::HashesMark, &mark).await?;
         }
-        scratch::put(&mut transaction, &self.run, ScratchKind::Hash, hashes).await?;
+        scratch::put(&mut transaction, &self.context.run, ScratchKind::Hash, hashes).await?;
         self.end(transaction, None).await
     }
 
@@ -175,10 +221,10 @@ impl ImportSession {
     ) -> Result<(), ImportStopError> {
         let mut transaction = self.begin().await?;
         if self.has_begun_hashes {
-            scratch::require_mark(&mut transaction, &self.run, BEGUN).await?;
+            scratch::require_mark(&mut transaction, &self.context.run, BEGUN).await?;
         }
         let mark = HashMap::from([(COMPLETE.to_owned(), counted)]);
-        scratch::put(&mut transaction, &self.run, ScratchKind::HashesMark, &mark).await?;
+        scratch::put(&mut transaction, &self.context.run, ScratchKind::HashesMark, &mark).await?;
         self.end(transaction, progress).await
     }
 
@@ -188,9 +234,9 @@ impl ImportSession {
     /// The database is unavailable, or has lost them.
     pub async fn find_hashes(&mut self, keys: &[String]) -> Result<HashMap<String, String>, ImportStopError> {
         let mut transaction = self.begin().await?;
-        scratch::require_mark(&mut transaction, &self.run, COMPLETE).await?;
-        let found = scratch::find(&mut transaction, &self.run, ScratchKind::Hash, keys).await?;
-        if !self.parts.keeps {
+        scratch::require_mark(&mut transaction, &self.context.run, COMPLETE).await?;
+        let found = scratch::find(&mut transaction, &self.context.run, ScratchKind::Hash, keys).await?;
+        if !self.context.parts.keeps {
             self.dry = Some(transaction);
         }
         Ok(found)
@@ -202,7 +248,7 @@ impl ImportSession {
     /// The database is unavailable.
     pub async fn finish(self) -> Result<(), ImportStopError> {
         if self.written >= MANY {
-            self.parts.tidy().await?;
+            self.context.parts.tidy().await?;
         }
         Ok(())
     }
@@ -213,7 +259,7 @@ impl ImportSession {
         mut transaction: Transaction,
         progress: Option<Checkpoint<'_>>,
     ) -> Result<(), ImportStopError> {
-        if self.parts.keeps {
+        if self.context.parts.keeps {
             if let Some(progress) = progress {
                 checkpoint(&mut transaction, progress).await?;
             }
@@ -227,7 +273,7 @@ impl ImportSession {
     async fn begin(&mut self) -> Result<Transaction, ImportStopError> {
         match self.dry.take() {
             Some(transaction) => Ok(transaction),
-            None => Ok(self.parts.pool.begin().await?),
+            None => Ok(self.context.parts.pool.begin().await?),
         }
     }
 
@@ -241,7 +287,7 @@ impl ImportSession {
             id: self.seen.contains(pool, DuplicateKey::Id, id),
             email: email.is_some_and(|email| self.seen.contains(pool, DuplicateKey::Email, email)),
         };
-        if self.policy.in_file.is_merging() || !before.id && !before.email {
+        if self.context.policy.in_file.is_merging() || !before.id && !before.email {
             self.seen.insert(pool, DuplicateKey::Id, id);
             if let Some(email) = email {
                 self.seen.insert(pool, DuplicateKey::Email, email);
@@ -250,21 +296,19 @@ impl ImportSession {
         before
     }
 
-    async fn read_pools(&mut self, rows: &[Option<ImportRow>]) -> Result<(), ImportStopError> {
-        let pools: HashSet<i64> = rows.iter().flatten().map(|row| row.tenant.pool.0).collect();
-        let unknown: Vec<i64> = pools
-            .into_iter()
-            .filter(|pool| !self.masters.contains_key(pool))
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
+    /// The pools of the rows. Which of them have unique addresses is read with the first row of each.
+    async fn read_pools(&mut self, rows: &[Option<ImportRow>]) -> Result<Vec<i64>, ImportStopError> {
+        let pools = pools_of(rows);
+        let new = pools.iter().copied().filter(|pool| !self.masters.contains_key(pool));
+        let unknown: Vec<i64> = new.collect();
+        if !unknown.is_empty() {
+            let found = sqlx::query!("SELECT id, masters_accounts FROM pools WHERE id = ANY ($1)", &unknown)
+                .fetch_all(&self.context.parts.pool)
+                .await?;
+            self.masters
+                .extend(found.into_iter().map(|row| (row.id, row.masters_accounts)));
         }
-        let found = sqlx::query!("SELECT id, masters_accounts FROM pools WHERE id = ANY ($1)", &unknown)
-            .fetch_all(&self.parts.pool)
-            .await?;
-        self.masters
-            .extend(found.into_iter().map(|row| (row.id, row.masters_accounts)));
-        Ok(())
+        Ok(pools)
     }
 
     /// Stores a batch in parts of so many rows, in one transaction.
@@ -277,17 +321,15 @@ impl ImportSession {
     ) -> Result<StoredBatch, BatchError> {
         let mut transaction = self.begin().await?;
         transaction.allow_long_statements().await?;
-        let keeps = self.parts.keeps;
-        let pools: Vec<i64> = {
-            let pools: HashSet<i64> = rows.iter().flatten().map(|row| row.tenant.pool.0).collect();
-            pools.into_iter().collect()
+        let keeps = self.context.parts.keeps;
+        let pools = pools_of(rows);
+        let mastered = if keeps {
+            lock(&mut transaction, &pools).await?
+        } else {
+            find_mastered(&mut transaction, &pools).await?
         };
-        let mastered = lock_pools(&mut transaction, &pools, keeps).await?;
         let context = PartContext {
-            parts: &self.parts,
-            origin: &self.origin,
-            policy: self.policy,
-            run: &self.run,
+            import: &self.context,
             mastered: &mastered,
         };
         let mut batch = StoredBatch {
@@ -320,28 +362,6 @@ impl ImportSession {
 fn part_size(rows: usize, tried: u32) -> usize {
     let halvings = tried.saturating_sub(WHOLE_TRIES);
     (rows >> halvings.min(usize::BITS - 1)).max(1)
-}
-
-/// Which of these pools have unique addresses. The lock on a pool's row keeps that from changing, and serialises imports into one
-/// pool with each other and with deletions. A dry run locks nothing.
-async fn lock_pools(transaction: &mut Transaction, pools: &[i64], locks: bool) -> Result<HashSet<i64>, sqlx::Error> {
-    let mastered: Vec<i64> = if locks {
-        let rows = sqlx::query!(
-            "SELECT id, masters_accounts FROM pools WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
-            pools
-        )
-        .fetch_all(transaction)
-        .await?;
-        rows.into_iter()
-            .filter(|row| row.masters_accounts)
-            .map(|row| row.id)
-            .collect()
-    } else {
-        sqlx::query_scalar!("SELECT id FROM pools WHERE id = ANY ($1) AND masters_accounts", pools)
-            .fetch_all(transaction)
-            .await?
-    };
-    Ok(mastered.into_iter().collect())
 }
 
 #[cfg(test)]

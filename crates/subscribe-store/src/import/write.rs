@@ -24,28 +24,49 @@ use crate::{
 /// New registrations are inserted so many at a time: a statement has all values of its rows in memory once more, encoded.
 const INSERTED: usize = 500;
 
-/// Writes the users, lets the mirrors follow, and writes an event for each tenant. Returns the number of users.
-pub(super) async fn write(
+/// The users that are written, with what is written.
+fn written<'a>(
+    rows: &'a [Option<ImportRow>],
+    decisions: &'a Decisions,
+) -> impl Iterator<Item = (&'a User, &'a PreparedRegistration)> {
+    let users = decisions.users.iter();
+    users.filter_map(|user| Some((user, user.written(rows)?)))
+}
+
+/// Writes the users, and nothing else.
+pub(super) async fn write_users(
+    transaction: &mut Transaction,
+    rows: &[Option<ImportRow>],
+    decisions: &Decisions,
+    mastered: &HashSet<i64>,
+) -> Result<(), BatchError> {
+    let (changed, new): (Vec<_>, Vec<_>) = written(rows, decisions).partition(|(user, _)| user.stored.is_some());
+    // A new user may have an address that another had before the update.
+    update(transaction, &changed).await?;
+    for some in new.chunks(INSERTED) {
+        insert(transaction, some, mastered).await?;
+    }
+    Ok(())
+}
+
+/// Writes what follows from written users: ends pending registrations, lets the mirrors follow, and writes an event for each tenant.
+/// Returns the number of users.
+pub(super) async fn write_consequences(
     transaction: &mut Transaction,
     rows: &[Option<ImportRow>],
     decisions: &Decisions,
     mastered: &HashSet<i64>,
     origin: &WriteOrigin,
 ) -> Result<u64, BatchError> {
-    let written: Vec<(&User, &PreparedRegistration)> = decisions
-        .users
-        .iter()
-        .filter_map(|user| Some((user, user.written(rows)?)))
-        .collect();
+    let written: Vec<_> = written(rows, decisions).collect();
     if written.is_empty() {
         return Ok(0);
     }
-    let (changed, new): (Vec<_>, Vec<_>) = written.iter().copied().partition(|(user, _)| user.stored.is_some());
-    // A new user may have an address that another had before the update.
-    update(transaction, &changed).await?;
-    for some in new.chunks(INSERTED) {
-        insert(transaction, some, mastered).await?;
-    }
+    let new: Vec<_> = written
+        .iter()
+        .copied()
+        .filter(|(user, _)| user.stored.is_none())
+        .collect();
     end_pending(transaction, &new).await?;
 
     let mut followed: BTreeMap<i64, Changes> = BTreeMap::new();

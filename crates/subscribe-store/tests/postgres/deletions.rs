@@ -29,7 +29,7 @@ async fn create(store: &Store, tenant: &Arc<Tenant>, new: &NewRegistration) {
     created.unwrap();
 }
 
-async fn delete(store: &Store, tenant: &Arc<Tenant>, crid: &str) {
+pub(crate) async fn delete(store: &Store, tenant: &Arc<Tenant>, crid: &str) {
     let deleted = store.users().delete(&context(tenant), &id(crid), &commit(1)).await;
     deleted.unwrap();
 }

@@ -9,7 +9,7 @@ use masthead_domain::{
 use masthead_subscribe_store::{
     Checkpoint, Duplicate, DuplicateKey, DuplicatePlace, DuplicatePolicy, ImportRow, ImportSession, ImportStopError,
     Importer, NewRegistration, OnDuplicate, PreparedRegistration, RowError, RowOutcome, RowResult, RunProgress,
-    UnstorableFieldError,
+    StoredBatch, UnstorableFieldError,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -17,13 +17,13 @@ use crate::support::{FEDERATED, StoreFixture, fixture, import, import_users, ori
 
 const CHANGED: OffsetDateTime = datetime!(2024-01-02 03:04:05.000006 UTC);
 
-async fn fixture_with_tenant() -> (StoreFixture, Arc<Tenant>) {
+pub(crate) async fn fixture_with_tenant() -> (StoreFixture, Arc<Tenant>) {
     let fixture = fixture().await;
     let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     (fixture, tenant)
 }
 
-fn user(id: &str, email: &str) -> NewRegistration {
+pub(crate) fn user(id: &str, email: &str) -> NewRegistration {
     NewRegistration {
         crid: CustomerRegistrationId::parse(id).unwrap(),
         email: Email::from_source(email).ok(),
@@ -38,7 +38,7 @@ fn user(id: &str, email: &str) -> NewRegistration {
     }
 }
 
-fn rows(tenant: &Arc<Tenant>, users: Vec<NewRegistration>) -> Vec<Option<ImportRow>> {
+pub(crate) fn rows(tenant: &Arc<Tenant>, users: Vec<NewRegistration>) -> Vec<Option<ImportRow>> {
     let row = |new| {
         Some(ImportRow {
             tenant: Arc::clone(tenant),
@@ -48,12 +48,21 @@ fn rows(tenant: &Arc<Tenant>, users: Vec<NewRegistration>) -> Vec<Option<ImportR
     users.into_iter().map(row).collect()
 }
 
-fn begin(importer: &Importer, policy: DuplicatePolicy) -> ImportSession {
+pub(crate) fn begin(importer: &Importer, policy: DuplicatePolicy) -> ImportSession {
     importer.begin(origin(), policy, "run-1".into())
 }
 
+pub(crate) async fn store(
+    session: &mut ImportSession,
+    rows: impl Into<Arc<[Option<ImportRow>]>>,
+    most_rejected: Option<u64>,
+) -> Result<StoredBatch, ImportStopError> {
+    let batch = session.begin_batch(rows).await?;
+    session.store(batch, most_rejected).await
+}
+
 /// Stores each list as a batch, and returns what became of the rows, in short.
-async fn outcomes(
+pub(crate) async fn outcomes(
     importer: &Importer,
     policy: DuplicatePolicy,
     tenant: &Arc<Tenant>,
@@ -62,7 +71,7 @@ async fn outcomes(
     let mut session = begin(importer, policy);
     let mut shown = Vec::new();
     for batch in batches {
-        let stored = session.store(&rows(tenant, batch), None).await.unwrap();
+        let stored = store(&mut session, rows(tenant, batch), None).await.unwrap();
         shown.extend(stored.results.iter().map(|result| show(result.unwrap())));
         session.commit(stored, None).await.unwrap();
     }
@@ -70,7 +79,7 @@ async fn outcomes(
     shown
 }
 
-fn show(result: RowResult) -> String {
+pub(crate) fn show(result: RowResult) -> String {
     let outcome = match result.outcome {
         RowOutcome::Imported => "imported".to_owned(),
         RowOutcome::Merged => "merged".to_owned(),
@@ -369,7 +378,7 @@ async fn rows_of_two_tenants_are_one_batch() {
     let mut batch = rows(&herald, vec![user("1", "ann@example.org"), user("2", "bo@example.org")]);
     batch.extend(rows(&times, vec![user("1", "ann@example.org")]));
     let mut session = begin(&fixture.store.importer(), DuplicatePolicy::default());
-    let stored = session.store(&batch, None).await.unwrap();
+    let stored = store(&mut session, batch, None).await.unwrap();
     assert!(
         stored
             .results
@@ -396,7 +405,7 @@ async fn batch_ends_after_too_many_rejected_rows() {
     );
     batch.insert(1, None);
     let mut session = begin(&fixture.store.importer(), DuplicatePolicy::default());
-    let stored = session.store(&batch, Some(2)).await.unwrap();
+    let stored = store(&mut session, batch, Some(2)).await.unwrap();
     assert_eq!(stored.results.len(), 5);
     session.commit(stored, None).await.unwrap();
     assert_eq!(
@@ -422,14 +431,15 @@ async fn progress_changes_with_the_batch() {
         at: CHANGED,
     };
     let mut session = begin(&importer, DuplicatePolicy::default());
-    let batch = rows(&tenant, vec![user("1", ""), user("2", "")]);
+    let batch: Arc<[_]> = rows(&tenant, vec![user("1", ""), user("2", "")]).into();
+    let again = || Arc::clone(&batch);
     // Killed before the commit.
-    drop(session.store(&batch, None).await.unwrap());
+    drop(store(&mut session, again(), None).await.unwrap());
     assert_eq!(runs.find("run-1").await.unwrap(), Some(RunProgress::default()));
     assert_eq!(fixture.count("registrations"), 0);
 
     let mut session = begin(&importer, DuplicatePolicy::default());
-    let stored = session.store(&batch, None).await.unwrap();
+    let stored = store(&mut session, again(), None).await.unwrap();
     session.commit(stored, Some(to)).await.unwrap();
     let kept = RunProgress {
         rows: 2,
@@ -441,8 +451,7 @@ async fn progress_changes_with_the_batch() {
     // The next process knows the rows of the one before.
     let mut session = begin(&importer, DuplicatePolicy::default());
     session.observe(&batch).await.unwrap();
-    let stored = session
-        .store(&rows(&tenant, vec![user("2", ""), user("3", "")]), None)
+    let stored = store(&mut session, rows(&tenant, vec![user("2", ""), user("3", "")]), None)
         .await
         .unwrap();
     let shown: Vec<_> = stored.results.iter().map(|result| show(result.unwrap())).collect();
@@ -452,7 +461,7 @@ async fn progress_changes_with_the_batch() {
         "another process has gone on"
     );
     runs.end("run-1").await.unwrap();
-    let stored = session.store(&batch, None).await.unwrap();
+    let stored = store(&mut session, again(), None).await.unwrap();
     let next = Checkpoint {
         before: 2,
         rows: 4,
@@ -547,7 +556,7 @@ async fn concurrent_writers_of_one_id_leave_one() {
     while fixture.count("pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()") == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let stored = session.store(&batch, None).await.unwrap();
+    let stored = store(&mut session, batch, None).await.unwrap();
     other.join().unwrap().unwrap();
     assert_eq!(show(stored.results[0].unwrap()), "skipped Exists: Id Store");
     session.commit(stored, None).await.unwrap();
@@ -587,7 +596,7 @@ async fn busy_writers_do_not_stop_an_import() {
         let mut session = begin(&fixture.store.importer(), DuplicatePolicy::default());
         for _ in 0..5 {
             let users = (1..=300).map(|n| user(&n.to_string(), &format!("{n}@{domain}")));
-            let stored = session.store(&rows(&tenant, users.collect()), None).await?;
+            let stored = store(&mut session, rows(&tenant, users.collect()), None).await?;
             assert_eq!(stored.results.len(), 300);
             session.commit(stored, None).await?;
         }
@@ -613,10 +622,13 @@ async fn new_users_have_their_state_in_the_result() {
         password_hash: Some("$md5$x".into()),
         ..user("2", "")
     };
-    let stored = session
-        .store(&rows(&tenant, vec![user("1", ""), with_password, user("1", "")]), None)
-        .await
-        .unwrap();
+    let stored = store(
+        &mut session,
+        rows(&tenant, vec![user("1", ""), with_password, user("1", "")]),
+        None,
+    )
+    .await
+    .unwrap();
     let states: Vec<_> = stored.results.iter().map(|result| result.unwrap().state).collect();
     assert_eq!(states, [Some(UserState::Lite), Some(UserState::Unverified), None]);
 }

@@ -14,6 +14,7 @@ mod erasures;
 mod events;
 mod exports;
 mod import;
+mod import_ahead;
 mod isolation;
 mod mirror;
 mod mirror_joins;

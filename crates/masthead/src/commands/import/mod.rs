@@ -132,6 +132,7 @@ async fn import(store: &Store, arguments: &ImportArguments, files: Files) -> Res
         max_rejects: arguments.max_rejects,
         run: state.as_ref().map(|_| run.as_str()),
         joins_hashes: files.hashes.is_some(),
+        has_begun: before.rows > 0,
     };
     let context = MapContext {
         now: state.as_ref().map_or_else(|| Ok(clock.now()), StateFile::started_at)?,

@@ -53,7 +53,7 @@ impl MappedRows {
         let threads = thread::available_parallelism()
             .map_or(1, NonZero::get)
             .min(MOST_THREADS);
-        // Few rows wait: all that map a batch take a tenth of the time in which it is written.
+        // Few rows wait: they are mapped while two batches are written.
         let (ordered, chunks) = mpsc::channel(CHUNKS_AHEAD);
         let (jobs, work) = blocking::sync_channel::<Job>(1);
         let (mapper, work) = (Arc::new(mapper), Arc::new(Mutex::new(work)));

@@ -8,7 +8,7 @@ use std::sync::{
 use masthead_imports::{RawRow, RejectCode, RejectedRow, RowNotes, UnusableHash};
 use masthead_ports::clock::Clock as _;
 use masthead_subscribe_store::{
-    Checkpoint, DuplicateKey, DuplicatePlace, ImportRow, ImportSession, RowError, RowOutcome, RowResult,
+    Checkpoint, DuplicateKey, DuplicatePlace, ImportRow, ImportSession, PendingBatch, RowError, RowOutcome, RowResult,
 };
 
 use super::{
@@ -35,6 +35,15 @@ pub(super) struct ImportWriter<'a> {
     /// The run, where it can be resumed.
     pub(super) run: Option<&'a str>,
     pub(super) joins_hashes: bool,
+    /// Whether rows of the first file were stored, or have begun to be.
+    pub(super) has_begun: bool,
+}
+
+/// Rows that are being stored.
+struct PendingRows {
+    batch: PendingBatch,
+    rows: Vec<PendingRow>,
+    joined_hashes: u64,
 }
 
 /// A row whose content is with the store.
@@ -51,37 +60,50 @@ struct PendingUser {
 }
 
 impl<'a> ImportWriter<'a> {
-    /// Stores all rows after those that an earlier process has dealt with.
+    /// Stores all rows after those that an earlier process has dealt with. While a batch is stored, the next one begins.
     pub(super) async fn write_all(
         &mut self,
         rows: &mut MappedRows,
         (progress, read): (&mut ImportProgress, &AtomicU64),
     ) -> Result<(), CommandError> {
-        let mut skipped = 0;
-        let before = self.report.rows;
+        let mut batch = self.skip_stored(rows, (progress, read)).await;
+        let mut pending = None;
         loop {
-            let mut batch = rows.next_batch().await?;
-            if batch.is_empty() {
+            let next = match batch {
+                Ok(batch) => self.begin(batch).await,
+                Err(error) => Err(error),
+            };
+            // Also before an error of the next ones.
+            self.store(pending).await?;
+            progress.show(self.report.rows, read.load(Ordering::Relaxed));
+            pending = next?;
+            if pending.is_none() {
                 self.report.files_passed_over = rows.passed_over();
                 return Ok(());
             }
-            let again = usize::try_from(before - skipped).unwrap_or(usize::MAX).min(batch.len());
-            if again > 0 {
-                let rest = batch.split_off(again);
-                skipped += again as u64;
-                self.observe(batch).await?;
-                batch = rest;
+            batch = rows.next_batch().await;
+        }
+    }
+
+    /// Passes over the rows that an earlier process has dealt with, and returns the first ones after them.
+    async fn skip_stored(
+        &mut self,
+        rows: &mut MappedRows,
+        (progress, read): (&mut ImportProgress, &AtomicU64),
+    ) -> Result<Vec<MappedRow>, CommandError> {
+        let mut left = usize::try_from(self.report.rows).unwrap_or(usize::MAX);
+        loop {
+            let mut stored = rows.next_batch().await?;
+            let new = stored.split_off(left.min(stored.len()));
+            if stored.is_empty() {
+                return Ok(new);
             }
-            if !batch.is_empty() {
-                self.store(batch).await?;
+            left -= stored.len();
+            self.observe(stored).await?;
+            if !new.is_empty() {
+                return Ok(new);
             }
-            progress.show(self.report.rows.max(skipped), read.load(Ordering::Relaxed));
-            if let Some(most) = self.max_rejects.filter(|most| self.report.rejected > *most) {
-                return Err(CommandError::new(format!(
-                    "stopped after row {}: more than {most} rows are rejected",
-                    self.report.rows
-                )));
-            }
+            progress.show(self.report.rows, read.load(Ordering::Relaxed));
         }
     }
 
@@ -94,25 +116,47 @@ impl<'a> ImportWriter<'a> {
             .map_err(CommandError::context(STOPPED))
     }
 
-    async fn store(&mut self, mut batch: Vec<MappedRow>) -> Result<(), CommandError> {
-        let mut joined = 0;
+    /// Begins to store rows; `None` if there are none.
+    async fn begin(&mut self, mut batch: Vec<MappedRow>) -> Result<Option<PendingRows>, CommandError> {
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let mut joined_hashes = 0;
         if self.joins_hashes {
             self.refuse_wrong_join(&batch)?;
             let rows = hashes::join(&mut self.session, &mut batch).await;
-            joined = rows.map_err(CommandError::context(STOPPED))?;
+            joined_hashes = rows.map_err(CommandError::context(STOPPED))?;
         }
         let (rows, pending) = self.assign(batch).await?;
+        let begun = self.session.begin_batch(rows).await;
+        self.has_begun = true;
+        Ok(Some(PendingRows {
+            batch: begun.map_err(CommandError::context(STOPPED))?,
+            rows: pending,
+            joined_hashes,
+        }))
+    }
+
+    /// Stores rows that have begun, and accounts for each.
+    async fn store(&mut self, pending: Option<PendingRows>) -> Result<(), CommandError> {
+        let Some(PendingRows {
+            batch,
+            rows,
+            joined_hashes,
+        }) = pending
+        else {
+            return Ok(());
+        };
         let before = self.report.rows;
         let left = self.max_rejects.map(|most| most.saturating_sub(self.report.rejected));
         let mut stored = self
             .session
-            .store(&rows, left)
+            .store(batch, left)
             .await
             .map_err(CommandError::context(STOPPED))?;
-        drop(rows);
         let counted_before = self.report.clone();
-        self.report.joined_hashes += joined;
-        for (row, result) in pending.into_iter().zip(std::mem::take(&mut stored.results)) {
+        self.report.joined_hashes += joined_hashes;
+        for (row, result) in rows.into_iter().zip(std::mem::take(&mut stored.results)) {
             self.count(row, result)?;
         }
         let mut text = String::new();
@@ -121,13 +165,20 @@ impl<'a> ImportWriter<'a> {
         if committed.is_err() {
             self.report = counted_before;
         }
-        committed.map_err(CommandError::context(STOPPED))
+        committed.map_err(CommandError::context(STOPPED))?;
+        match self.max_rejects.filter(|most| self.report.rejected > *most) {
+            None => Ok(()),
+            Some(most) => Err(CommandError::new(format!(
+                "stopped after row {}: more than {most} rows are rejected",
+                self.report.rows
+            ))),
+        }
     }
 
     /// Refuses to begin with rows none of which has the field of `--join`: all users would be imported without a password.
     fn refuse_wrong_join(&self, batch: &[MappedRow]) -> Result<(), CommandError> {
         let mut users = batch.iter().filter_map(|row| row.content.as_ref().ok()).peekable();
-        if self.report.rows == 0 && users.peek().is_some() && users.all(|user| user.join_key.is_none()) {
+        if !self.has_begun && users.peek().is_some() && users.all(|user| user.join_key.is_none()) {
             return Err(CommandError::new(
                 "--join: the first rows have no such field; it names the field with the id of the second file",
             ));

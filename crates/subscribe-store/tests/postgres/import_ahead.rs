@@ -1,0 +1,232 @@
+//! Batches that are written while the batch before them is not committed have the results of batches one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use masthead_domain::tenant::Tenant;
+use masthead_subscribe_store::{DuplicatePolicy, ImportSession, Importer, NewRegistration, OnDuplicate, StoredBatch};
+use proptest::{
+    collection::vec,
+    strategy::{Strategy as _, ValueTree as _},
+    test_runner::TestRunner,
+};
+
+use crate::{
+    import::{begin, fixture_with_tenant, outcomes, rows, show, user},
+    support::{StoreFixture, store_with, tenant},
+};
+
+/// The transactions that have written registrations and wait.
+const WAITING: &str = "pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()
+                        AND query LIKE 'INSERT INTO registrations%'";
+
+/// A session that has written 200 users with the ids 0 to 199: the next batches are written ahead.
+async fn begun(importer: &Importer, policy: DuplicatePolicy, tenant: &Arc<Tenant>) -> ImportSession {
+    let mut session = begin(importer, policy);
+    let first = rows(tenant, (0..200).map(|n| reader(n, n)).collect());
+    let batch = session.begin_batch(first).await.unwrap();
+    let stored = session.store(batch, None).await.unwrap();
+    session.commit(stored, None).await.unwrap();
+    session
+}
+
+fn reader(id: u64, address: u64) -> NewRegistration {
+    user(&id.to_string(), &format!("reader{address}@example.org"))
+}
+
+async fn wait_until_written(fixture: &StoreFixture, transactions: u64) {
+    let begun = std::time::Instant::now();
+    while fixture.count(WAITING) < transactions {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is written ahead");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn shown(stored: &StoredBatch) -> Vec<String> {
+    stored.results.iter().map(|result| show(result.unwrap())).collect()
+}
+
+#[tokio::test]
+async fn two_batches_are_written_at_the_same_time_and_committed_in_order() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let first = session
+        .begin_batch(rows(&tenant, vec![reader(200, 200), reader(201, 201)]))
+        .await;
+    let twins = vec![reader(202, 201), reader(200, 202), reader(203, 203), reader(7, 204)];
+    let second = session.begin_batch(rows(&tenant, twins)).await;
+    wait_until_written(&fixture, 2).await;
+    assert_eq!(fixture.count("registrations"), 200);
+    let stored = session.store(first.unwrap(), None).await.unwrap();
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 202);
+    let stored = session.store(second.unwrap(), None).await.unwrap();
+    assert_eq!(
+        shown(&stored),
+        [
+            "rejected: Email File",
+            "rejected: Id File",
+            "imported",
+            "rejected: Id File"
+        ]
+    );
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 203);
+    assert_eq!(
+        fixture.sql("SELECT string_agg(users::text, ',' ORDER BY id) FROM events"),
+        "200,2,1"
+    );
+    assert_eq!(fixture.sql("SELECT sum(users) FROM registration_totals"), "203");
+}
+
+/// 40 batches with ids and addresses of each other and of the store, two at a time, against a dry run, whose batches are decided one after
+/// the other.
+#[tokio::test]
+async fn results_are_those_of_one_batch_after_the_other() {
+    let mut runner = TestRunner::deterministic();
+    let batches = vec(vec((100..700_u64, 100..700_u64), 0..30), 40);
+    for policy in [
+        DuplicatePolicy::default(),
+        DuplicatePolicy::all(OnDuplicate::Reject),
+        DuplicatePolicy::all(OnDuplicate::Skip),
+    ] {
+        let (fixture, tenant) = fixture_with_tenant().await;
+        let importer = fixture.store.importer();
+        drop(begun(&importer, policy, &tenant).await);
+        let mut file: Vec<Vec<(u64, u64)>> = vec![(1000..1100).map(|n| (n, n)).collect()];
+        file.extend(batches.new_tree(&mut runner).unwrap().current());
+        let batch =
+            |keys: &Vec<(u64, u64)>| -> Vec<_> { keys.iter().map(|(id, address)| reader(*id, *address)).collect() };
+        let dry = importer.clone().dry_run();
+        let expected = outcomes(&dry, policy, &tenant, file.iter().map(batch).collect()).await;
+
+        let mut session = begin(&importer, policy);
+        let mut results = Vec::new();
+        let mut pending = None;
+        for keys in file.iter().map(Some).chain([None]) {
+            let next = match keys {
+                Some(keys) => Some(session.begin_batch(rows(&tenant, batch(keys))).await.unwrap()),
+                None => None,
+            };
+            if let Some(batch) = std::mem::replace(&mut pending, next) {
+                let stored = session.store(batch, None).await.unwrap();
+                results.extend(shown(&stored));
+                session.commit(stored, None).await.unwrap();
+            }
+        }
+        assert_eq!(results, expected, "{policy:?}");
+        let new = results.iter().filter(|result| *result == "imported").count() as u64;
+        assert!(new > 250, "{new}");
+        assert_eq!(fixture.count("registrations"), 200 + new);
+    }
+}
+
+#[tokio::test]
+async fn tombstone_written_meanwhile_is_respected() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    crate::deletions::delete(&fixture.store, &tenant, "7").await;
+    fixture.sql("CREATE TABLE kept AS SELECT * FROM tombstones; DELETE FROM tombstones");
+    // Of a new process, which has not seen the id.
+    session = begun_again(session, &importer, &tenant).await;
+    let batch = session
+        .begin_batch(rows(&tenant, vec![reader(7, 300), reader(301, 301)]))
+        .await;
+    wait_until_written(&fixture, 1).await;
+    fixture.sql("INSERT INTO tombstones SELECT * FROM kept");
+    let stored = session.store(batch.unwrap(), None).await.unwrap();
+    assert_eq!(shown(&stored), ["skipped Deleted", "imported"]);
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(
+        fixture.count("registrations WHERE crid IN ('7', '301') AND deleted_at IS NULL"),
+        1
+    );
+}
+
+/// A session that has seen none of the first ids, and has written enough.
+async fn begun_again(session: ImportSession, importer: &Importer, tenant: &Arc<Tenant>) -> ImportSession {
+    drop(session);
+    let mut session = begin(importer, DuplicatePolicy::default());
+    let others = rows(tenant, (1000..1200).map(|n| reader(n, n)).collect());
+    let batch = session.begin_batch(others).await.unwrap();
+    let stored = session.store(batch, None).await.unwrap();
+    session.commit(stored, None).await.unwrap();
+    session
+}
+
+#[tokio::test]
+async fn batch_whose_connection_breaks_is_written_again() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let batch = session
+        .begin_batch(rows(&tenant, vec![reader(200, 200), reader(7, 201)]))
+        .await;
+    wait_until_written(&fixture, 1).await;
+    fixture.sql(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"));
+    let stored = session.store(batch.unwrap(), None).await.unwrap();
+    assert_eq!(shown(&stored), ["imported", "rejected: Id File"]);
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 201);
+}
+
+#[tokio::test]
+async fn batch_written_ahead_ends_after_too_many_rejected_rows() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let batch = rows(
+        &tenant,
+        vec![reader(200, 200), reader(1, 1), reader(2, 2), reader(201, 201)],
+    );
+    let batch = session.begin_batch(batch).await.unwrap();
+    wait_until_written(&fixture, 1).await;
+    let stored = session.store(batch, Some(1)).await.unwrap();
+    assert_eq!(shown(&stored), ["imported", "rejected: Id File", "rejected: Id File"]);
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 201);
+}
+
+#[tokio::test]
+async fn dropped_batch_leaves_nothing() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let batch = session
+        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
+        .await
+        .unwrap();
+    wait_until_written(&fixture, 1).await;
+    drop(batch);
+    let again = session
+        .begin_batch(rows(&tenant, vec![reader(201, 201)]))
+        .await
+        .unwrap();
+    let stored = session.store(again, None).await.unwrap();
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 201);
+    assert_eq!(fixture.count("registrations WHERE crid = '200'"), 0);
+}
+
+/// A batch that is written ahead takes a second connection.
+#[tokio::test]
+async fn one_connection_is_enough() {
+    let fixture = store_with(|options| options.service_connections = 1).await;
+    let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let first = session
+        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
+        .await
+        .unwrap();
+    let second = session
+        .begin_batch(rows(&tenant, vec![reader(201, 201)]))
+        .await
+        .unwrap();
+    for batch in [first, second] {
+        let stored = session.store(batch, None).await.unwrap();
+        session.commit(stored, None).await.unwrap();
+    }
+    assert_eq!(fixture.count("registrations"), 202);
+}
