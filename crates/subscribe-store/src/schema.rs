@@ -124,7 +124,7 @@ pub fn version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// The newest version without which this program does not serve: later ones only remove what older programs read.
+/// The newest version without which this program does not serve: later ones remove what older programs read, or save time.
 #[must_use]
 pub fn needed_version() -> i64 {
     migration::needed()

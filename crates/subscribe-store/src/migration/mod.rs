@@ -20,7 +20,7 @@ pub(crate) use run::{AppliedMigration, MigrationError, applied, apply, oldest_co
 /// The migrations of this program.
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-/// Those without which it does not serve: others only remove what older programs read.
+/// Those without which it does not serve: others remove what older programs read, or save time.
 pub(crate) fn needed() -> impl Iterator<Item = &'static Migration> {
     MIGRATIONS.iter().filter(|migration| {
         let header = MigrationHeader::parse(migration.version, migration.sql.as_str());

@@ -14,7 +14,7 @@ use crate::{metadata_json, search_terms};
 
 pub(super) enum SqlCondition<'a> {
     EmailIs(&'a str),
-    EmailContains(&'a EmailFragment),
+    EmailContains(EmailPart<'a>),
     EmailStarts(&'a str),
     FirstNameStarts(&'a str),
     LastNameStarts(&'a str),
@@ -24,12 +24,34 @@ pub(super) enum SqlCondition<'a> {
     Active,
 }
 
+/// A part of an address.
+pub(super) struct EmailPart<'a> {
+    text: &'a str,
+    /// As it is written in the domain, where that differs.
+    in_domain: Option<&'a str>,
+    /// The condition on grams that all matches meet.
+    grams: Option<NeedleCondition>,
+}
+
+impl<'a> EmailPart<'a> {
+    fn new(fragment: &'a EmailFragment) -> Self {
+        Self {
+            text: fragment.as_str(),
+            in_domain: fragment.in_domain(),
+            grams: match fragment.in_domain() {
+                None => NeedleCondition::new(fragment.as_str()),
+                Some(text) => NeedleCondition::or_not_ascii(text),
+            },
+        }
+    }
+}
+
 /// The conditions of the filter that exclude any row.
 pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
     let emails = filter.emails.iter().map(|email| match email {
         EmailFilter::Exact(key) => SqlCondition::EmailIs(key.as_str()),
         EmailFilter::Prefix(needle) => SqlCondition::EmailStarts(needle.as_str()),
-        EmailFilter::Contains(needle) => SqlCondition::EmailContains(needle),
+        EmailFilter::Contains(fragment) => SqlCondition::EmailContains(EmailPart::new(fragment)),
     });
     let crids = filter.crids.iter().map(|crid| SqlCondition::CridIs(crid.as_str()));
     let first = filter
@@ -54,7 +76,7 @@ pub(super) fn from_filter(filter: &UserFilter) -> Vec<SqlCondition<'_>> {
 impl SqlCondition<'_> {
     fn excludes_any(&self) -> bool {
         match self {
-            Self::EmailContains(needle) => !needle.as_str().is_empty(),
+            Self::EmailContains(part) => !part.text.is_empty(),
             Self::EmailStarts(text) | Self::FirstNameStarts(text) | Self::LastNameStarts(text) => !text.is_empty(),
             Self::EmailIs(_) | Self::CridIs(_) | Self::Metadata(_) | Self::Active => true,
         }
@@ -102,12 +124,9 @@ impl SqlCondition<'_> {
     }
 
     /// The condition on grams that all matches meet.
-    pub(super) fn grams(&self) -> Option<NeedleCondition> {
+    pub(super) const fn grams(&self) -> Option<&NeedleCondition> {
         match self {
-            Self::EmailContains(part) => match part.in_domain() {
-                None => NeedleCondition::new(part.as_str()),
-                Some(text) => NeedleCondition::or_not_ascii(text),
-            },
+            Self::EmailContains(part) => part.grams.as_ref(),
             // A prefix is a range of an index, which is more exact.
             Self::EmailStarts(_)
             | Self::EmailIs(_)
@@ -122,7 +141,7 @@ impl SqlCondition<'_> {
     /// The part of an address that the search index finds by few grams.
     pub(super) fn selective_part(&self) -> Option<&str> {
         match self {
-            Self::EmailContains(part) if self.grams().is_some_and(|grams| grams.is_selective()) => Some(part.as_str()),
+            Self::EmailContains(part) if part.grams.as_ref()?.is_selective() => Some(part.text),
             _ => None,
         }
     }
@@ -131,7 +150,7 @@ impl SqlCondition<'_> {
     pub(super) fn email_pattern(&self) -> Option<String> {
         let Self::EmailContains(part) = self else { return None };
         let mut pattern = String::from("%");
-        for c in part.as_str().chars() {
+        for c in part.text.chars() {
             if matches!(c, '%' | '_' | '\\') {
                 pattern.push('\\');
             }
@@ -146,10 +165,10 @@ impl SqlCondition<'_> {
         match self {
             Self::EmailIs(text) => push_sql!(sql; "{alias}.email_key = ", ?(*text).to_owned()),
             Self::CridIs(text) => push_sql!(sql; "{alias}.crid = ", ?(*text).to_owned()),
-            Self::EmailContains(part) => match part.in_domain() {
-                None => push_sql!(sql; "strpos({alias}.email_key, ", ?part.as_str().to_owned(), ") > 0"),
+            Self::EmailContains(part) => match part.in_domain {
+                None => push_sql!(sql; "strpos({alias}.email_key, ", ?part.text.to_owned(), ") > 0"),
                 Some(text) => {
-                    push_sql!(sql; "(strpos({alias}.email_key, ", ?part.as_str().to_owned(), ") > 0 OR ");
+                    push_sql!(sql; "(strpos({alias}.email_key, ", ?part.text.to_owned(), ") > 0 OR ");
                     push_sql!(sql; "strpos({alias}.email_key, ", ?text.to_owned(), ") > 0)");
                 }
             },

@@ -200,10 +200,10 @@ impl SearchStatement<'_> {
             let NeedleCondition { grams, or_not_ascii } = condition;
             push_sql!(sql; " AND (address_grams(r.email_key) ");
             match grams {
-                Grams::All(grams) => push_sql!(sql; "@> ", ?grams),
-                Grams::Any(grams) => push_sql!(sql; "&& ", ?grams),
+                Grams::All(grams) => push_sql!(sql; "@> ", ?grams.clone()),
+                Grams::Any(grams) => push_sql!(sql; "&& ", ?grams.clone()),
             }
-            if or_not_ascii {
+            if *or_not_ascii {
                 push_sql!(sql; " OR r.search_terms @> ", ?vec![search_terms::not_printable_ascii()]);
             }
             push_sql!(sql; ")");

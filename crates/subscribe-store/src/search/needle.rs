@@ -1,7 +1,7 @@
 //! Parts of addresses as conditions on the grams of the search index.
 //!
-//! The index holds the *grams* of each address: every four bytes in a row, as the function `address_grams` of migration 0027 numbers
-//! them. A condition selects candidates, among them all matches (ADR 0146).
+//! The index holds the *grams* of each address: every four bytes in a row, as the function `address_grams` numbers them (migration
+//! 0030). A condition selects candidates, among them all matches (ADR 0146).
 
 /// The bits of a byte that a gram has: without the case of letters and the highest bit. Those of letters, digits and the punctuation of
 /// addresses differ.
