@@ -1,7 +1,8 @@
 //! A batch whose users are written while the batch before it is not committed (ADR 0147).
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -13,12 +14,20 @@ use super::{
 };
 use crate::database::Transaction;
 
+/// How long written users wait for the batch before. If it takes longer, they are rolled back: it may wait for the pool's lock, which
+/// another import has that waits for these users' keys. Postgres cannot see that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A batch whose users are being written, in a transaction of its own. Dropped, it is rolled back.
 ///
 /// Only an import that changes no registrations may write ahead. Then rows of two batches never wait for each other: a row with a key of an
 /// earlier row is not written, and what rows of several batches may share (the caller of events, pending registrations, entries of a
 /// mirror) is written at the end, when the batch before is committed.
-pub(super) struct BatchAhead(AbortOnDropHandle<Result<UsersAhead, BatchError>>);
+pub(super) struct BatchAhead {
+    task: AbortOnDropHandle<Result<UsersAhead, BatchError>>,
+    /// Sent when the batch before is committed.
+    is_next: oneshot::Sender<()>,
+}
 
 struct UsersAhead {
     transaction: Transaction,
@@ -34,8 +43,18 @@ impl BatchAhead {
         seen: Arc<[SeenBefore]>,
         mastered: HashSet<i64>,
     ) -> Self {
-        let users = write_users(import, rows, seen, mastered);
-        Self(AbortOnDropHandle::new(tokio::spawn(users)))
+        let (is_next, committed) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let users = write_users(import, rows, seen, mastered).await?;
+            match tokio::time::timeout(PATIENCE, committed).await {
+                Ok(Ok(())) => Ok(users),
+                Ok(Err(_)) | Err(_) => Err(BatchError::Conflict),
+            }
+        });
+        Self {
+            task: AbortOnDropHandle::new(task),
+            is_next,
+        }
     }
 
     /// Locks the pools, and writes what follows from the users; the batch before must be committed. A conflict if that is not what would
@@ -45,11 +64,13 @@ impl BatchAhead {
         import: &ImportContext,
         rows: &[Option<ImportRow>],
     ) -> Result<(Transaction, StoredPart), BatchError> {
+        // The task may have ended.
+        let _ = self.is_next.send(());
         let UsersAhead {
             mut transaction,
             users,
             mastered,
-        } = self.0.await.map_err(|_| BatchError::Conflict)??;
+        } = self.task.await.map_err(|_| BatchError::Conflict)??;
         if lock(&mut transaction, &pools_of(rows)).await? != mastered {
             return Err(BatchError::Conflict);
         }

@@ -230,3 +230,75 @@ async fn one_connection_is_enough() {
     }
     assert_eq!(fixture.count("registrations"), 202);
 }
+
+/// Another import has the lock of the pool, for which the first batch waits, and waits for the second one, which is written ahead.
+#[tokio::test]
+async fn batch_written_ahead_does_not_wait_for_ever() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    let first = session
+        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
+        .await
+        .unwrap();
+    let second = session
+        .begin_batch(rows(&tenant, vec![reader(300, 300)]))
+        .await
+        .unwrap();
+    wait_until_written(&fixture, 2).await;
+    let database = Arc::clone(&fixture.database);
+    let other = std::thread::spawn(move || {
+        database.run(
+            "BEGIN; SELECT FROM pools FOR NO KEY UPDATE;
+             INSERT INTO registrations (pool, state, verified, masters_accounts, crid, email_key, first_key, last_key, first_name,
+                                        last_name, metadata, search_terms)
+                SELECT id, 0, false, true, '300', 'x@example.org', '', '', '', '', '{}', '{}' FROM pools;
+             COMMIT",
+        )
+    });
+    let waiting = "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while !other.is_finished() && fixture.count(waiting) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let stored = session.store(first, None).await.unwrap();
+    assert_eq!(shown(&stored), ["imported"]);
+    session.commit(stored, None).await.unwrap();
+    other.join().unwrap().unwrap();
+    let stored = session.store(second, None).await.unwrap();
+    assert_eq!(shown(&stored), ["skipped Exists: Id Store"]);
+    session.commit(stored, None).await.unwrap();
+    assert_eq!(fixture.count("registrations"), 202);
+}
+
+/// Each import writes two batches at a time, and waits for the other's.
+#[tokio::test]
+async fn two_imports_of_the_same_users_store_each_once() {
+    let (fixture, tenant) = fixture_with_tenant().await;
+    let importer = fixture.store.importer();
+    drop(begun(&importer, DuplicatePolicy::default(), &tenant).await);
+    let import = |first: u64| {
+        let (importer, tenant) = (importer.clone(), Arc::clone(&tenant));
+        async move {
+            let mut session = begin(&importer, DuplicatePolicy::default());
+            let (mut new, mut pending) = (0, None);
+            // Of this import alone, so that the next batches are written ahead.
+            let own = rows(&tenant, (first..first + 100).map(|n| reader(n, n)).collect());
+            let batches = (0..10).map(|n| rows(&tenant, (200 + 40 * n..240 + 40 * n).map(|n| reader(n, n)).collect()));
+            for batch in [own].into_iter().chain(batches).map(Some).chain([None]) {
+                let next = match batch {
+                    Some(batch) => Some(session.begin_batch(batch).await.unwrap()),
+                    None => None,
+                };
+                if let Some(batch) = std::mem::replace(&mut pending, next) {
+                    let stored = session.store(batch, None).await.unwrap();
+                    new += shown(&stored).iter().filter(|result| *result == "imported").count();
+                    session.commit(stored, None).await.unwrap();
+                }
+            }
+            new
+        }
+    };
+    let (one, other) = tokio::join!(import(10_000), import(20_000));
+    assert_eq!(one + other, 100 + 100 + 400);
+    assert_eq!(fixture.count("registrations"), 200 + 600);
+}
