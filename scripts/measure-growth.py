@@ -93,6 +93,11 @@ def measure(program, postmaster, url):
                     request()
                     requests += 1
                 rounds.append((used() - before) / requests)
+            # A backend that ended meanwhile, as that of a refused request does, takes its time with it.
+            rounds = [ms for ms in rounds if ms > 0]
+            if not rounds:
+                print(name, "was not measured: a backend has ended", flush=True)
+                continue
             figures[name] = round(min(rounds), 3)
             print(name, figures[name], flush=True)
     finally:
