@@ -1,9 +1,11 @@
 //! Batches that are written while the batch before them is not committed have the results of batches one after the other.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use masthead_domain::tenant::Tenant;
-use masthead_subscribe_store::{DuplicatePolicy, ImportSession, Importer, NewRegistration, OnDuplicate, StoredBatch};
+use masthead_subscribe_store::{
+    DuplicatePolicy, ImportSession, Importer, NewRegistration, OnDuplicate, PendingBatch, StoredBatch,
+};
 use proptest::{
     collection::vec,
     strategy::{Strategy as _, ValueTree as _},
@@ -21,12 +23,52 @@ const WAITING: &str = "pg_stat_activity WHERE state = 'idle in transaction' AND 
 
 /// A session that has written 200 users with the ids 0 to 199: the next batches are written ahead.
 async fn begun(importer: &Importer, policy: DuplicatePolicy, tenant: &Arc<Tenant>) -> ImportSession {
+    begun_with(importer, policy, tenant, 0..200).await
+}
+
+/// A session that has written users with these ids.
+async fn begun_with(
+    importer: &Importer,
+    policy: DuplicatePolicy,
+    tenant: &Arc<Tenant>,
+    ids: Range<u64>,
+) -> ImportSession {
     let mut session = begin(importer, policy);
-    let first = rows(tenant, (0..200).map(|n| reader(n, n)).collect());
-    let batch = session.begin_batch(first).await.unwrap();
-    let stored = session.store(batch, None).await.unwrap();
-    session.commit(stored, None).await.unwrap();
+    let first = begin_batch(&mut session, tenant, ids.map(|n| reader(n, n)).collect()).await;
+    store_and_commit(&mut session, first).await;
     session
+}
+
+async fn begin_batch(session: &mut ImportSession, tenant: &Arc<Tenant>, users: Vec<NewRegistration>) -> PendingBatch {
+    session.begin_batch(rows(tenant, users)).await.unwrap()
+}
+
+/// Returns what became of the rows, in short.
+async fn store_and_commit(session: &mut ImportSession, batch: PendingBatch) -> Vec<String> {
+    let stored = session.store(batch, None).await.unwrap();
+    let shown = shown(&stored);
+    session.commit(stored, None).await.unwrap();
+    shown
+}
+
+/// Begins each batch before the one before it is stored, and returns what became of the rows.
+async fn two_at_a_time(
+    session: &mut ImportSession,
+    tenant: &Arc<Tenant>,
+    batches: impl Iterator<Item = Vec<NewRegistration>>,
+) -> Vec<String> {
+    let mut results = Vec::new();
+    let mut pending = None;
+    for users in batches.map(Some).chain([None]) {
+        let next = match users {
+            Some(users) => Some(begin_batch(session, tenant, users).await),
+            None => None,
+        };
+        if let Some(batch) = std::mem::replace(&mut pending, next) {
+            results.extend(store_and_commit(session, batch).await);
+        }
+    }
+    results
 }
 
 fn reader(id: u64, address: u64) -> NewRegistration {
@@ -50,19 +92,15 @@ async fn two_batches_are_written_at_the_same_time_and_committed_in_order() {
     let (fixture, tenant) = fixture_with_tenant().await;
     let importer = fixture.store.importer();
     let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
-    let first = session
-        .begin_batch(rows(&tenant, vec![reader(200, 200), reader(201, 201)]))
-        .await;
+    let first = begin_batch(&mut session, &tenant, vec![reader(200, 200), reader(201, 201)]).await;
     let twins = vec![reader(202, 201), reader(200, 202), reader(203, 203), reader(7, 204)];
-    let second = session.begin_batch(rows(&tenant, twins)).await;
+    let second = begin_batch(&mut session, &tenant, twins).await;
     wait_until_written(&fixture, 2).await;
     assert_eq!(fixture.count("registrations"), 200);
-    let stored = session.store(first.unwrap(), None).await.unwrap();
-    session.commit(stored, None).await.unwrap();
+    store_and_commit(&mut session, first).await;
     assert_eq!(fixture.count("registrations"), 202);
-    let stored = session.store(second.unwrap(), None).await.unwrap();
     assert_eq!(
-        shown(&stored),
+        store_and_commit(&mut session, second).await,
         [
             "rejected: Email File",
             "rejected: Id File",
@@ -70,7 +108,6 @@ async fn two_batches_are_written_at_the_same_time_and_committed_in_order() {
             "rejected: Id File"
         ]
     );
-    session.commit(stored, None).await.unwrap();
     assert_eq!(fixture.count("registrations"), 203);
     assert_eq!(
         fixture.sql("SELECT string_agg(users::text, ',' ORDER BY id) FROM events"),
@@ -101,19 +138,7 @@ async fn results_are_those_of_one_batch_after_the_other() {
         let expected = outcomes(&dry, policy, &tenant, file.iter().map(batch).collect()).await;
 
         let mut session = begin(&importer, policy);
-        let mut results = Vec::new();
-        let mut pending = None;
-        for keys in file.iter().map(Some).chain([None]) {
-            let next = match keys {
-                Some(keys) => Some(session.begin_batch(rows(&tenant, batch(keys))).await.unwrap()),
-                None => None,
-            };
-            if let Some(batch) = std::mem::replace(&mut pending, next) {
-                let stored = session.store(batch, None).await.unwrap();
-                results.extend(shown(&stored));
-                session.commit(stored, None).await.unwrap();
-            }
-        }
+        let results = two_at_a_time(&mut session, &tenant, file.iter().map(batch)).await;
         assert_eq!(results, expected, "{policy:?}");
         let new = results.iter().filter(|result| *result == "imported").count() as u64;
         assert!(new > 250, "{new}");
@@ -125,34 +150,22 @@ async fn results_are_those_of_one_batch_after_the_other() {
 async fn tombstone_written_meanwhile_is_respected() {
     let (fixture, tenant) = fixture_with_tenant().await;
     let importer = fixture.store.importer();
-    let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
+    drop(begun(&importer, DuplicatePolicy::default(), &tenant).await);
     crate::deletions::delete(&fixture.store, &tenant, "7").await;
     fixture.sql("CREATE TABLE kept AS SELECT * FROM tombstones; DELETE FROM tombstones");
     // Of a new process, which has not seen the id.
-    session = begun_again(session, &importer, &tenant).await;
-    let batch = session
-        .begin_batch(rows(&tenant, vec![reader(7, 300), reader(301, 301)]))
-        .await;
+    let mut session = begun_with(&importer, DuplicatePolicy::default(), &tenant, 1000..1200).await;
+    let batch = begin_batch(&mut session, &tenant, vec![reader(7, 300), reader(301, 301)]).await;
     wait_until_written(&fixture, 1).await;
     fixture.sql("INSERT INTO tombstones SELECT * FROM kept");
-    let stored = session.store(batch.unwrap(), None).await.unwrap();
-    assert_eq!(shown(&stored), ["skipped Deleted", "imported"]);
-    session.commit(stored, None).await.unwrap();
+    assert_eq!(
+        store_and_commit(&mut session, batch).await,
+        ["skipped Deleted", "imported"]
+    );
     assert_eq!(
         fixture.count("registrations WHERE crid IN ('7', '301') AND deleted_at IS NULL"),
         1
     );
-}
-
-/// A session that has seen none of the first ids, and has written enough.
-async fn begun_again(session: ImportSession, importer: &Importer, tenant: &Arc<Tenant>) -> ImportSession {
-    drop(session);
-    let mut session = begin(importer, DuplicatePolicy::default());
-    let others = rows(tenant, (1000..1200).map(|n| reader(n, n)).collect());
-    let batch = session.begin_batch(others).await.unwrap();
-    let stored = session.store(batch, None).await.unwrap();
-    session.commit(stored, None).await.unwrap();
-    session
 }
 
 #[tokio::test]
@@ -160,14 +173,13 @@ async fn batch_whose_connection_breaks_is_written_again() {
     let (fixture, tenant) = fixture_with_tenant().await;
     let importer = fixture.store.importer();
     let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
-    let batch = session
-        .begin_batch(rows(&tenant, vec![reader(200, 200), reader(7, 201)]))
-        .await;
+    let batch = begin_batch(&mut session, &tenant, vec![reader(200, 200), reader(7, 201)]).await;
     wait_until_written(&fixture, 1).await;
     fixture.sql(&format!("SELECT pg_terminate_backend(pid) FROM {WAITING}"));
-    let stored = session.store(batch.unwrap(), None).await.unwrap();
-    assert_eq!(shown(&stored), ["imported", "rejected: Id File"]);
-    session.commit(stored, None).await.unwrap();
+    assert_eq!(
+        store_and_commit(&mut session, batch).await,
+        ["imported", "rejected: Id File"]
+    );
     assert_eq!(fixture.count("registrations"), 201);
 }
 
@@ -193,18 +205,11 @@ async fn dropped_batch_leaves_nothing() {
     let (fixture, tenant) = fixture_with_tenant().await;
     let importer = fixture.store.importer();
     let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
-    let batch = session
-        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
-        .await
-        .unwrap();
+    let batch = begin_batch(&mut session, &tenant, vec![reader(200, 200)]).await;
     wait_until_written(&fixture, 1).await;
     drop(batch);
-    let again = session
-        .begin_batch(rows(&tenant, vec![reader(201, 201)]))
-        .await
-        .unwrap();
-    let stored = session.store(again, None).await.unwrap();
-    session.commit(stored, None).await.unwrap();
+    let again = begin_batch(&mut session, &tenant, vec![reader(201, 201)]).await;
+    store_and_commit(&mut session, again).await;
     assert_eq!(fixture.count("registrations"), 201);
     assert_eq!(fixture.count("registrations WHERE crid = '200'"), 0);
 }
@@ -216,17 +221,10 @@ async fn one_connection_is_enough() {
     let tenant = tenant(&fixture.store, "north/daily/herald", &[]).await;
     let importer = fixture.store.importer();
     let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
-    let first = session
-        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
-        .await
-        .unwrap();
-    let second = session
-        .begin_batch(rows(&tenant, vec![reader(201, 201)]))
-        .await
-        .unwrap();
+    let first = begin_batch(&mut session, &tenant, vec![reader(200, 200)]).await;
+    let second = begin_batch(&mut session, &tenant, vec![reader(201, 201)]).await;
     for batch in [first, second] {
-        let stored = session.store(batch, None).await.unwrap();
-        session.commit(stored, None).await.unwrap();
+        store_and_commit(&mut session, batch).await;
     }
     assert_eq!(fixture.count("registrations"), 202);
 }
@@ -237,14 +235,8 @@ async fn batch_written_ahead_does_not_wait_for_ever() {
     let (fixture, tenant) = fixture_with_tenant().await;
     let importer = fixture.store.importer();
     let mut session = begun(&importer, DuplicatePolicy::default(), &tenant).await;
-    let first = session
-        .begin_batch(rows(&tenant, vec![reader(200, 200)]))
-        .await
-        .unwrap();
-    let second = session
-        .begin_batch(rows(&tenant, vec![reader(300, 300)]))
-        .await
-        .unwrap();
+    let first = begin_batch(&mut session, &tenant, vec![reader(200, 200)]).await;
+    let second = begin_batch(&mut session, &tenant, vec![reader(300, 300)]).await;
     wait_until_written(&fixture, 2).await;
     let database = Arc::clone(&fixture.database);
     let other = std::thread::spawn(move || {
@@ -260,13 +252,12 @@ async fn batch_written_ahead_does_not_wait_for_ever() {
     while !other.is_finished() && fixture.count(waiting) == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let stored = session.store(first, None).await.unwrap();
-    assert_eq!(shown(&stored), ["imported"]);
-    session.commit(stored, None).await.unwrap();
+    assert_eq!(store_and_commit(&mut session, first).await, ["imported"]);
     other.join().unwrap().unwrap();
-    let stored = session.store(second, None).await.unwrap();
-    assert_eq!(shown(&stored), ["skipped Exists: Id Store"]);
-    session.commit(stored, None).await.unwrap();
+    assert_eq!(
+        store_and_commit(&mut session, second).await,
+        ["skipped Exists: Id Store"]
+    );
     assert_eq!(fixture.count("registrations"), 202);
 }
 
@@ -280,22 +271,11 @@ async fn two_imports_of_the_same_users_store_each_once() {
         let (importer, tenant) = (importer.clone(), Arc::clone(&tenant));
         async move {
             let mut session = begin(&importer, DuplicatePolicy::default());
-            let (mut new, mut pending) = (0, None);
             // Of this import alone, so that the next batches are written ahead.
-            let own = rows(&tenant, (first..first + 100).map(|n| reader(n, n)).collect());
-            let batches = (0..10).map(|n| rows(&tenant, (200 + 40 * n..240 + 40 * n).map(|n| reader(n, n)).collect()));
-            for batch in [own].into_iter().chain(batches).map(Some).chain([None]) {
-                let next = match batch {
-                    Some(batch) => Some(session.begin_batch(batch).await.unwrap()),
-                    None => None,
-                };
-                if let Some(batch) = std::mem::replace(&mut pending, next) {
-                    let stored = session.store(batch, None).await.unwrap();
-                    new += shown(&stored).iter().filter(|result| *result == "imported").count();
-                    session.commit(stored, None).await.unwrap();
-                }
-            }
-            new
+            let own = (first..first + 100).map(|n| reader(n, n)).collect();
+            let batches = (0..10).map(|n| (200 + 40 * n..240 + 40 * n).map(|n| reader(n, n)).collect());
+            let results = two_at_a_time(&mut session, &tenant, [own].into_iter().chain(batches)).await;
+            results.iter().filter(|result| *result == "imported").count()
         }
     };
     let (one, other) = tokio::join!(import(10_000), import(20_000));
