@@ -6,26 +6,29 @@ use sqlx::{Executor, Postgres};
 use super::TotalsSource;
 use crate::database::PgDatabase;
 
-/// A pool with more rows is folded.
+/// A pool with more rows is folded as soon as it is read.
 pub(super) const MANY_ROWS: u64 = 64;
+/// A pool with more rows is folded by the next sweep: each row costs every list 2 µs. Totals have up to six groups.
+pub(super) const FEW_ROWS: i64 = 8;
 /// The maximum number of rows in one statement: it takes a fraction of a second.
 const ROWS_AT_A_TIME: i64 = 10_000;
-/// The maximum number of pools that one sweep folds.
-const POOLS_AT_A_TIME: i64 = 1000;
+/// The maximum number of pools in one statement, and of statements in a sweep.
+const POOLS_AT_A_TIME: usize = 100;
+const STATEMENTS_A_SWEEP: usize = 100;
 
-/// `$1` pool, `$2` the maximum number of rows. Returns how many rows were replaced.
+/// `$1` pools, `$2` the maximum number of rows. Returns how many rows were replaced.
 ///
 /// One statement, so each snapshot has either the old rows or the new ones. It waits for no other transaction: rows that a
 /// concurrent one replaces are skipped, and rows of writers that have not committed are not visible.
 macro_rules! fold {
     ($table:literal, $group:literal) => {
         concat!(
-            "WITH picked AS MATERIALIZED (SELECT mark FROM ",
+            "WITH picked AS MATERIALIZED (SELECT pool, mark FROM ",
             $table,
-            " WHERE pool = $1 LIMIT $2 FOR UPDATE SKIP LOCKED), \
+            " WHERE pool = ANY ($1) LIMIT $2 FOR UPDATE SKIP LOCKED), \
              gone AS (DELETE FROM ",
             $table,
-            " AS t USING picked WHERE t.pool = $1 AND t.mark = picked.mark AND (SELECT count(*) FROM picked) > 1 \
+            " AS t USING picked WHERE t.pool = picked.pool AND t.mark = picked.mark AND (SELECT count(*) FROM picked) > 1 \
               RETURNING t.*), \
              written AS (INSERT INTO ",
             $table,
@@ -68,14 +71,14 @@ impl TotalsSource {
     }
 }
 
-/// Replaces rows of a pool's totals by their sums; neither totals nor version change. Returns how many rows were replaced.
+/// Replaces rows of the totals of pools by their sums; neither totals nor versions change. Returns how many rows were replaced.
 pub(super) async fn fold_once<'c>(
     executor: impl Executor<'c, Database = Postgres>,
     source: TotalsSource,
-    pool: PoolId,
+    pools: &[i64],
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(source.fold_statement())
-        .bind(pool.0)
+        .bind(pools)
         .bind(ROWS_AT_A_TIME)
         .fetch_one(executor)
         .await
@@ -83,23 +86,23 @@ pub(super) async fn fold_once<'c>(
 
 /// Replaces all rows of a pool's totals by their sums.
 pub(super) async fn fold_pool(database: &PgDatabase, source: TotalsSource, pool: PoolId) -> Result<(), sqlx::Error> {
-    while fold_once(database, source, pool).await? == ROWS_AT_A_TIME {}
+    while fold_once(database, source, &[pool.0]).await? == ROWS_AT_A_TIME {}
     Ok(())
 }
 
-/// Folds all pools that have many rows. Does nothing on a standby.
+/// Folds all pools that have more than a few rows. Does nothing on a standby.
 ///
 /// # Errors
 /// The database is unavailable.
 pub(crate) async fn fold_all(database: &PgDatabase) -> Result<(), sqlx::Error> {
     for source in TotalsSource::ALL {
         let pools: Vec<i64> = sqlx::query_scalar(source.pools_statement())
-            .bind(MANY_ROWS.cast_signed())
-            .bind(POOLS_AT_A_TIME)
+            .bind(FEW_ROWS)
+            .bind(i64::try_from(POOLS_AT_A_TIME * STATEMENTS_A_SWEEP).unwrap_or(i64::MAX))
             .fetch_all(database)
             .await?;
-        for pool in pools {
-            fold_pool(database, source, PoolId(pool)).await?;
+        for pools in pools.chunks(POOLS_AT_A_TIME) {
+            while fold_once(database, source, pools).await? == ROWS_AT_A_TIME {}
         }
     }
     Ok(())

@@ -24,7 +24,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgR
 
 use super::{
     PgTotals, PoolTotals, TotalsSource,
-    fold::{MANY_ROWS, fold_all, fold_once},
+    fold::{FEW_ROWS, MANY_ROWS, fold_all, fold_once},
     remembered::RememberedTotals,
     totals_statement,
 };
@@ -191,7 +191,8 @@ impl Write {
             Self::DeleteEntry(user) => format!("DELETE FROM mirror_entries WHERE {}", of(user)),
             Self::Fold(source) => {
                 let before = read(connection, *source, pools[pool]).await;
-                fold_once(&mut *connection, *source, pools[pool]).await.unwrap();
+                let folded: Vec<i64> = pools.iter().map(|pool| pool.0).collect();
+                fold_once(&mut *connection, *source, &folded).await.unwrap();
                 let after = read(connection, *source, pools[pool]).await;
                 assert_eq!(
                     numbers(&before),
@@ -461,7 +462,7 @@ async fn totals_are_exact_under_load() {
         tasks.spawn(async move {
             for n in 0..WRITES {
                 for source in TotalsSource::ALL {
-                    fold_once(&mut connection, source, pools[n % POOLS]).await.unwrap();
+                    fold_once(&mut connection, source, &[pools[n % POOLS].0]).await.unwrap();
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -621,19 +622,22 @@ async fn reader_has_many_rows_folded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_pools_with_many_rows_are_folded() {
+async fn sweep_folds_all_pools_but_those_with_a_few_rows() {
     let (database, mut connection) = connect().await;
-    let (many, few) = (
-        new_pool(&mut connection, "many").await,
-        new_pool(&mut connection, "few").await,
-    );
-    add_users(&mut connection, many, MANY_ROWS + 1).await;
-    add_users(&mut connection, few, 3).await;
+    let few_rows = FEW_ROWS.unsigned_abs();
+    let mut pools = Vec::new();
+    for (users, rows) in [(MANY_ROWS + 1, 1), (few_rows + 1, 1), (few_rows, FEW_ROWS)] {
+        let pool = new_pool(&mut connection, &format!("pool-of-{users}")).await;
+        add_users(&mut connection, pool, users).await;
+        pools.push((pool, rows));
+    }
     fold_all(&writing_database(&database)).await.unwrap();
-    assert_eq!(stored_rows(&mut connection, many).await, 1);
-    assert_eq!(stored_rows(&mut connection, few).await, 3);
+    for (pool, rows) in &pools {
+        assert_eq!(stored_rows(&mut connection, *pool).await, *rows);
+    }
+    let pools: Vec<PoolId> = pools.iter().map(|(pool, _)| *pool).collect();
     let remembered = RememberedTotals::new(100);
-    check_snapshot(&mut connection, &[many, few], &remembered).await;
+    check_snapshot(&mut connection, &pools, &remembered).await;
 }
 
 #[tokio::test]

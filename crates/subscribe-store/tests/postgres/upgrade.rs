@@ -43,6 +43,7 @@ const REVERT_TO_VERSION_13: &str = "
     DROP INDEX registrations_crid_key, registrations_state_idx, registrations_email_key, registrations_first_idx,
         registrations_last_idx, registrations_registered_idx, registrations_changed_idx, registrations_grams_idx,
         mirror_entries_grams_idx;
+    ALTER INDEX registrations_pkey RESET (fillfactor);
     DROP FUNCTION address_grams;
     DROP EXTENSION pg_trgm; DROP EXTENSION btree_gin;
     ALTER TABLE registrations DROP CONSTRAINT registrations_deleted_check,

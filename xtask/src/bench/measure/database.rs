@@ -69,7 +69,7 @@ impl<'a> BenchDatabase<'a> {
         add_tenants(program)?;
         import(program, rows)?;
         // As docs/imports.md advises for a first import; the peers' indexes are built at once, too.
-        self.run("REINDEX TABLE registrations")?;
+        self.run("SET maintenance_work_mem = '512MB'; REINDEX TABLE registrations")?;
         self.create_key_table()?;
         self.set_mark(&mark)?;
         println!(
