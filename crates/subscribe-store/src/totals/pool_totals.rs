@@ -1,7 +1,5 @@
 //! The maintained totals of one pool.
 
-#[cfg(test)]
-use masthead_domain::state::UserState;
 use masthead_domain::tenant::PoolId;
 use sqlx::{Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
@@ -20,8 +18,8 @@ pub(crate) struct PoolTotals {
     /// Equal in two snapshots only if all rows of users that lists of the source read are equal too. For the mirror these
     /// are its entries and the registrations, which its lists join.
     pub(crate) version: i64,
-    /// By rank of the state, then by verification.
-    users: [[u64; 2]; 3],
+    all: u64,
+    active: u64,
     rows: StoredRows,
 }
 
@@ -32,57 +30,43 @@ struct StoredRows {
     mirror: u64,
 }
 
-macro_rules! sum_where {
-    ($condition:literal) => {
-        concat!("coalesce(sum(t.users) FILTER (WHERE ", $condition, "), 0)::bigint")
+/// The sums, as `integer`, of which PostgreSQL makes a `bigint`: a sum of `bigint` is a `numeric`, at several times the cost.
+macro_rules! sum_of_users {
+    ($filter:literal) => {
+        concat!("coalesce(sum(t.users::integer)", $filter, ", 0)")
     };
 }
 
-/// What [`PoolTotals::from_row`] reads, one column instead of nine.
-const NUMBERS: &str = "ARRAY[v.version, v.registration_rows, v.mirror_rows, v.lite, v.lite_verified, v.standard, \
-                       v.standard_verified, v.unverified, v.unverified_verified]";
-
+/// What [`PoolTotals::from_row`] reads: one column for the version, the stored rows of registrations and of the mirror, all users, and those
+/// that are not `Unverified`.
 const OF_REGISTRATIONS: &str = concat!(
-    "SELECT xor_agg(t.mark) AS version, count(*) AS registration_rows, 0::bigint AS mirror_rows, ",
-    sum_where!("t.state = 0 AND NOT t.verified"),
-    " AS lite, ",
-    sum_where!("t.state = 0 AND t.verified"),
-    " AS lite_verified, ",
-    sum_where!("t.state = 1 AND NOT t.verified"),
-    " AS standard, ",
-    sum_where!("t.state = 1 AND t.verified"),
-    " AS standard_verified, ",
-    sum_where!("t.state = 2 AND NOT t.verified"),
-    " AS unverified, ",
-    sum_where!("t.state = 2 AND t.verified"),
-    " AS unverified_verified FROM registration_totals AS t WHERE t.pool = "
+    "SELECT ARRAY[xor_agg(t.mark), count(*), 0, ",
+    sum_of_users!(""),
+    ", ",
+    sum_of_users!(" FILTER (WHERE t.state < 2)"),
+    "] FROM registration_totals AS t WHERE t.pool = "
 );
 
-/// All users of a provider are `Standard` (contract §2.3).
+/// The same; all users of a provider are `Standard` (contract §2.3).
 const OF_MIRROR: &str = concat!(
-    "SELECT m.version # r.version AS version, r.stored AS registration_rows, m.stored AS mirror_rows, 0::bigint AS lite, \
-            0::bigint AS lite_verified, m.standard, m.standard_verified, 0::bigint AS unverified, \
-            0::bigint AS unverified_verified \
+    "SELECT ARRAY[m.version # r.version, r.stored, m.stored, m.users, m.users] \
        FROM (SELECT xor_agg(t.mark) AS version, count(*) AS stored FROM registration_totals AS t WHERE t.pool = p.pool) AS r, \
        (SELECT xor_agg(t.mark) AS version, count(*) AS stored, ",
-    sum_where!("NOT t.verified"),
-    " AS standard, ",
-    sum_where!("t.verified"),
-    " AS standard_verified FROM mirror_totals AS t WHERE t.pool = p.pool) AS m"
+    sum_of_users!(""),
+    " AS users FROM mirror_totals AS t WHERE t.pool = p.pool) AS m"
 );
 
-/// Writes the column `totals`: the version, the numbers of stored rows, and the sums, in the snapshot of the statement, which reads them
-/// once.
+/// Writes the column `totals`, in the snapshot of the statement, which computes it once.
 pub(crate) fn push_totals(sql: &mut QueryBuilder<Postgres>, source: TotalsSource, pool: PoolId) {
-    sql.push("(SELECT ").push(NUMBERS).push(" FROM ");
+    sql.push("(");
     match source {
-        TotalsSource::Registrations => sql.push("(").push(OF_REGISTRATIONS).push_bind(pool.0).push(") AS v"),
+        TotalsSource::Registrations => sql.push(OF_REGISTRATIONS).push_bind(pool.0),
         TotalsSource::Mirror => sql
-            .push("(SELECT ")
+            .push("SELECT v.numbers FROM (SELECT ")
             .push_bind(pool.0)
             .push("::bigint AS pool) AS p CROSS JOIN LATERAL (")
             .push(OF_MIRROR)
-            .push(") AS v"),
+            .push(") AS v (numbers)"),
     };
     sql.push(") AS totals");
 }
@@ -99,35 +83,25 @@ impl PoolTotals {
         };
         let counts: Result<Vec<u64>, _> = counts.iter().map(|count| u64::try_from(*count)).collect();
         let counts = counts.map_err(|negative| sqlx::Error::Decode(Box::new(negative)))?;
-        let &[registrations, mirror, l, lv, s, sv, u, uv] = &counts[..] else {
+        let &[registrations, mirror, all, active] = &counts[..] else {
             return Err(sqlx::Error::Decode("another number of totals".into()));
         };
         Ok(Self {
             version: *version,
-            users: [[l, lv], [s, sv], [u, uv]],
+            all,
+            active,
             rows: StoredRows { registrations, mirror },
         })
     }
 
-    /// The users with this state and verification. Those of a mirror are `Standard`.
-    #[cfg(test)]
-    pub(crate) const fn users(&self, state: UserState, verified: bool) -> u64 {
-        let [no, yes] = match state {
-            UserState::Lite => self.users[0],
-            UserState::Standard => self.users[1],
-            UserState::Unverified => self.users[2],
-        };
-        if verified { yes } else { no }
-    }
-
     /// All users.
-    pub(crate) fn all(&self) -> u64 {
-        self.users.iter().flatten().sum()
+    pub(crate) const fn all(&self) -> u64 {
+        self.all
     }
 
     /// The users whose state is not `Unverified`.
-    pub(crate) fn active(&self) -> u64 {
-        self.users[..2].iter().flatten().sum()
+    pub(crate) const fn active(&self) -> u64 {
+        self.active
     }
 
     /// The sources with more stored rows than this in the pool.
