@@ -33,6 +33,9 @@ use crate::{
 
 pub(crate) use crate::transaction::Transaction;
 
+/// How long the last statements of a pool may take when it is closed.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+
 /// A pool of connections with one set of settings.
 #[derive(Clone)]
 pub(crate) struct PgDatabase {
@@ -179,10 +182,14 @@ impl PgDatabase {
         Transaction::begin(connection, self.connector.begin().into_sql_str(), context).await
     }
 
+    /// Closes the connections. Those to a server that does not answer are left after a while: the pool tests what it gets back, without
+    /// a time limit.
     pub(crate) async fn close(&self) {
         let closed = self.pool.close();
         self.kept.release();
-        closed.await;
+        if tokio::time::timeout(LAST_ANSWER, closed).await.is_err() {
+            tracing::warn!("connections are not closed: the database server does not answer");
+        }
     }
 
     /// Repeats work whose plan is stale, on a newer connection each time.

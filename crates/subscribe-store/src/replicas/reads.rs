@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use masthead_domain::tenant::PoolId;
 use masthead_ports::source::{SourceError, SourceErrorKind};
 
@@ -72,12 +73,8 @@ impl Reads {
     }
 
     pub(crate) async fn close(&self) {
-        self.primary.close().await;
-        if let Some((_, databases)) = &self.spread {
-            for database in databases.iter() {
-                database.close().await;
-            }
-        }
+        let databases = self.replica_databases().iter().chain([&self.primary]);
+        join_all(databases.map(PgDatabase::close)).await;
     }
 }
 
