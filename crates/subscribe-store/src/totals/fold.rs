@@ -12,9 +12,10 @@ pub(super) const MANY_ROWS: u64 = 64;
 pub(super) const FEW_ROWS: i64 = 8;
 /// The maximum number of rows in one statement: it takes a fraction of a second.
 const ROWS_AT_A_TIME: i64 = 10_000;
-/// The maximum number of pools in one statement, and of statements in a sweep.
+/// The maximum number of pools in one statement.
 const POOLS_AT_A_TIME: usize = 100;
-const STATEMENTS_A_SWEEP: usize = 100;
+/// The maximum number of pools that one sweep folds.
+const POOLS_A_SWEEP: i64 = 10_000;
 
 /// `$1` pools, `$2` the maximum number of rows. Returns how many rows were replaced.
 ///
@@ -84,10 +85,15 @@ pub(super) async fn fold_once<'c>(
         .await
 }
 
+/// Replaces all rows of the totals of pools by their sums.
+async fn fold_pools(database: &PgDatabase, source: TotalsSource, pools: &[i64]) -> Result<(), sqlx::Error> {
+    while fold_once(database, source, pools).await? == ROWS_AT_A_TIME {}
+    Ok(())
+}
+
 /// Replaces all rows of a pool's totals by their sums.
 pub(super) async fn fold_pool(database: &PgDatabase, source: TotalsSource, pool: PoolId) -> Result<(), sqlx::Error> {
-    while fold_once(database, source, &[pool.0]).await? == ROWS_AT_A_TIME {}
-    Ok(())
+    fold_pools(database, source, &[pool.0]).await
 }
 
 /// Folds all pools that have more than a few rows. Does nothing on a standby.
@@ -98,11 +104,11 @@ pub(crate) async fn fold_all(database: &PgDatabase) -> Result<(), sqlx::Error> {
     for source in TotalsSource::ALL {
         let pools: Vec<i64> = sqlx::query_scalar(source.pools_statement())
             .bind(FEW_ROWS)
-            .bind(i64::try_from(POOLS_AT_A_TIME * STATEMENTS_A_SWEEP).unwrap_or(i64::MAX))
+            .bind(POOLS_A_SWEEP)
             .fetch_all(database)
             .await?;
         for pools in pools.chunks(POOLS_AT_A_TIME) {
-            while fold_once(database, source, pools).await? == ROWS_AT_A_TIME {}
+            fold_pools(database, source, pools).await?;
         }
     }
     Ok(())
